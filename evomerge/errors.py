@@ -1,17 +1,17 @@
 """The one exception tree of evomerge.
 
-    EvomergeError                 exit code 1
-    ├── InvalidInput              exit code 2: something the caller wrote is wrong; nothing was spent
-    │   ├── SpecError             the experiment spec
-    │   ├── ModelError            a checkpoint or adapter
-    │   ├── TaskError             a calibration task or its data
-    │   ├── RecipeError           a merge method, granularity, coefficient or option
-    │   ├── NotFound              an experiment, candidate or file that does not exist
-    │   └── StateConflict         the request does not fit the experiment's present state
-    ├── Infeasible                this candidate cannot be merged or scored; the search goes on
-    ├── EngineError               the inference engine cannot start or stopped answering
-    ├── StoreError                the store is unreachable, damaged or of another schema version
-    └── Interrupted               exit code 130: stopped on request, resumable
+EvomergeError                 exit code 1
+├── InvalidInput              exit code 2: something the caller wrote is wrong; nothing was spent
+│   ├── SpecError             the experiment spec
+│   ├── ModelError            a checkpoint or adapter
+│   ├── TaskError             a calibration task or its data
+│   ├── RecipeError           a merge method, granularity, coefficient or option
+│   ├── NotFound              an experiment, candidate or file that does not exist
+│   └── StateConflict         the request does not fit the experiment's present state
+├── Infeasible                this candidate cannot be merged or scored; the search goes on
+├── EngineError               the inference engine cannot start or stopped answering
+├── StoreError                the store is unreachable, damaged or of another schema version
+└── Interrupted               exit code 130: stopped on request, resumable
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""The command line: results on stdout, messages on stderr, one exit code per kind of ending."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from evomerge.errors import EvomergeError, Interrupted
+from evomerge.output import Output
+
+if TYPE_CHECKING:
+    from experiments.store import Store
+
+DEFAULT_STORE = "sqlite:///evomerge.db"
+
+app = typer.Typer(
+    help="Find the best way to merge a set of language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+StoreOption = Annotated[
+    str,
+    typer.Option("--store", envvar="EVOMERGE_STORE", help="SQL store: a file, sqlite:///FILE or postgresql://…"),
+]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="json prints one JSON object on stdout and nothing else there.")
+]
+ReferenceArgument = Annotated[str, typer.Argument(metavar="ID", help="Experiment id, its start, or its name.")]
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(help="Experiment spec (YAML); 'evomerge schema' describes it.")],
+    store: StoreOption = DEFAULT_STORE,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Search for the best merge of a spec's models, on this machine or the cluster of RAY_ADDRESS."""
+    from experiments.spec import load_spec
+    from optimizer.launch import create
+
+    out = Output(format is Format.JSON)
+    loaded = load_spec(spec)
+    with _open_store(store) as opened:
+        out.say(f"checking {spec}")
+        experiment, plan = create(opened, loaded.spec, loaded.source_dir)
+        out.say(f"experiment {experiment.id}: {plan.genome.dimension} coefficients are searched")
+        _drive(out, opened, experiment, plan)
+
+
+@app.command()
+def resume(
+    experiment: ReferenceArgument, store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEXT
+) -> None:
+    """Go on with an interrupted experiment; nothing finished is scored again."""
+    from optimizer.launch import reopen
+
+    out = Output(format is Format.JSON)
+    with _open_store(store) as opened:
+        found, plan = reopen(opened, experiment)
+        out.say(f"resuming experiment {found.id}")
+        _drive(out, opened, found, plan)
+
+
+@app.command("ls")
+def list_experiments(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show the newest N.")] = 20,
+    store: StoreOption = DEFAULT_STORE,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List experiments, newest first."""
+    out = Output(format is Format.JSON)
+    with _open_store(store) as opened:
+        out.experiments(opened.list_experiments(limit=limit))
+
+
+@app.command()
+def show(experiment: ReferenceArgument, store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEXT) -> None:
+    """Show an experiment: state, standings, Pareto front, and the report once there is one."""
+    from optimizer.outcome import summarize
+
+    out = Output(format is Format.JSON)
+    with _open_store(store) as opened:
+        out.summary(summarize(opened, opened.get_experiment(experiment)))
+
+
+@app.command()
+def export(
+    experiment: ReferenceArgument,
+    out: Annotated[Path, typer.Option("--out", help="Directory to write; must not hold anything yet.")],
+    candidate: Annotated[
+        int | None, typer.Option(help="Number of the candidate to export; default: the winner.")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Write the winner as a Hugging Face checkpoint with its recipe and model card."""
+    from optimizer.outcome import export as export_candidate
+
+    output = Output(format is Format.JSON)
+    with _open_store(store) as opened:
+        result, chosen = export_candidate(opened, opened.get_experiment(experiment), out, number=candidate)
+        output.exported(result, chosen)
+
+
+@app.command()
+def methods(
+    name: Annotated[str | None, typer.Argument(help="Show only this method.")] = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List the merge methods with their parameters, ranges and papers."""
+    from merging.operators import get_operator, operator_names
+
+    names = operator_names() if name is None else [name]
+    Output(format is Format.JSON).methods([get_operator(one) for one in names])
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the experiment spec."""
+    from experiments.spec import json_schema
+
+    Output(json=True).document(json_schema())
+
+
+@app.command()
+def doctor(store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEXT) -> None:
+    """Check that this machine can run experiments, down to an engine that scores a small model."""
+    from evomerge.doctor import examine
+
+    out = Output(format is Format.JSON)
+    checks = []
+    for check in examine(_store_url(store)):
+        checks.append(check)
+        out.check(check)
+    out.checks_done(checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the ``evomerge`` command."""
+    # Weights come from where the spec says; nothing else is to be fetched behind the user's back.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except EvomergeError as error:
+        Output("json" in _requested_format()).error(error)
+        sys.exit(error.exit_code)
+
+
+def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:
+    from evomerge.live import LiveView
+    from optimizer.launch import drive, stop_on_signals
+    from optimizer.outcome import export as export_candidate
+    from optimizer.outcome import summarize
+    from optimizer.preflight import output_path
+
+    stop = threading.Event()
+    try:
+        with stop_on_signals(stop), LiveView(Console(stderr=True)) as live:
+            drive(store, experiment, plan, live.update, stop)
+    except (Interrupted, KeyboardInterrupt):
+        raise Interrupted(
+            f"experiment {experiment.id} is interrupted, nothing finished is lost. "
+            f"Go on with: evomerge resume {experiment.id}"
+        ) from None
+    finished = store.get_experiment(experiment.id)
+    directory = output_path(plan.spec, plan.source_dir, experiment.id)
+    exported = None if directory is None else export_candidate(store, finished, directory)
+    out.summary(summarize(store, finished), exported)
+
+
+def _open_store(text: str) -> Store:
+    from experiments.store import Store
+
+    return Store.open(_store_url(text))
+
+
+def _store_url(text: str) -> str:
+    return text if "://" in text else f"sqlite:///{text}"
+
+
+def _requested_format() -> str:
+    """The --format of a command line that failed before it could be parsed in full."""
+    words = sys.argv[1:]
+    return next(
+        (
+            word.partition("=")[2] or following
+            for word, following in zip(words, [*words[1:], ""], strict=True)
+            if word == "--format" or word.startswith("--format=")
+        ),
+        "text",
+    )

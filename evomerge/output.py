@@ -1,0 +1,185 @@
+"""What the command line prints: tables for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as jsonlib
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from evomerge.errors import EvomergeError, InvalidInput
+
+if TYPE_CHECKING:
+    from evomerge.doctor import Check
+    from experiments.entities import Candidate, ExperimentSummary, Standing
+    from merging.export import ExportResult
+    from merging.operators import Operator
+    from optimizer.outcome import Summary
+
+
+class Output:
+    """Data on stdout, messages on stderr. With ``json``, stdout carries exactly one JSON object."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        # A pipe has no width: tables keep theirs there instead of being cut to 80 columns.
+        self._data = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=160)
+        self._messages = Console(stderr=True, soft_wrap=True)
+
+    def say(self, message: str) -> None:
+        """Print a message."""
+        self._messages.print(message, markup=False, highlight=False)
+
+    def error(self, error: EvomergeError) -> None:
+        """Print an error, on stdout too where a program is reading."""
+        self.say(f"evomerge: {error}")
+        if self._json:
+            body: dict[str, Any] = {"code": error.code, "message": str(error)}
+            if isinstance(error, InvalidInput):
+                body |= {"field": error.field, "problem": error.problem, "fix": error.fix}
+            self.document({"error": body})
+
+    def document(self, data: Mapping[str, Any]) -> None:
+        """Print one JSON object."""
+        sys.stdout.write(jsonlib.dumps(_plain(data), indent=2, allow_nan=False) + "\n")
+
+    def experiments(self, found: Sequence[ExperimentSummary]) -> None:
+        """Print a list of experiments."""
+        if self._json:
+            self.document({"experiments": found})
+            return
+        table = Table("id", "name", "state", "candidates", "best fitness", "created (UTC)", box=None)
+        for one in found:
+            best = "" if one.progress.best_fitness is None else f"{one.progress.best_fitness:.4f}"
+            experiment = one.experiment
+            table.add_row(
+                experiment.id,
+                experiment.name,
+                experiment.state.value,
+                str(one.progress.candidates),
+                best,
+                f"{experiment.created_at:%Y-%m-%d %H:%M}",
+            )
+        self._data.print(table)
+
+    def summary(self, summary: Summary, exported: tuple[ExportResult, Candidate] | None = None) -> None:
+        """Print an experiment's outcome."""
+        if self._json:
+            document = {field.name: getattr(summary, field.name) for field in dataclasses.fields(summary)}
+            document["report"] = None if summary.report is None else summary.report.to_dict()
+            document["exported"] = None if exported is None else exported[0]
+            self.document(document)
+            return
+        experiment = summary.experiment
+        self._data.print(f"{experiment.name} {experiment.id}: {experiment.state.value}", highlight=False)
+        if experiment.error:
+            self._data.print(experiment.error, markup=False, highlight=False)
+        self._data.print(_leaders("best on the search items", summary.leaders))
+        tasks = {task for one in summary.front for found in one.evaluations.values() for task in found.summary}
+        if len(tasks) > 1:
+            self._data.print(_leaders("Pareto front of the search items", summary.front))
+        if summary.report is not None:
+            self._data.print(_report_table(summary))
+            self._data.print(summary.report.statement, highlight=False, soft_wrap=True)
+        if exported is not None:
+            self.exported(*exported)
+
+    def exported(self, result: ExportResult, candidate: Candidate) -> None:
+        """Print where a checkpoint was written."""
+        if self._json:
+            self.document({"exported": result, "candidate": candidate})
+        else:
+            self._data.print(f"{candidate.label} written to {result.path}", highlight=False, soft_wrap=True)
+
+    def methods(self, operators: Sequence[Operator]) -> None:
+        """Print merge methods with what can be searched of them."""
+        if self._json:
+            self.document({"methods": [_describe(operator) for operator in operators]})
+            return
+        for operator in operators:
+            self._data.print(f"[bold]{operator.name}[/bold]  {operator.summary} ({operator.paper})", highlight=False)
+            table = Table("parameter", "of", "default", "range", "searched", "meaning", box=None, padding=(0, 2))
+            for one in operator.parameters:
+                searched = "yes" if one.searched else "if a range is given"
+                owner = "each model" if one.scope == "model" else "the merge"
+                table.add_row(one.name, owner, f"{one.default:g}", f"{one.low:g} to {one.high:g}", searched, one.doc)
+            for option in operator.options:
+                choices = "" if option.choices is None else " | ".join(str(choice) for choice in option.choices)
+                table.add_row(option.name, "option", str(option.default), choices, "", option.doc)
+            self._data.print(table)
+
+    def check(self, check: Check) -> None:
+        """Print one line of the doctor's report as soon as it is known."""
+        self.say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.finding}")
+
+    def checks_done(self, checks: Sequence[Check]) -> None:
+        """Print the doctor's whole report for programs."""
+        if self._json:
+            self.document({"ok": all(check.ok for check in checks), "checks": list(checks)})
+
+
+def _leaders(title: str, standings: Sequence[Standing]) -> Table:
+    table = Table("candidate", "fitness", "task scores", title=title, title_justify="left", box=None)
+    for one in standings:
+        scores = [
+            f"{split.value}: " + ", ".join(f"{task} {found['score']:.3f}" for task, found in evaluation.summary.items())
+            for split, evaluation in one.evaluations.items()
+        ]
+        table.add_row(
+            f"{one.candidate.number} {one.candidate.label}", f"{one.candidate.fitness:.4f}", "; ".join(scores)
+        )
+    return table
+
+
+def _report_table(summary: Summary) -> Table:
+    report = summary.report
+    if report is None:
+        raise ValueError("there is no report yet")
+    tasks = list(report.models[0].tasks)
+    columns = ["model", "role", "overall (95 %)", *(tasks if len(tasks) > 1 else [])]
+    table = Table(*columns, title=f"on {report.n} untouched test items", title_justify="left", box=None)
+    for model in report.models:
+        cells = [model.overall, *(model.tasks.values() if len(tasks) > 1 else [])]
+        table.add_row(
+            model.label,
+            model.role,
+            *(f"{cell.mean:.3f} ({cell.low:.3f} to {cell.high:.3f})" for cell in cells),
+        )
+    return table
+
+
+def _describe(operator: Operator) -> dict[str, Any]:
+    return {
+        "name": operator.name,
+        "summary": operator.summary,
+        "paper": operator.paper,
+        "linear": operator.linear_flag,
+        "needs_base": operator.needs_base,
+        "min_models": operator.min_models,
+        "max_models": operator.max_models,
+        "parameters": list(operator.parameters),
+        "options": list(operator.options),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn data classes, enums, paths, times and mappings with enum keys into JSON data."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

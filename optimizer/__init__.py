@@ -1,0 +1,1 @@
+"""Genomes, search algorithms and the driver."""

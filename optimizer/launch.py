@@ -1,0 +1,106 @@
+"""Create, reopen and drive experiments."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from evals.tasks import ItemScore
+from evomerge.errors import StateConflict
+from experiments.entities import Experiment
+from experiments.spec import ExperimentSpec, parse_spec
+from experiments.states import ExperimentState, Split
+from experiments.store import Store
+from optimizer.cluster import ray_cluster
+from optimizer.driver import Driver, RunResult
+from optimizer.journal import Journal
+from optimizer.preflight import Plan, make_plan
+from optimizer.watch import Observer, Watch
+
+
+def create(store: Store, spec: ExperimentSpec, source_dir: Path) -> tuple[Experiment, Plan]:
+    """Check a spec in full and record it as a new experiment; nothing is scored yet.
+
+    Raises:
+        InvalidInput: naming the field and the fix.
+    """
+    plan = make_plan(spec, source_dir)
+    return store.create_experiment(spec.canonical(), str(source_dir), plan.provenance), plan
+
+
+def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
+    """Check that a recorded experiment can go on: same models, same items, same search space.
+
+    Raises:
+        NotFound: there is no such experiment.
+        StateConflict: it has ended, or its inputs have changed since.
+    """
+    experiment = store.get_experiment(reference)
+    if experiment.state is ExperimentState.FINISHED:
+        raise StateConflict(
+            f"experiment {experiment.id}",
+            "it is finished",
+            f"look at it with 'evomerge show {experiment.id}'",
+        )
+    source_dir = Path(experiment.source_dir)
+    plan = make_plan(parse_spec(experiment.spec), source_dir)
+    recorded = experiment.resolved["inputs"]
+    for name, found in plan.inputs.items():
+        if recorded.get(name) != found:
+            raise StateConflict(
+                f"experiment {experiment.id}",
+                f"its {name} have changed since it was started: scores before and after would not compare",
+                "restore them, or start a new experiment with 'evomerge run'",
+            )
+    return experiment, plan
+
+
+def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, stop: threading.Event) -> RunResult:
+    """Claim an experiment and drive it to its end.
+
+    Raises:
+        StateConflict: another live process drives it.
+        Interrupted: ``stop`` was set; the run can be resumed.
+    """
+    claimed = store.claim_driver(experiment.id)
+    journal = Journal(store, claimed)
+    parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
+    watch = Watch(f"{claimed.name} {claimed.id}", plan.task_weights, parents, observer)
+    _recall(store, journal, watch)
+    with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count):
+        return Driver(journal, plan, watch, stop).run()
+
+
+@contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Set ``stop`` on the first SIGINT or SIGTERM; a second one ends the process at once."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        restore()
+
+    for number in previous:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _recall(store: Store, journal: Journal, watch: Watch) -> None:
+    items: dict[int, list[ItemScore]] = {}
+    for one in store.items(journal.id, Split.SEARCH):
+        items.setdefault(one.number, []).append(
+            ItemScore(one.task, one.item, one.score, one.reference_logprob, one.output)
+        )
+    for number, scores in sorted(items.items()):
+        watch.remember(journal.candidates[number], scores, journal.fitness[number, Split.SEARCH])

@@ -1,0 +1,36 @@
+"""What a running driver tells the one who watches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Phase = Literal["starting", "baselines", "search", "selection", "test", "export", "done"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a candidate stands on the search items: weighted mean score and its 95 % interval."""
+
+    label: str
+    score: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """One moment of a run. ``done`` and ``total`` count evaluations of the current phase.
+
+    ``per_minute`` and ``eta_s`` (seconds to the end of the phase) are None until they can be measured.
+    """
+
+    experiment: str
+    phase: Phase
+    done: int
+    total: int
+    best: Standing | None
+    best_parent: Standing | None
+    per_minute: float | None
+    eta_s: float | None
+    message: str
