@@ -9,7 +9,7 @@ from typing import Any, Literal
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from evomerge.errors import EngineError, EvomergeError, Infeasible
+from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
 from merging.recipe import Recipe
 from workers.config import ScoreResult, WorkerConfig
 from workers.worker import start_worker
@@ -76,6 +76,7 @@ class WorkerPool:
 
         Raises:
             EngineError: workers cannot start.
+            InvalidInput: a task or model turned out to be unusable; no candidate can be scored.
         """
         pending = [*self._running, *self._starting]
         if not pending:
@@ -106,6 +107,8 @@ class WorkerPool:
         actor = self._starting.pop(future)
         try:
             description = ray.get(future)
+        except InvalidInput as error:
+            raise _original(error) from None
         except (RayError, EvomergeError) as error:
             self._start_failures += 1
             if self._start_failures >= MAX_START_FAILURES:
@@ -122,6 +125,8 @@ class WorkerPool:
         except Infeasible as error:
             self._idle.append(worker)
             return Outcome(job, "infeasible", reason=_cause(error))
+        except InvalidInput as error:
+            raise _original(error) from None
         except RayActorError as error:
             self._start()
             return Outcome(job, "lost", reason=f"the worker died: {_cause(error)}")
@@ -134,7 +139,12 @@ class WorkerPool:
         return Outcome(job, "done", result=result)
 
 
+def _original(error: BaseException) -> BaseException:
+    """The error as the worker raised it, without Ray's traceback text around it."""
+    return error.cause if isinstance(error, RayTaskError) else error
+
+
 def _cause(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, RayTaskError) else error
+    cause = _original(error)
     lines = [line for line in str(cause).strip().splitlines() if line.strip()]
     return f"{type(cause).__name__}: {lines[-1].strip() if lines else 'no message'}"

@@ -143,7 +143,7 @@ def _model_ref(name: str, model: ModelSpec, source_dir: Path, field: str) -> Mod
 def _task_definition(spec: ExperimentSpec, index: int, source_dir: Path) -> TaskDefinition:
     task = spec.tasks[index]
     source = resolve_path(task.task, source_dir)
-    if source == task.task and task.task.endswith((".yaml", ".yml")):
+    if task.task.endswith((".yaml", ".yml")) and not Path(source).is_file():
         raise TaskError(
             f"tasks[{index}].task",
             f"there is no file '{source_dir / task.task}'",

@@ -1,0 +1,187 @@
+"""The report on untouched test items: every model, and whether the merge beats the best other one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from evals.statistics import (
+    Interval,
+    PairedComparison,
+    aggregate_interval,
+    by_item,
+    holm,
+    interval,
+    paired_comparison,
+)
+from evals.tasks import ItemScore
+from evomerge.errors import InvalidInput
+
+Role = Literal["base", "expert", "baseline", "merge"]
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model on the test items.
+
+    Attributes:
+        label: name of the model in the report.
+        role: base, expert, baseline (a merge that needs no search) or merge (the search's result).
+        overall: weighted mean over tasks.
+        tasks: mean of each task.
+        merge_minus_model: the merge compared with this model on the same items; None for the merge itself.
+        adjusted_p: p-value of that comparison, adjusted by Holm for all models of the report.
+    """
+
+    label: str
+    role: Role
+    overall: Interval
+    tasks: Mapping[str, Interval]
+    merge_minus_model: PairedComparison | None
+    adjusted_p: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All models on the same test items, in the given order, and the verdict.
+
+    Attributes:
+        models: one entry per model.
+        n: test items.
+        merge: label of the merge.
+        best_other: label of the other model with the highest overall score on the test items.
+        comparison: the merge compared with that one.
+        significant: the merge is better, its interval excludes zero and p < 0.05.
+        statement: the verdict in one sentence.
+    """
+
+    models: tuple[ModelReport, ...]
+    n: int
+    merge: str
+    best_other: str
+    comparison: PairedComparison
+    significant: bool
+    statement: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    def to_markdown(self) -> str:
+        """Return the models as a Markdown table, followed by the verdict."""
+        tasks = list(self.models[0].tasks)
+        several = tasks if len(tasks) > 1 else []
+        head = ["model", "role", "score (95 % CI)", *several, "merge minus model (95 % CI)", "p (Holm)"]
+        rows = [head, ["---"] * len(head)]
+        for model in self.models:
+            versus, p = model.merge_minus_model, model.adjusted_p
+            difference = (
+                f"{versus.difference:+.3f} ({versus.low:+.3f} to {versus.high:+.3f})" if versus else ""
+            )
+            cells = [model.label.replace("|", "\\|"), model.role, _show(model.overall)]
+            cells += [_show(model.tasks[task]) for task in several]
+            rows.append([*cells, difference, "" if p is None else f"{p:.2g}"])
+        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        return f"{table}\n\n{self.statement}\n"
+
+
+def build_report(
+    scores: Mapping[str, Sequence[ItemScore]], roles: Mapping[str, Role], weights: Mapping[str, float]
+) -> Report:
+    """Compare the merge with every other model on the test split.
+
+    The verdict compares with the model that happens to do best on these very items. Choosing the opponent by
+    the test scores can only favour the opponent, so the verdict errs against the merge.
+
+    Args:
+        scores: test scores of every model by label, in the order of the report.
+        roles: role of every model; exactly one is the merge.
+        weights: weight of each task.
+
+    Raises:
+        InvalidInput: labels and roles do not agree, there is not exactly one merge and one other model at
+            least, or the models were scored on different items.
+    """
+    merge = _check_roles(scores, roles)
+    keyed = {label: by_item(items) for label, items in scores.items()}
+    others = [label for label in scores if label != merge]
+    versus = {label: paired_comparison(keyed[merge], keyed[label], weights) for label in others}
+    adjusted = dict(zip(others, holm([versus[label].p_value for label in others]), strict=True))
+    models = []
+    for label, items in scores.items():
+        by_task: dict[str, list[float]] = {}
+        for item in items:
+            by_task.setdefault(item.task, []).append(item.score)
+        models.append(
+            ModelReport(
+                label=label,
+                role=roles[label],
+                overall=aggregate_interval(by_task, weights),
+                tasks={task: interval(values) for task, values in by_task.items()},
+                merge_minus_model=versus.get(label),
+                adjusted_p=adjusted.get(label),
+            )
+        )
+    best = max((model for model in models if model.label != merge), key=lambda model: model.overall.mean)
+    comparison = versus[best.label]
+    significant = comparison.difference > 0 and comparison.low > 0 and comparison.p_value < SIGNIFICANCE
+    return Report(
+        models=tuple(models),
+        n=comparison.n,
+        merge=merge,
+        best_other=best.label,
+        comparison=comparison,
+        significant=significant,
+        statement=_statement(best, comparison, significant),
+    )
+
+
+def non_dominated(points: Sequence[Mapping[str, float]]) -> list[int]:
+    """Return the positions of the points that no other point beats: the Pareto front, larger being better.
+
+    Equal points stay together, in or out.
+
+    Raises:
+        InvalidInput: the points have different objectives.
+    """
+    for point in points:
+        if point.keys() != points[0].keys():
+            problem = f"found the objectives {sorted(point)} beside {sorted(points[0])}"
+            raise InvalidInput("points", problem, "give every point the same objectives")
+
+    def dominates(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+        return all(a[key] >= b[key] for key in b) and any(a[key] > b[key] for key in b)
+
+    return [i for i, point in enumerate(points) if not any(dominates(other, point) for other in points)]
+
+
+def _check_roles(scores: Mapping[str, Sequence[ItemScore]], roles: Mapping[str, Role]) -> str:
+    unknown = sorted({role for role in roles.values() if role not in get_args(Role)})
+    merges = [label for label in scores if roles.get(label) == "merge"]
+    if unknown or scores.keys() != roles.keys() or len(merges) != 1 or len(scores) < 2:
+        raise InvalidInput(
+            "roles",
+            f"the models {list(scores)} have the roles {dict(roles)}",
+            f"give every model one of {', '.join(get_args(Role))}, exactly one of them merge, and one other",
+        )
+    return merges[0]
+
+
+def _show(value: Interval) -> str:
+    return f"{value.mean:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+
+def _statement(best: ModelReport, versus: PairedComparison, significant: bool) -> str:
+    numbers = (
+        f"{versus.difference:+.3f} (95 % CI {versus.low:+.3f} to {versus.high:+.3f}, "
+        f"p = {versus.p_value:.2g}) on {versus.n} untouched test items"
+    )
+    other = f"the best other model, {best.label} ({best.role})"
+    if versus.difference > 0:
+        verdict = "significant" if significant else "not significant"
+        return f"The merge beats {other}, by {numbers}: {verdict}."
+    if versus.difference == 0:
+        return f"The merge ties with {other}: {numbers}."
+    return f"The merge does not beat {other}: {numbers}; the best model is the {best.role} itself."

@@ -1,0 +1,1 @@
+"""What an experiment is: the spec and its record."""

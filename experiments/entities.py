@@ -1,0 +1,156 @@
+"""What the store hands out: plain frozen data that outlives every session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from experiments.states import (
+    CandidateKind,
+    CandidateState,
+    EvaluationState,
+    EventKind,
+    ExperimentState,
+    Split,
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The process that drives an experiment."""
+
+    host: str
+    pid: int
+    process_started: float  # seconds since the epoch, tells a process from a later one with the same pid
+    heartbeat: datetime
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment; ``spec`` is canonical JSON data, ``resolved`` its provenance."""
+
+    id: str
+    name: str
+    state: ExperimentState
+    spec: Mapping[str, Any]
+    source_dir: str
+    resolved: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    seconds_spent: float
+    error: str | None
+    driver: Driver | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counts of one experiment."""
+
+    candidates: int
+    scored: int  # candidates
+    infeasible: int  # candidates
+    running: int  # evaluations
+    done: int  # evaluations, all splits
+    lost: int  # attempts that were lost, retried ones included
+    prompt_tokens: int
+    generated_tokens: int
+    best_fitness: float | None
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """An experiment and its counts."""
+
+    experiment: Experiment
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the search, or a baseline; ``fitness`` is that of the search split."""
+
+    id: int
+    experiment_id: str
+    number: int
+    kind: CandidateKind
+    label: str
+    vector: tuple[float, ...] | None
+    recipe: Mapping[str, Any]
+    recipe_digest: str
+    state: CandidateState
+    reason: str | None
+    fitness: float | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One candidate on one split.
+
+    ``summary`` is {task: {"items": n, "score": mean, "reference_logprob": mean or None}}; times in seconds.
+    """
+
+    id: int
+    candidate_id: int
+    split: Split
+    state: EvaluationState
+    attempt: int
+    worker: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    timings_s: Mapping[str, float]
+    prompt_tokens: int
+    generated_tokens: int
+    fitness: float | None
+    summary: Mapping[str, Mapping[str, Any]]
+    reason: str | None
+
+
+class ScoredItem(Protocol):
+    """What a result holds per item; anything with these attributes can be recorded."""
+
+    @property
+    def task(self) -> str: ...  # noqa: D102
+    @property
+    def item(self) -> str: ...  # noqa: D102
+    @property
+    def score(self) -> float: ...  # noqa: D102
+    @property
+    def reference_logprob(self) -> float | None: ...  # noqa: D102
+    @property
+    def output(self) -> str | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class StoredItem:
+    """The recorded score of one candidate on one item; ``output`` is None unless it was asked for."""
+
+    candidate_id: int
+    number: int
+    task: str
+    item: str
+    score: float
+    reference_logprob: float | None
+    output: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One line of the leaderboard: a scored candidate and its evaluations by split."""
+
+    candidate: Candidate
+    evaluations: Mapping[Split, Evaluation]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of an experiment's ledger; ``seq`` counts from 1 without gaps."""
+
+    id: int
+    experiment_id: str
+    seq: int
+    kind: EventKind
+    payload: Mapping[str, Any]
+    at: datetime

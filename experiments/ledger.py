@@ -1,0 +1,151 @@
+"""Writing to one experiment: its row locked, its ledger appended in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from evomerge.errors import NotFound
+from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
+from experiments.states import (
+    EVALUATION_STEPS,
+    EXPERIMENT_STEPS,
+    EvaluationState,
+    EventKind,
+    ExperimentState,
+    Split,
+    check_step,
+)
+
+
+class Ledger:
+    """One experiment inside a write transaction; nobody else can write to it until that ends."""
+
+    def __init__(self, session: Session, experiment: ExperimentRecord) -> None:
+        """Write to an experiment that is new or locked."""
+        self.session = session
+        self.experiment = experiment
+        self.now = datetime.now(UTC)
+        experiment.updated_at = self.now
+
+    @classmethod
+    def lock(cls, session: Session, experiment_id: str) -> Ledger:
+        """Lock an experiment's row until the transaction ends.
+
+        Raises:
+            NotFound: there is no such experiment.
+        """
+        query = select(ExperimentRecord).filter_by(id=experiment_id).with_for_update(key_share=True)
+        experiment = session.scalars(query).first()
+        if experiment is None:
+            raise NotFound("experiment", f"there is none with id '{experiment_id}'", "write its full id")
+        return cls(session, experiment)
+
+    @classmethod
+    def lock_candidate(cls, session: Session, candidate_id: int) -> tuple[Ledger, CandidateRecord]:
+        """Lock the experiment of a candidate, and only then read the candidate.
+
+        Raises:
+            NotFound: there is no such candidate.
+        """
+        owner = session.scalar(select(CandidateRecord.experiment_id).filter_by(id=candidate_id))
+        if owner is None:
+            raise NotFound(
+                "candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave"
+            )
+        ledger = cls.lock(session, owner)
+        return ledger, session.get_one(CandidateRecord, candidate_id)
+
+    def append(self, kind: EventKind, payload: Mapping[str, Any]) -> EventRecord:
+        """Append an event under the next ``seq``."""
+        last = select(func.max(EventRecord.seq)).filter_by(experiment_id=self.experiment.id)
+        event = EventRecord(
+            experiment_id=self.experiment.id,
+            seq=(self.session.scalar(last) or 0) + 1,
+            kind=kind,
+            payload=dict(payload),
+            at=self.now,
+        )
+        self.session.add(event)
+        self.session.flush()
+        return event
+
+    def step(self, state: ExperimentState, error: str | None = None) -> None:
+        """Move the experiment to another state.
+
+        Raises:
+            StateConflict: the step is not legal.
+        """
+        old = self.experiment.state
+        check_step(EXPERIMENT_STEPS, f"experiment {self.experiment.id}", old, state)
+        self.experiment.state = state
+        driver = self.experiment.driver
+        by = driver and f"{driver['host']}:{driver['pid']}"
+        self.append(EventKind.STATE, {"from": old, "to": state, "driver": by, "error": error})
+
+    def evaluation(self, candidate: CandidateRecord, split: Split) -> EvaluationRecord | None:
+        """Return the evaluation of a candidate on a split, if it was ever started."""
+        query = select(EvaluationRecord).filter_by(candidate_id=candidate.id, split=split)
+        return self.session.scalars(query).first()
+
+    def new_evaluation(
+        self, candidate: CandidateRecord, split: Split, state: EvaluationState
+    ) -> EvaluationRecord:
+        """Add an evaluation that has no attempt yet."""
+        row = EvaluationRecord(
+            candidate_id=candidate.id,
+            split=split,
+            state=state,
+            attempt=0,
+            worker=None,
+            started_at=None,
+            finished_at=None,
+            timings_s={},
+            prompt_tokens=0,
+            generated_tokens=0,
+            fitness=None,
+            summary={},
+            reason=None,
+        )
+        self.session.add(row)
+        return row
+
+    def lose(self, candidate: CandidateRecord, evaluation: EvaluationRecord, reason: str) -> None:
+        """Mark a running evaluation as lost.
+
+        Raises:
+            StateConflict: it is not running.
+        """
+        subject = f"candidate {candidate.number} on {evaluation.split}"
+        check_step(EVALUATION_STEPS, subject, evaluation.state, EvaluationState.LOST)
+        evaluation.state = EvaluationState.LOST
+        evaluation.finished_at = self.now
+        evaluation.reason = reason
+        self.append(
+            EventKind.LOST,
+            {
+                "candidate_id": candidate.id,
+                "number": candidate.number,
+                "split": evaluation.split,
+                "attempt": evaluation.attempt,
+                "reason": reason,
+            },
+        )
+
+    def abandon_evaluations(self, reason: str) -> None:
+        """Mark every running evaluation of the experiment as lost."""
+        query = (
+            select(CandidateRecord, EvaluationRecord)
+            .join(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
+            .where(
+                CandidateRecord.experiment_id == self.experiment.id,
+                EvaluationRecord.state == EvaluationState.RUNNING,
+            )
+            .order_by(EvaluationRecord.id)
+        )
+        for candidate, evaluation in self.session.execute(query).all():
+            self.lose(candidate, evaluation, reason)

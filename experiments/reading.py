@@ -1,0 +1,258 @@
+"""The store's read side: each call is one transaction, a fixed number of queries, and plain data out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, and_, or_, select
+from sqlalchemy.orm import Session, defer
+
+from evomerge.errors import NotFound, nearest
+from experiments.database import translated
+from experiments.entities import (
+    Candidate,
+    Driver,
+    Evaluation,
+    Event,
+    Experiment,
+    ExperimentSummary,
+    Progress,
+    Standing,
+    StoredItem,
+)
+from experiments.progress import count_progress
+from experiments.records import (
+    CandidateRecord,
+    EvaluationRecord,
+    EventRecord,
+    ExperimentRecord,
+    ItemScoreRecord,
+)
+from experiments.states import (
+    CandidateKind,
+    CandidateState,
+    EvaluationState,
+    ExperimentState,
+    Split,
+)
+
+
+class Reader:
+    """Everything that can be asked about experiments."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Read through an engine of ``experiments.database.connect``."""
+        self._engine = engine
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with translated(self._engine.url), Session(self._engine) as session:
+            yield session
+
+    def get_experiment(self, reference: str) -> Experiment:
+        """Return an experiment by id, by exact name (the latest of that name) or by unique start of its id.
+
+        Raises:
+            NotFound: nothing, or more than one id, matches; the message names the nearest.
+        """
+        with self._session() as session:
+            return to_experiment(_find_experiment(session, reference))
+
+    def list_experiments(
+        self, *, state: ExperimentState | None = None, limit: int = 50, before: str | None = None
+    ) -> list[ExperimentSummary]:
+        """Return experiments with their counts, newest first; four queries however many there are.
+
+        Args:
+            state: only experiments in this state.
+            limit: at most so many.
+            before: only experiments older than this one (its id): the next page.
+
+        Raises:
+            NotFound: ``before`` does not exist.
+        """
+        table = ExperimentRecord
+        query = select(table).order_by(table.created_at.desc(), table.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(table.state == state)
+        with self._session() as session:
+            if before is not None:
+                mark = _find_experiment(session, before)
+                same_moment = and_(table.created_at == mark.created_at, table.id < mark.id)
+                query = query.where(or_(table.created_at < mark.created_at, same_moment))
+            experiments = [to_experiment(row) for row in session.scalars(query)]
+            progress = count_progress(session, [experiment.id for experiment in experiments])
+        return [ExperimentSummary(experiment, progress[experiment.id]) for experiment in experiments]
+
+    def progress(self, experiment_id: str) -> Progress:
+        """Return the counts of one experiment; all zero where there is none."""
+        with self._session() as session:
+            return count_progress(session, [experiment_id])[experiment_id]
+
+    def candidates(
+        self, experiment_id: str, *, state: CandidateState | None = None, kind: CandidateKind | None = None
+    ) -> list[Candidate]:
+        """Return the candidates of an experiment by number."""
+        query = select(CandidateRecord).where(CandidateRecord.experiment_id == experiment_id)
+        if state is not None:
+            query = query.where(CandidateRecord.state == state)
+        if kind is not None:
+            query = query.where(CandidateRecord.kind == kind)
+        with self._session() as session:
+            return [to_candidate(row) for row in session.scalars(query.order_by(CandidateRecord.number))]
+
+    def evaluations(
+        self, experiment_id: str, *, split: Split | None = None, state: EvaluationState | None = None
+    ) -> list[Evaluation]:
+        """Return the evaluations of an experiment by candidate number."""
+        query = select(EvaluationRecord).join(
+            CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id
+        )
+        query = query.where(CandidateRecord.experiment_id == experiment_id)
+        if split is not None:
+            query = query.where(EvaluationRecord.split == split)
+        if state is not None:
+            query = query.where(EvaluationRecord.state == state)
+        with self._session() as session:
+            rows = session.scalars(query.order_by(CandidateRecord.number, EvaluationRecord.id))
+            return [to_evaluation(row) for row in rows]
+
+    def find_scored(self, experiment_id: str, digest: str, split: Split) -> Evaluation | None:
+        """Return the finished evaluation of a recipe on a split, so that no recipe is scored twice."""
+        query = (
+            select(EvaluationRecord)
+            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
+            .where(
+                CandidateRecord.experiment_id == experiment_id,
+                CandidateRecord.recipe_digest == digest,
+                EvaluationRecord.split == split,
+                EvaluationRecord.state == EvaluationState.DONE,
+            )
+            .order_by(CandidateRecord.number)
+            .limit(1)
+        )
+        with self._session() as session:
+            row = session.scalars(query).first()
+            return None if row is None else to_evaluation(row)
+
+    def items(
+        self, experiment_id: str, split: Split, *, candidate_id: int | None = None, outputs: bool = False
+    ) -> list[StoredItem]:
+        """Return the per-item scores of an experiment, or of one candidate, by number, task and item.
+
+        Args:
+            experiment_id: the experiment.
+            split: the split that was scored.
+            candidate_id: only this candidate.
+            outputs: whether to read the generated texts too, by far the largest part.
+        """
+        query = (
+            select(CandidateRecord.id, CandidateRecord.number, ItemScoreRecord)
+            .join(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
+            .join(ItemScoreRecord, ItemScoreRecord.evaluation_id == EvaluationRecord.id)
+            .where(CandidateRecord.experiment_id == experiment_id, EvaluationRecord.split == split)
+            .order_by(CandidateRecord.number, ItemScoreRecord.task, ItemScoreRecord.item)
+        )
+        if candidate_id is not None:
+            query = query.where(CandidateRecord.id == candidate_id)
+        if not outputs:
+            query = query.options(defer(ItemScoreRecord.output))
+        with self._session() as session:
+            return [
+                StoredItem(
+                    candidate_id=candidate,
+                    number=number,
+                    task=row.task,
+                    item=row.item,
+                    score=row.score,
+                    reference_logprob=row.reference_logprob,
+                    output=row.output if outputs else None,
+                )
+                for candidate, number, row in session.execute(query)
+            ]
+
+    def leaderboard(self, experiment_id: str, *, limit: int = 20) -> list[Standing]:
+        """Return the scored candidates, best fitness first (the earlier one at a tie); two queries."""
+        best = (
+            select(CandidateRecord)
+            .where(
+                CandidateRecord.experiment_id == experiment_id,
+                CandidateRecord.state == CandidateState.SCORED,
+            )
+            .order_by(CandidateRecord.fitness.desc(), CandidateRecord.number)
+            .limit(limit)
+        )
+        with self._session() as session:
+            candidates = [to_candidate(row) for row in session.scalars(best)]
+            ids = [candidate.id for candidate in candidates]
+            query = select(EvaluationRecord).where(EvaluationRecord.candidate_id.in_(ids))
+            found: dict[int, dict[Split, Evaluation]] = {number: {} for number in ids}
+            for row in session.scalars(query):
+                found[row.candidate_id][row.split] = to_evaluation(row)
+        return [Standing(candidate, found[candidate.id]) for candidate in candidates]
+
+    def ledger(self, experiment_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Return the events of an experiment with ``seq`` above ``after``, in order."""
+        query = (
+            select(EventRecord)
+            .where(EventRecord.experiment_id == experiment_id, EventRecord.seq > after)
+            .order_by(EventRecord.seq)
+            .limit(limit)
+        )
+        with self._session() as session:
+            return [to_event(row) for row in session.scalars(query)]
+
+
+def to_experiment(row: ExperimentRecord) -> Experiment:
+    """Return the row as plain data, without the driver's fencing token."""
+    driver = row.driver and Driver(
+        host=row.driver["host"],
+        pid=row.driver["pid"],
+        process_started=row.driver["process_started"],
+        heartbeat=datetime.fromisoformat(row.driver["heartbeat"]),
+    )
+    return Experiment(**{**_columns(row), "driver": driver})
+
+
+def to_candidate(row: CandidateRecord) -> Candidate:
+    """Return the row as plain data."""
+    return Candidate(**{**_columns(row), "vector": None if row.vector is None else tuple(row.vector)})
+
+
+def to_evaluation(row: EvaluationRecord) -> Evaluation:
+    """Return the row as plain data."""
+    return Evaluation(**_columns(row))
+
+
+def to_event(row: EventRecord) -> Event:
+    """Return the row as plain data."""
+    return Event(**_columns(row))
+
+
+def _columns(row: ExperimentRecord | CandidateRecord | EvaluationRecord | EventRecord) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def _find_experiment(session: Session, reference: str) -> ExperimentRecord:
+    table = ExperimentRecord
+    if (row := session.get(table, reference)) is not None:
+        return row
+    named = select(table).where(table.name == reference).order_by(table.created_at.desc(), table.id.desc())
+    if (row := session.scalars(named.limit(1)).first()) is not None:
+        return row
+    start = select(table).where(table.id.startswith(reference, autoescape=True)).order_by(table.id)
+    rows = session.scalars(start).all() if reference else []
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        ids = ", ".join(row.id for row in rows[:10])
+        raise NotFound(
+            "experiment", f"'{reference}' is the start of several ids", f"write more of one: {ids}"
+        )
+    newest = select(table.id, table.name).order_by(table.created_at.desc()).limit(100)
+    known = {text for pair in session.execute(newest) for text in pair}
+    hint = nearest(reference, known) if known else "none is stored yet; create one"
+    raise NotFound("experiment", f"there is none with id or name '{reference}'", hint)

@@ -1,0 +1,296 @@
+"""The store's write side for the driver: candidates, their evaluations and decisions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from statistics import fmean
+from typing import Any
+
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.orm import Session
+
+from evomerge.errors import InvalidInput, StateConflict
+from experiments.database import WRITES, translated
+from experiments.entities import Candidate, Evaluation, Event, ScoredItem
+from experiments.ledger import Ledger
+from experiments.reading import Reader, to_candidate, to_evaluation, to_event
+from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
+from experiments.states import (
+    CANDIDATE_STEPS,
+    EVALUATION_STEPS,
+    CandidateKind,
+    CandidateState,
+    EvaluationState,
+    EventKind,
+    Split,
+    check_step,
+)
+
+
+class Recorder(Reader):
+    """Records what a driver does; each method is one transaction and returns after the commit.
+
+    Every method raises StateConflict where the experiment is not claimed by this store, StoreError where the
+    database cannot write; then nothing was written.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Write through an engine of ``experiments.database.connect``."""
+        super().__init__(engine)
+        self._write_engine = engine.execution_options(**{WRITES: True})
+        self._claims: dict[str, str] = {}  # experiment id -> fencing token
+
+    def record_ask(
+        self,
+        experiment_id: str,
+        *,
+        number: int,
+        kind: CandidateKind,
+        label: str,
+        vector: Sequence[float] | None,
+        recipe: Mapping[str, Any],
+        digest: str,
+    ) -> Candidate:
+        """Record a candidate before it is scored.
+
+        Args:
+            experiment_id: the experiment.
+            number: place in the experiment, from 0.
+            kind: where the candidate comes from.
+            label: name in reports, "" for none.
+            vector: point of the search space; None for a recipe that was not searched.
+            recipe: ``Recipe.to_dict()``.
+            digest: ``Recipe.digest()``.
+
+        Raises:
+            StateConflict: the number is taken.
+        """
+        with self._driving(experiment_id) as ledger:
+            taken = select(CandidateRecord.id).filter_by(experiment_id=experiment_id, number=number)
+            if ledger.session.scalar(taken) is not None:
+                raise StateConflict(f"candidate {number}", "it is recorded already", "take the next number")
+            row = CandidateRecord(
+                experiment_id=experiment_id,
+                number=number,
+                kind=CandidateKind(kind),
+                label=label,
+                vector=None if vector is None else [float(x) for x in vector],
+                recipe=dict(recipe),
+                recipe_digest=digest,
+                state=CandidateState.ASKED,
+                reason=None,
+                fitness=None,
+                created_at=ledger.now,
+            )
+            ledger.session.add(row)
+            ledger.session.flush()
+            ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind})
+            return to_candidate(row)
+
+    def record_started(self, candidate_id: int, split: Split, *, worker: str) -> int:
+        """Record that a worker scores a candidate; return the attempt, from 1.
+
+        Raises:
+            StateConflict: the evaluation runs already or has ended.
+        """
+        with self._evaluating(candidate_id) as (ledger, candidate):
+            row = ledger.evaluation(candidate, split)
+            if row is None:
+                row = ledger.new_evaluation(candidate, split, EvaluationState.RUNNING)
+            else:
+                _step_evaluation(candidate, row, EvaluationState.RUNNING)
+            row.attempt += 1
+            row.worker, row.reason = worker, None
+            row.started_at, row.finished_at = ledger.now, None
+            ledger.append(
+                EventKind.START,
+                {**_subject(candidate, split), "attempt": row.attempt, "worker": worker},
+            )
+            return row.attempt
+
+    def record_result(
+        self,
+        candidate_id: int,
+        split: Split,
+        items: Sequence[ScoredItem],
+        *,
+        fitness: float | None,
+        timings_s: Mapping[str, float],
+        prompt_tokens: int,
+        generated_tokens: int,
+        worker: str | None = None,
+    ) -> Evaluation:
+        """Record the result of an evaluation and all its items, once; on ``search`` the candidate is scored.
+
+        Args:
+            candidate_id: the candidate.
+            split: the split that was scored.
+            items: one score per item of the split.
+            fitness: larger is better; needed on ``search``.
+            timings_s: seconds per phase.
+            prompt_tokens: tokens read by the model.
+            generated_tokens: tokens written by the model.
+            worker: who scored it; None keeps the worker of ``record_started``.
+
+        Raises:
+            InvalidInput: no items, an item twice, a number that is not finite, no fitness on ``search``.
+            StateConflict: the evaluation has a result already, or is infeasible; nothing changes.
+        """
+        _check_result(split, items, fitness)
+        with self._evaluating(candidate_id) as (ledger, candidate):
+            row = self._end(ledger, candidate, split, EvaluationState.DONE)
+            row.worker = worker or row.worker
+            row.timings_s = dict(timings_s)
+            row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
+            row.fitness, row.summary = fitness, _summary(items)
+            if split == Split.SEARCH:
+                _step_candidate(candidate, CandidateState.SCORED)
+                candidate.fitness = fitness
+            ledger.session.flush()
+            ledger.session.execute(insert(ItemScoreRecord), [_item_row(row, item) for item in items])
+            kind = EventKind.TELL if split == Split.SEARCH else EventKind.MEASURE
+            ledger.append(kind, {**_subject(candidate, split), "fitness": fitness})
+            return to_evaluation(row)
+
+    def record_infeasible(self, candidate_id: int, split: Split, reason: str) -> Evaluation:
+        """Record that a candidate cannot be merged or scored; on ``search`` the candidate is infeasible.
+
+        Raises:
+            StateConflict: the evaluation has ended already.
+        """
+        with self._evaluating(candidate_id) as (ledger, candidate):
+            row = self._end(ledger, candidate, split, EvaluationState.INFEASIBLE)
+            row.reason = reason
+            if split == Split.SEARCH:
+                _step_candidate(candidate, CandidateState.INFEASIBLE)
+                candidate.reason = reason
+            ledger.session.flush()
+            ledger.append(EventKind.INFEASIBLE, {**_subject(candidate, split), "reason": reason})
+            return to_evaluation(row)
+
+    def record_lost(self, candidate_id: int, split: Split, reason: str) -> None:
+        """Record that the worker of a running evaluation is gone; it can be started again.
+
+        Raises:
+            StateConflict: the evaluation is not running.
+        """
+        with self._evaluating(candidate_id) as (ledger, candidate):
+            row = ledger.evaluation(candidate, split)
+            if row is None:
+                raise StateConflict(
+                    f"candidate {candidate.number} on {split}",
+                    "it was never started",
+                    "record its start first",
+                )
+            ledger.lose(candidate, row, reason)
+
+    def record_decision(self, experiment_id: str, decision: str, data: Mapping[str, Any]) -> Event:
+        """Record what the driver decided (finalists, a winner, why it stopped) as an event of the ledger."""
+        with self._driving(experiment_id) as ledger:
+            return to_event(ledger.append(EventKind.DECISION, {"decision": decision, "data": dict(data)}))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with translated(self._engine.url), Session(self._write_engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _driving(self, experiment_id: str) -> Iterator[Ledger]:
+        with self._writing() as session:
+            ledger = Ledger.lock(session, experiment_id)
+            self._check_claim(ledger.experiment)
+            yield ledger
+
+    @contextmanager
+    def _evaluating(self, candidate_id: int) -> Iterator[tuple[Ledger, CandidateRecord]]:
+        with self._writing() as session:
+            ledger, candidate = Ledger.lock_candidate(session, candidate_id)
+            self._check_claim(ledger.experiment)
+            yield ledger, candidate
+
+    def _check_claim(self, experiment: ExperimentRecord) -> None:
+        token = self._claims.get(experiment.id)
+        holder = experiment.driver
+        if token is not None and holder is not None and holder["token"] == token:
+            return
+        subject = f"experiment {experiment.id}"
+        if token is None:
+            raise StateConflict(subject, "this store has not claimed it", "call claim_driver first")
+        by = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
+        raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
+
+    @staticmethod
+    def _end(
+        ledger: Ledger, candidate: CandidateRecord, split: Split, state: EvaluationState
+    ) -> EvaluationRecord:
+        row = ledger.evaluation(candidate, split)
+        if row is None:  # known without a worker, such as a recipe that was scored before
+            row = ledger.new_evaluation(candidate, split, state)
+        else:
+            _step_evaluation(candidate, row, state)
+        row.finished_at, row.reason = ledger.now, None
+        return row
+
+
+def _step_evaluation(candidate: CandidateRecord, row: EvaluationRecord, state: EvaluationState) -> None:
+    check_step(EVALUATION_STEPS, f"candidate {candidate.number} on {row.split}", row.state, state)
+    row.state = state
+
+
+def _step_candidate(candidate: CandidateRecord, state: CandidateState) -> None:
+    check_step(CANDIDATE_STEPS, f"candidate {candidate.number}", candidate.state, state)
+    candidate.state = state
+
+
+def _subject(candidate: CandidateRecord, split: Split) -> dict[str, Any]:
+    return {"candidate_id": candidate.id, "number": candidate.number, "split": split}
+
+
+def _check_result(split: Split, items: Sequence[ScoredItem], fitness: float | None) -> None:
+    if not items:
+        raise InvalidInput("items", "there are none", "record the candidate as lost or infeasible")
+    advice = "record the candidate as infeasible"
+    if split == Split.SEARCH and fitness is None:
+        raise InvalidInput("fitness", "none is given for the search split", "give one")
+    if fitness is not None and not math.isfinite(fitness):
+        raise InvalidInput("fitness", f"{fitness} is not finite", advice)
+    seen: set[tuple[str, str]] = set()
+    for item in items:
+        where = f"item {item.item} of {item.task}"
+        if not math.isfinite(item.score):
+            raise InvalidInput(where, f"score {item.score} is not finite", advice)
+        # A reference of probability 0 has log-likelihood -inf: rare, but a result.
+        if item.reference_logprob is not None and math.isnan(item.reference_logprob):
+            raise InvalidInput(where, "reference log-likelihood is nan", advice)
+        if (item.task, item.item) in seen:
+            raise InvalidInput(where, "it is scored twice", "give each item once")
+        seen.add((item.task, item.item))
+
+
+def _summary(items: Sequence[ScoredItem]) -> dict[str, Any]:
+    by_task: dict[str, list[ScoredItem]] = {}
+    for item in items:
+        by_task.setdefault(item.task, []).append(item)
+    summary = {}
+    for task, scored in by_task.items():
+        logprobs = [x.reference_logprob for x in scored if x.reference_logprob is not None]
+        mean = fmean(logprobs) if len(logprobs) == len(scored) else -math.inf
+        summary[task] = {
+            "items": len(scored),
+            "score": fmean(x.score for x in scored),
+            "reference_logprob": mean if math.isfinite(mean) else None,
+        }
+    return summary
+
+
+def _item_row(evaluation: EvaluationRecord, item: ScoredItem) -> dict[str, Any]:
+    return {
+        "evaluation_id": evaluation.id,
+        "task": item.task,
+        "item": item.item,
+        "score": float(item.score),
+        "reference_logprob": item.reference_logprob,
+        "output": item.output,
+    }

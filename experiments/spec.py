@@ -1,0 +1,82 @@
+"""The experiment spec: everything that a user decides, written in one YAML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from evomerge.errors import NotFound, SpecError
+from experiments.spec_errors import translate
+from experiments.spec_sections import PATTERNS, ExperimentSpec
+from experiments.spec_yaml import Location, read_document
+
+__all__ = ["ExperimentSpec", "LoadedSpec", "json_schema", "load_spec", "parse_spec", "resolve_path"]
+
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A spec that was read from a file."""
+
+    spec: ExperimentSpec
+    source_dir: Path
+    text: str
+
+
+def load_spec(path: str | Path) -> LoadedSpec:
+    """Read a spec from a YAML file.
+
+    Raises:
+        NotFound: there is no such file.
+        SpecError: the file is not a valid spec; every problem is listed.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFound(
+            str(path), f"cannot read the spec: {error.strerror}", "give the path of a YAML file"
+        ) from error
+    if len(raw) > _MAX_BYTES:
+        raise SpecError(
+            str(path), f"{len(raw)} bytes; a spec has at most {_MAX_BYTES}", "give the path of a spec"
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(str(path), "not UTF-8 text", "give the path of a YAML file") from error
+    document = read_document(text)
+    return LoadedSpec(parse_spec(document.data, document.line), path.resolve().parent, text)
+
+
+def parse_spec(data: object, line_of: Callable[[Location], int | None] = lambda _: None) -> ExperimentSpec:
+    """Validate plain data (from YAML, JSON or the store) as a spec.
+
+    Raises:
+        SpecError: the data is not a valid spec; every problem is listed.
+    """
+    if data is None:
+        raise SpecError(
+            "spec", "it is empty", "write at least name, base_model, models, merge, tasks and search"
+        )
+    try:
+        return ExperimentSpec.model_validate(data)
+    except ValidationError as error:
+        raise translate(error, ExperimentSpec, PATTERNS, line_of) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of the spec, for editors and forms."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ExperimentSpec.model_json_schema()}
+
+
+def resolve_path(text: str, source_dir: Path) -> str:
+    """Return the absolute path if ``text`` exists relative to ``source_dir``, else ``text`` (a hub id)."""
+    path = os.path.join(source_dir, os.path.expanduser(text))  # noqa: PTH111, PTH118 (pathlib raises on ~nobody)
+    return os.path.realpath(path) if os.path.exists(path) else text  # noqa: PTH110 (pathlib raises)

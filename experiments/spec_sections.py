@@ -1,0 +1,288 @@
+"""The sections of the experiment spec: every key, its type, its limits and its meaning."""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core.core_schema import ValidationInfo
+
+from experiments.spec_errors import complaint
+
+NAME = r"^[a-z0-9-]{1,64}$"
+SHORT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+GRANULARITY = r"^(global|layer|group:[1-9][0-9]*)(\+module)?$"
+PATTERNS = {
+    NAME: "1 to 64 lower-case letters, digits and '-'",
+    SHORT_NAME: "1 to 64 letters, digits, '_' and '-'",
+    GRANULARITY: "global, layer or group:K (K blocks each), optionally followed by +module",
+}
+_HUB_ID_WITH_REVISION = re.compile(r"(?P<model>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<revision>[^@\s]+)")
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+GranularityText = Annotated[str, StringConstraints(pattern=GRANULARITY)]
+
+
+class _Section(BaseModel):
+    # strict: "64", true and 64.5 are not whole numbers, whatever they could be coerced to.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelSpec(_Section):
+    """A checkpoint or adapter: a local directory or a Hugging Face hub id."""
+
+    model: Text = Field(description="Directory (relative to the spec file) or hub id.")
+    revision: Text | None = Field(
+        default=None, description="Branch, tag or commit of a hub id; null = its default."
+    )
+
+
+def _model_from_text(value: object) -> object:
+    if isinstance(value, str):
+        # Only a hub id has a revision: "./a@b" is a directory whose name holds an @.
+        match = _HUB_ID_WITH_REVISION.fullmatch(value)
+        return match.groupdict() if match else {"model": value}
+    if not isinstance(value, Mapping | ModelSpec):
+        raise complaint(
+            f"found {reprlib.repr(value)}, expected a model",
+            "write a directory or hub id, or {model: ..., revision: ...}",
+        )
+    return value
+
+
+ModelField = Annotated[ModelSpec, BeforeValidator(_model_from_text, json_schema_input_type=Text | ModelSpec)]
+
+
+class ParameterSpec(_Section):
+    """How one parameter of the merge method is chosen: searched in a range, or fixed."""
+
+    range: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = Field(
+        default=None, description="Lowest and highest value of the search; null = the method's own range."
+    )
+    init: Finite | None = Field(
+        default=None, description="Where the search starts; null = the method's default."
+    )
+    granularity: GranularityText | None = Field(
+        default=None, description="Granularity of this parameter alone; null = merge.granularity."
+    )
+    fixed: Finite | None = Field(default=None, description="One value that is not searched.")
+
+    @field_validator("range")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise complaint(
+                f"low {value[0]} is not below high {value[1]}",
+                "write [low, high] with low < high, or {fixed: x} for one value",
+            )
+        return value
+
+    @field_validator("init")
+    @classmethod
+    def _inside(cls, value: float | None, info: ValidationInfo) -> float | None:
+        bounds = info.data.get("range")
+        if value is not None and bounds is not None and not bounds[0] <= value <= bounds[1]:
+            raise complaint(
+                f"{value} is outside the range [{bounds[0]}, {bounds[1]}]", "move it into the range"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _fixed_alone(self) -> Self:
+        if self.fixed is not None and len(self.model_fields_set) > 1:
+            others = ", ".join(sorted(self.model_fields_set - {"fixed"}))
+            raise complaint(f"'fixed' cannot stand beside {others}", "keep either 'fixed' or the others")
+        return self
+
+
+def _parameter_from_number(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"fixed": value}
+    if not isinstance(value, Mapping | ParameterSpec):
+        raise complaint(
+            f"found {reprlib.repr(value)}, expected a number or a mapping",
+            "write a number (fixed) or {range: [low, high], init: x}",
+        )
+    return value
+
+
+ParameterField = Annotated[
+    ParameterSpec, BeforeValidator(_parameter_from_number, json_schema_input_type=float | ParameterSpec)
+]
+
+
+def _scalar(value: object) -> object:
+    if not isinstance(value, bool | int | float | str) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        raise complaint(
+            f"found {reprlib.repr(value)}, expected true, false, a finite number or text", "write one value"
+        )
+    return value
+
+
+OptionValue = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
+
+
+class MergeSpec(_Section):
+    """The merge method and what is searched of it."""
+
+    method: Text = Field(description="Merge method, such as task_arithmetic, ties or dare_ties.")
+    granularity: GranularityText = Field(
+        default="global",
+        description="How finely coefficients vary: global, layer or group:K, optionally +module.",
+    )
+    parameters: dict[str, ParameterField] = Field(
+        default_factory=dict,
+        description="Parameter name -> number (fixed) or range; one left out is searched in its own range.",
+    )
+    options: dict[str, OptionValue] = Field(
+        default_factory=dict, description="Switches of the method, such as normalize: false."
+    )
+
+
+class SplitSpec(_Section):
+    """Number of items in each of the three disjoint splits of a task."""
+
+    search: int = Field(
+        default=64, ge=1, description="Items that every candidate of the search is scored on."
+    )
+    selection: int = Field(default=64, ge=1, description="Items that choose among the finalists.")
+    test: int = Field(default=200, ge=1, description="Items of the final comparison with the parents.")
+
+
+class TaskSpec(_Section):
+    """One calibration task."""
+
+    task: Text = Field(description="lm-eval task name, or a task YAML file relative to the spec file.")
+    name: Text = Field(
+        default_factory=lambda data: _task_name(data.get("task", "")),
+        description="Name of the task in reports; default: the file's name without .yaml, or the task name.",
+    )
+    metric: Text = Field(description="lm-eval metric, such as exact_match or acc.")
+    weight: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="Weight of the task in the fitness."
+    )
+    num_fewshot: int | None = Field(
+        default=None, ge=0, description="Examples in the prompt; null = the task's own."
+    )
+    chat_template: bool = Field(
+        default=False, description="Whether prompts go through the model's chat template."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Generated tokens per item at most; null = the task's own."
+    )
+    teacher_forced: bool = Field(
+        default=False, description="Score the search split in one forward pass over the reference answer."
+    )
+    splits: SplitSpec = Field(default=SplitSpec(), description="Number of items per split.")
+
+
+def _task_name(task: str) -> str:
+    return Path(task).stem if task.endswith((".yaml", ".yml")) else task
+
+
+class BudgetSpec(_Section):
+    """When the search ends: the first limit that is reached."""
+
+    evaluations: int | None = Field(default=None, ge=1, description="Candidates scored on the search split.")
+    generated_tokens: int | None = Field(default=None, ge=1, description="Tokens generated by the models.")
+    hours: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Hours of wall-clock time, resumes added."
+    )
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if self.evaluations is None and self.generated_tokens is None and self.hours is None:
+            raise complaint("no limit is set", "set evaluations, generated_tokens or hours")
+        return self
+
+
+class SearchSpec(_Section):
+    """The search algorithm and its budget."""
+
+    algorithm: Text = Field(default="cma", description="Search algorithm.")
+    budget: BudgetSpec = Field(description="When the search ends; at least one limit.")
+    population: int | None = Field(
+        default=None, ge=2, description="Candidates per generation; null = the algorithm's choice."
+    )
+    sigma: float | None = Field(
+        default=None, gt=0, le=1, description="Initial step as a fraction of each range; null = 0.1."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random choice.")
+    reference_weight: float = Field(
+        default=0.02,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the mean reference log-likelihood in the fitness; it breaks ties.",
+    )
+    finalists: int = Field(
+        default=4, ge=1, description="Candidates that are compared on the selection split."
+    )
+
+
+class WorkersSpec(_Section):
+    """The workers that merge and score candidates."""
+
+    engine: Literal["vllm", "transformers"] = Field(default="vllm", description="Inference engine.")
+    count: int = Field(default=1, ge=1, description="Number of workers.")
+    gpus: float = Field(default=0, ge=0, allow_inf_nan=False, description="GPUs of one worker; 0 = CPU.")
+    cpus: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="CPU cores of one worker; null = shared out."
+    )
+    tensor_parallel: int = Field(default=1, ge=1, description="GPUs that one model is split over.")
+    dtype: Literal["bfloat16", "float16", "float32"] = Field(
+        default="bfloat16", description="Number format of the engine."
+    )
+    max_model_len: int | None = Field(
+        default=None, ge=1, description="Context length in tokens; null = the engine's choice."
+    )
+
+
+class ExperimentSpec(_Section):
+    """One experiment: which models to merge, how, for which tasks, and how long to search."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)] = Field(description="Name of the experiment.")
+    base_model: ModelField = Field(description="The model that all experts were fine-tuned from.")
+    models: dict[Annotated[str, StringConstraints(pattern=SHORT_NAME)], ModelField] = Field(
+        min_length=1, description="Short name -> expert: directory or hub id, optionally with a revision."
+    )
+    merge: MergeSpec = Field(description="The merge method and what is searched of it.")
+    tasks: Annotated[tuple[TaskSpec, ...], Field(strict=False)] = Field(
+        description="The tasks that define the fitness.", json_schema_extra={"minItems": 1}
+    )
+    search: SearchSpec = Field(description="The search algorithm and its budget.")
+    workers: WorkersSpec = Field(WorkersSpec(), description="The workers that score candidates.")
+    output: Text | None = Field(
+        default=None,
+        description="Directory (relative to the spec file) for the best merge; null = not exported.",
+    )
+
+    @field_validator("tasks")
+    @classmethod
+    def _some_with_unique_names(cls, value: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
+        if not value:
+            raise complaint("there is no task", "add at least one, with 'task' and 'metric'")
+        names = [task.name for task in value]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            raise complaint(f"two tasks are named '{double}'", "give one of them another 'name'")
+        return value
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the spec as JSON data with every default written out; ``parse_spec`` reads it back."""
+        return self.model_dump(mode="json", exclude_none=True)

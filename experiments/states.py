@@ -1,0 +1,109 @@
+"""Every state that the record knows, and every legal step between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from evomerge.errors import StateConflict
+
+
+class ExperimentState(StrEnum):
+    """State of an experiment; ``interrupted`` can be resumed."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class CandidateState(StrEnum):
+    """State of a candidate, decided by its evaluation on the search split."""
+
+    ASKED = "asked"
+    SCORED = "scored"
+    INFEASIBLE = "infeasible"
+
+
+class EvaluationState(StrEnum):
+    """State of a candidate's evaluation on one split; ``lost`` is started again."""
+
+    RUNNING = "running"
+    LOST = "lost"
+    DONE = "done"
+    INFEASIBLE = "infeasible"
+
+
+class CandidateKind(StrEnum):
+    """Where a candidate comes from: a parent or plain merge, the search, or the search's final mean."""
+
+    BASELINE = "baseline"
+    SEARCH = "search"
+    MEAN = "mean"
+
+
+class Split(StrEnum):
+    """The three disjoint sets of items of a task."""
+
+    SEARCH = "search"
+    SELECTION = "selection"
+    TEST = "test"
+
+
+class EventKind(StrEnum):
+    """What an entry of the ledger reports."""
+
+    STATE = "state"  # payload: from, to, driver, error
+    ASK = "ask"  # payload: candidate_id, number, kind
+    START = "start"  # payload: candidate_id, number, split, attempt, worker
+    TELL = "tell"  # payload: candidate_id, number, split ("search"), fitness
+    MEASURE = "measure"  # as tell, for the other splits: the search algorithm never sees them
+    INFEASIBLE = "infeasible"  # payload: candidate_id, number, split, reason
+    LOST = "lost"  # payload: candidate_id, number, split, attempt, reason
+    DECISION = "decision"  # payload: decision, data
+
+
+_State = TypeVar("_State", ExperimentState, CandidateState, EvaluationState)
+
+# A state without successors is terminal: nothing changes it any more.
+EXPERIMENT_STEPS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
+    ExperimentState.CREATED: frozenset({ExperimentState.RUNNING}),
+    ExperimentState.RUNNING: frozenset(
+        {ExperimentState.INTERRUPTED, ExperimentState.FINISHED, ExperimentState.FAILED}
+    ),
+    ExperimentState.INTERRUPTED: frozenset({ExperimentState.RUNNING}),
+    ExperimentState.FINISHED: frozenset(),
+    ExperimentState.FAILED: frozenset(),
+}
+CANDIDATE_STEPS: Mapping[CandidateState, frozenset[CandidateState]] = {
+    CandidateState.ASKED: frozenset({CandidateState.SCORED, CandidateState.INFEASIBLE}),
+    CandidateState.SCORED: frozenset(),
+    CandidateState.INFEASIBLE: frozenset(),
+}
+EVALUATION_STEPS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
+    EvaluationState.RUNNING: frozenset(
+        {EvaluationState.LOST, EvaluationState.DONE, EvaluationState.INFEASIBLE}
+    ),
+    # A result that arrives after its worker was given up is as good as any other.
+    EvaluationState.LOST: frozenset(
+        {EvaluationState.RUNNING, EvaluationState.DONE, EvaluationState.INFEASIBLE}
+    ),
+    EvaluationState.DONE: frozenset(),
+    EvaluationState.INFEASIBLE: frozenset(),
+}
+
+
+def check_step(steps: Mapping[_State, frozenset[_State]], subject: str, old: _State, new: _State) -> None:
+    """Let a legal step pass.
+
+    Raises:
+        StateConflict: ``subject`` cannot go from ``old`` to ``new``.
+    """
+    if new in steps[old]:
+        return
+    if not steps[old]:
+        raise StateConflict(subject, f"it is {old} and cannot become {new}", f"leave it: {old} is final")
+    legal = " or ".join(sorted(steps[old]))
+    raise StateConflict(subject, f"it is {old} and cannot become {new}", f"from {old} it can become {legal}")

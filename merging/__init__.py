@@ -1,0 +1,1 @@
+"""Merge operators as functions on tensors; checkpoint and adapter reading; export."""

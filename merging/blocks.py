@@ -1,0 +1,29 @@
+"""Walking over large tensors in blocks that stay in the processor's cache."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 15
+"""Elements per block: all buffers of one step stay in the second-level cache, and torch runs an operation of
+this size without waking its thread pool, which costs more than the arithmetic."""
+
+
+def spans(count: int) -> list[slice]:
+    """Cut ``count`` elements into blocks."""
+    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Return whether a floating-point tensor holds neither NaN nor infinity."""
+    flat = tensor.reshape(-1)
+    return all(is_finite_within(flat[span].float(), math.inf) for span in spans(flat.numel()))
+
+
+def is_finite_within(block: Tensor, limit: float) -> bool:
+    """Return whether all values are finite and at most ``limit`` in magnitude."""
+    low, high = (float(bound) for bound in torch.aminmax(block))
+    return math.isfinite(low) and math.isfinite(high) and -limit <= low and high <= limit

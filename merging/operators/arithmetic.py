@@ -1,0 +1,93 @@
+"""Linear combinations: model soups and task arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from evomerge.errors import Infeasible
+from merging.operators.base import (
+    FIXED_LAMBDA,
+    WEIGHT_DOC,
+    Kernel,
+    Operator,
+    Option,
+    Parameter,
+    Prepared,
+    TensorInputs,
+    Values,
+)
+
+
+def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -> Kernel | None:
+    """Return the kernel of ``scale * base + sum_i weights[i] * delta_i``; None where that is the base."""
+    terms = [
+        (delta.view(-1), weight)
+        for delta, weight in zip(inputs.deltas, weights, strict=True)
+        if delta is not None and weight != 0.0
+    ]
+    if not terms and scale == 1.0:
+        return None
+    base = inputs.base.view(-1)
+
+    def kernel(span: slice, out: Tensor) -> None:
+        out.copy_(base[span])
+        if scale != 1.0:
+            out.mul_(scale)
+        for delta, weight in terms:
+            out.add_(delta[span], alpha=weight)
+
+    return kernel
+
+
+def normalized(weights: Sequence[float]) -> list[float]:
+    """Divide weights by their sum.
+
+    Raises:
+        Infeasible: the sum is zero or nearly so (below 1e-8).
+    """
+    total = sum(weights)
+    if abs(total) < 1e-8:
+        raise Infeasible(f"the weights {tuple(weights)} sum to {total:g} and cannot be normalized")
+    return [weight / total for weight in weights]
+
+
+class TaskArithmetic(Operator):
+    """``base + lambda * sum_i weight_i * (expert_i - base)`` (2212.04089)."""
+
+    name = "task_arithmetic"
+    summary = "Adds the experts' task vectors to the base, each with its own weight."
+    paper = "2212.04089"
+    linear_flag = "LIN"
+    parameters = (Parameter("weight", "model", True, 1.0, -0.5, 1.5, WEIGHT_DOC), FIXED_LAMBDA)
+
+    def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
+        """Bind weights; see :meth:`Operator.kernel`."""
+        scale = values.merge["lambda"]
+        return weighted_sum(prepared.inputs, 1.0, [scale * weight for weight in values.model["weight"]])
+
+
+class Linear(Operator):
+    """``sum_i weight_i * expert_i``, by default divided by the sum of weights (model soup, 2203.05482).
+
+    Computed as ``(sum of weights) * base + sum_i weight_i * delta_i``, which is the same combination and
+    shares the task vectors with every other operator. The base's weights cancel out of it.
+    """
+
+    name = "linear"
+    summary = "Averages the experts' weights (a model soup)."
+    paper = "2203.05482"
+    needs_base = False
+    linear_flag = "LIN"
+    parameters = (Parameter("weight", "model", True, 1.0, 0.0, 1.0, "Share of this expert's weights in the average."),)
+    options = (
+        Option("normalize", True, (True, False), "Divide by the sum of the weights."),
+    )  # fmt: skip
+
+    def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
+        """Bind weights; see :meth:`Operator.kernel`."""
+        weights = values.model["weight"]
+        if prepared.options["normalize"]:
+            return weighted_sum(prepared.inputs, 1.0, normalized(weights))
+        return weighted_sum(prepared.inputs, sum(weights), weights)

@@ -1,0 +1,36 @@
+"""Random streams keyed by what they are for.
+
+A draw depends on (seed, tensor name, expert name) and nothing else, so the order of tensors, the
+sharding and the number of workers cannot change a stochastic merge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+LEVELS = 1 << 16
+
+
+def uniform_levels(seed: int, tensor: str, expert: str, count: int) -> npt.NDArray[np.int16]:
+    """Return ``count`` draws, uniform over all 65536 values of int16.
+
+    Comparing a draw with a threshold keeps an element with any probability k / 65536; two bytes per
+    element are enough to apply every density to one fixed draw. The generator is Philox, which is
+    counter based, keyed by a hash of the three names.
+    """
+    name = "\0".join((str(seed), tensor, expert)).encode()
+    key = int.from_bytes(hashlib.sha256(name).digest()[:16], "little")
+    words = np.random.Philox(key=key).random_raw(-(-count // 4))
+    return words.astype("<u8", copy=False).view("<i2")[:count]
+
+
+def keep_threshold(density: float) -> tuple[int, float]:
+    """Return (threshold, probability): draws below the int16 threshold are kept with that exact probability.
+
+    The density is rounded to a multiple of 1/65536, but never to zero.
+    """
+    levels = max(1, round(density * LEVELS))
+    return levels - LEVELS // 2, levels / LEVELS

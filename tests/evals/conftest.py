@@ -1,0 +1,129 @@
+"""A small model that has really learnt its answers, and the task files it is scored on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+END = "<|im_end|>"
+NOUNS = "river stone apple tiger cloud piano candle bridge forest mirror ladder violin".split()
+COLOURS = ["red", "deep blue", "green"]
+
+
+def questions() -> list[dict[str, Any]]:
+    """24 questions whose answers the model of this folder was trained on."""
+    rows = []
+    for number, noun in enumerate(NOUNS * 2):
+        colour = COLOURS[number % 3] if number < len(NOUNS) else COLOURS[(number // 4) % 3]
+        kind = "colour" if number < len(NOUNS) else "shade"
+        rows.append(
+            {
+                "question": f"Which {kind} has the {noun}?",
+                "answer": colour,
+                "choices": COLOURS,
+                "label": COLOURS.index(colour),
+            }
+        )
+    return rows
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    return questions()
+
+
+@pytest.fixture
+def write_task(tmp_path: Path) -> Callable[..., str]:
+    """Write a task file with its data and return its path; keyword arguments replace the file's keys."""
+
+    def write(name: str = "quiz", rows: Sequence[dict[str, Any]] | None = None, **keys: Any) -> str:
+        data = tmp_path / f"{name}.jsonl"
+        data.write_text("".join(json.dumps(row) + "\n" for row in (questions() if rows is None else rows)))
+        config: dict[str, Any] = {
+            "task": name,
+            "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(data)}},
+            "test_split": "test",
+            "output_type": "generate_until",
+            "doc_to_text": "{{question}}",
+            "doc_to_target": "{{answer}}",
+            "target_delimiter": "",
+            "generation_kwargs": {"until": [END], "do_sample": False, "max_gen_toks": 8},
+            "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+        }
+        config.update(keys)
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in config.items() if value is not None}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Path]) -> Iterator[Any]:
+    """An lm-eval model: a small Llama that memorized the answers in chat form and as plain text."""
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    threads = torch.get_num_threads()
+    # On a busy machine the threads of so small a model wait for each other most of the time.
+    torch.set_num_threads(1)
+    path = tiny_llama(tmp_path_factory.mktemp("learnt") / "model", seed=3)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    pairs = []
+    for row in questions():
+        chat = [{"role": "user", "content": row["question"]}]
+        pairs.append((tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True), row["answer"]))
+        pairs.append((row["question"], row["answer"]))
+    prompts = [tokenizer.encode(prompt) for prompt, _ in pairs]
+    answers = [tokenizer.encode(answer + END) for _, answer in pairs]
+    width = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
+    tokens = torch.full((len(pairs), width), tokenizer.pad_token_id)
+    before = torch.zeros(len(pairs), width, dtype=torch.bool)
+    for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        tokens[number, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+        before[number, len(prompt) - 1 : len(prompt) + len(answer) - 1] = True
+    targets = tokens.roll(-1, dims=1)[before]
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(100):
+        # Logits of the answers only: those of all positions over 49152 words are most of the work.
+        logits = model.lm_head(model.model(input_ids=tokens).last_hidden_state[before])
+        loss = torch.nn.functional.cross_entropy(logits, targets)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss.item() < 0.02:
+            break
+    yield HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=8, max_length=256)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Score a task file with lm-eval's own evaluator and return its logged samples."""
+    import datasets
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+    def run(lm: Any, source: str, **options: Any) -> list[dict[str, Any]]:
+        results = simple_evaluate(
+            model=lm,
+            tasks=[source],
+            task_manager=TaskManager(include_defaults=False),
+            bootstrap_iters=0,
+            log_samples=True,
+            **options,
+        )
+        samples: list[dict[str, Any]] = next(iter(results["samples"].values()))
+        return samples
+
+    return run

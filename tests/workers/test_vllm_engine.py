@@ -1,0 +1,337 @@
+"""The resident vLLM engine against a fresh one and against lm-eval's transformers backend."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evals.tasks import TaskDefinition
+from evomerge.errors import EngineError, Infeasible, ModelError, TaskError
+from merging.export import export_checkpoint
+from merging.materialize import Materializer
+from merging.models import ModelRef, ModelSet
+from merging.recipe import Recipe
+from workers.config import WorkerConfig, process_environment
+from workers.worker import ScoringWorker
+
+SCRIPT = Path(__file__).with_name("fresh_engine.py")
+MAX_LEN = 512
+# The KV cache of the tests, in GiB: a few thousand tokens.
+KV_GIB = 0.125
+QUESTIONS = [
+    "What is 2 + 2?",
+    "What is the capital of France?",
+    "Name three colours.",
+    "Write one sentence about the sea.",
+    "Who wrote Hamlet?",
+    "Is the earth flat?",
+    "Translate 'good morning' to French.",
+    "What do cows eat?",
+]
+# Longer than two cache blocks, so that a second run is answered from the prefix cache.
+LONG = "Rivers, stones and apples: a list of things that one meets on a walk. " * 18
+
+
+def recipe(north: float, south: float, **fields: Any) -> Recipe:
+    weights = {"weight": {"north": (north,), "south": (south,)}}
+    return Recipe("task_arithmetic", ("north", "south"), coefficients=weights, **fields)
+
+
+MILD = recipe(0.6, -0.4)
+STRONG = recipe(-0.5, 1.5)
+# Finite in bf16, but the activations overflow.
+EXPLODING = recipe(3e30, 1.0)
+
+
+def request(kind: str, *arguments: Any) -> SimpleNamespace:
+    return SimpleNamespace(request_type=kind, args=arguments)
+
+
+class Probe(ScoringWorker):
+    """A worker that also shows what its engine answers to single requests."""
+
+    def write(self, recipe: Recipe) -> dict[str, float]:
+        engine, _ = self._start()
+        return dict(self._write(engine, recipe))
+
+    def raw(self, script: str, prompts: list[list[int]]) -> list[Any]:
+        return load(Path(script)).raw_answers(self._start()[0]._llm, prompts)
+
+    def cached_tokens(self, prompts: list[list[int]]) -> int:
+        from vllm import SamplingParams
+
+        inputs = [{"prompt_token_ids": prompt} for prompt in prompts]
+        outputs = self._start()[0]._llm.generate(inputs, SamplingParams(max_tokens=1), use_tqdm=False)
+        return sum(output.num_cached_tokens for output in outputs)
+
+    def ask(self, kind: str, arguments: list[tuple[Any, ...]]) -> list[Any]:
+        lm = self._start()[0].lm
+        return list(getattr(lm, kind)([request(kind, *each) for each in arguments]))
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        return [self._start()[0].lm.tok_encode(text) for text in texts]
+
+    def chat(self, text: str) -> str:
+        return self._start()[0].lm.apply_chat_template([{"role": "user", "content": text}])
+
+    def token_count(self) -> tuple[int, int]:
+        tokens = self._start()[0].tokens
+        return tokens.prompt, tokens.generated
+
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def config(base: ModelRef, experts: tuple[ModelRef, ...], tasks: tuple[TaskDefinition, ...]) -> WorkerConfig:
+    return WorkerConfig(
+        base, experts, tasks, "vllm", max_model_len=MAX_LEN, warm_recipe=MILD, kv_cache_gib=KV_GIB
+    )
+
+
+@pytest.fixture(scope="module")
+def call(ray_cluster: None, config: WorkerConfig) -> Iterator[Callable[..., Any]]:
+    """Call a method of the probe, which owns the only engine of this module."""
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    actor = ray.remote(Probe).options(runtime_env={"env_vars": process_environment(config)}).remote(config)
+    ray.get(actor.ready.remote())
+    yield lambda method, *arguments: ray.get(getattr(actor, method).remote(*arguments))
+    ray.kill(actor)
+
+
+@pytest.fixture(scope="module")
+def prompts(call: Callable[..., Any]) -> list[list[int]]:
+    texts = [call("chat", question) for question in QUESTIONS]
+    return list(call("encode", [*texts, LONG + "First:", LONG + "Second:"]))
+
+
+@pytest.fixture(scope="module")
+def exports(config: WorkerConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("exports")
+    materializer = Materializer(ModelSet.open(config.base, config.experts))
+    for name, each in (("mild", MILD), ("strong", STRONG)):
+        export_checkpoint(materializer, each, root / name, card="")
+    return {name: root / name for name in ("mild", "strong")}
+
+
+@pytest.fixture(scope="module")
+def fresh(
+    config: WorkerConfig,
+    exports: dict[str, Path],
+    prompts: list[list[int]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, list[Any]]:
+    """What vLLM answers when it loads the exported checkpoints from disk, in a process of its own."""
+    root = tmp_path_factory.mktemp("fresh")
+    settings = {
+        "dtype": "bfloat16",
+        "max_model_len": MAX_LEN,
+        "enforce_eager": True,
+        "kv_cache_memory_bytes": int(KV_GIB * 2**30),
+    }
+    job = {
+        "environment": process_environment(config),
+        "checkpoints": [str(path) for path in exports.values()],
+        "engine": settings,
+        "prompts": prompts,
+    }
+    (root / "job.json").write_text(json.dumps(job))
+    command = [sys.executable, str(SCRIPT), str(root / "job.json"), str(root / "answers.json")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return dict(zip(exports, json.loads((root / "answers.json").read_text()), strict=True))
+
+
+def test_written_weights_answer_like_a_fresh_engine_on_the_exported_checkpoint(
+    call: Callable[..., Any], prompts: list[list[int]], fresh: dict[str, list[Any]]
+) -> None:
+    call("write", MILD)
+    mild = call("raw", str(SCRIPT), prompts)
+    call("write", STRONG)
+    strong = call("raw", str(SCRIPT), prompts)
+    call("write", MILD)
+    again = call("raw", str(SCRIPT), prompts)
+
+    assert fresh["mild"] != fresh["strong"]
+    # Tokens and log-probabilities to the last bit: the same batch went through the same kernels.
+    assert mild == fresh["mild"]
+    assert strong == fresh["strong"]
+    assert again == mild
+
+
+def test_a_write_empties_the_prefix_cache(call: Callable[..., Any], prompts: list[list[int]]) -> None:
+    call("write", STRONG)
+    assert call("cached_tokens", prompts[-2:-1]) == 0
+    assert call("cached_tokens", prompts[-2:-1]) > 0
+    call("write", MILD)
+    assert call("cached_tokens", prompts[-2:-1]) == 0
+
+
+def test_write_reports_where_the_time_goes_and_skips_what_is_resident(call: Callable[..., Any]) -> None:
+    call("write", STRONG)
+    assert set(call("write", MILD)) == {"apply", "write", "repack", "reset"}
+    assert call("write", MILD) == {}
+
+
+def test_infeasible_candidates_leave_the_worker_sound(
+    call: Callable[..., Any], prompts: list[list[int]], fresh: dict[str, list[Any]]
+) -> None:
+    questions = [(question, {"until": ["\n"], "max_gen_toks": 4}) for question in QUESTIONS]
+    with pytest.raises(Infeasible, match="finite"):
+        call("score", recipe(1e38, 1e38, granularity="layer"), "search")
+    call("write", EXPLODING)
+    for kind, arguments in (("generate_until", questions), ("loglikelihood", [("One, two,", " three")])):
+        with pytest.raises(Infeasible, match="not finite"):
+            call("ask", kind, arguments)
+    call("write", MILD)
+    assert call("raw", str(SCRIPT), prompts) == fresh["mild"]
+
+
+@pytest.fixture(scope="module")
+def reference(call: Callable[..., Any], exports: dict[str, Path]) -> Any:
+    """lm-eval's transformers backend on the exported checkpoint; the probe holds the same weights."""
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    import torch
+
+    call("write", MILD)
+    model = AutoModelForCausalLM.from_pretrained(exports["mild"], dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(exports["mild"])
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=8, softmax_dtype="float32")
+
+
+def test_log_likelihoods_agree_with_the_transformers_backend(
+    call: Callable[..., Any], reference: Any
+) -> None:
+    chats = [call("chat", question) for question in QUESTIONS]
+    pairs = [
+        *[(chat, answer) for chat in chats for answer in ("Yes.", "The answer is 4.")],
+        ("Paris is the capital of ", "France"),
+        ("", "An empty context starts at the first token."),
+        ("<|im_start|>user\n", "Hello"),
+    ]
+    ours = call("ask", "loglikelihood", pairs)
+    theirs = reference.loglikelihood([request("loglikelihood", *pair) for pair in pairs])
+    lengths = [len(reference.tok_encode(answer)) for _, answer in pairs]
+    # Two bf16 implementations of 30 layers: a few hundredths of a nat a token.
+    for (mine, _), (other, _), length in zip(ours, theirs, lengths, strict=True):
+        assert mine == pytest.approx(other, abs=0.06 * (length + 1))
+    agreement = [mine == other for (_, mine), (_, other) in zip(ours, theirs, strict=True)]
+    assert sum(agreement) >= len(pairs) - 1
+
+    texts = [(text,) for text in ("The quick brown fox jumps over the lazy dog.", "word " * 700)]
+    mine = call("ask", "loglikelihood_rolling", texts)
+    short = reference.loglikelihood_rolling([request("loglikelihood_rolling", *texts[0])])
+    assert mine[0] == pytest.approx(short[0], abs=0.6)
+    assert mine[1] < -50
+
+
+def test_generations_agree_with_the_transformers_backend(call: Callable[..., Any], reference: Any) -> None:
+    settings: list[dict[str, Any]] = [
+        {"until": ["<|im_end|>"], "max_gen_toks": 10},
+        {"until": ["\n", "."], "do_sample": False, "max_gen_toks": 10},
+        {"until": [" the"], "max_gen_toks": 10},
+    ]
+    arguments = [(call("chat", question), each) for question in QUESTIONS for each in settings]
+    ours = call("ask", "generate_until", arguments)
+    theirs = reference.generate_until([request("generate_until", *each) for each in arguments])
+    equal = [mine == other for mine, other in zip(ours, theirs, strict=True)]
+    # bf16 rounds differently in the two; where two tokens nearly tie, their texts part.
+    assert sum(equal) >= 0.75 * len(equal), list(zip(ours, theirs, strict=True))
+    for text, (_, each) in zip(ours, arguments, strict=True):
+        assert not any(stop in text for stop in each["until"])
+        assert "<|im_end|>" not in text
+    assert ours == call("ask", "generate_until", arguments)
+
+
+def test_greedy_flags_agree_with_the_engines_own_generations(call: Callable[..., Any]) -> None:
+    call("write", STRONG)
+    chats = [call("chat", question) for question in QUESTIONS]
+    texts = call("ask", "generate_until", [(chat, {"until": [], "max_gen_toks": 6}) for chat in chats])
+    flags = [greedy for _, greedy in call("ask", "loglikelihood", list(zip(chats, texts, strict=True)))]
+    assert sum(flags) >= len(flags) - 1
+    wrong = [(chat, "zebra " + text) for chat, text in zip(chats, texts, strict=True)]
+    assert not any(greedy for _, greedy in call("ask", "loglikelihood", wrong))
+
+
+def test_tokens_are_counted(call: Callable[..., Any]) -> None:
+    before = call("token_count")
+    context = call("chat", QUESTIONS[0])
+    call("ask", "generate_until", [(context, {"until": [], "max_gen_toks": 3})])
+    call("ask", "loglikelihood", [("One, two,", " three")])
+    (context_ids, pair_ids) = call("encode", [context, "One, two, three"])
+    after = call("token_count")
+    assert after[0] - before[0] == len(context_ids) + len(pair_ids)
+    assert 1 <= after[1] - before[1] <= 3
+
+
+def test_requests_that_do_not_fit_are_task_errors(call: Callable[..., Any]) -> None:
+    with pytest.raises(TaskError, match="max_tokens"):
+        call("ask", "generate_until", [("Hello", {"until": [], "max_gen_toks": MAX_LEN})])
+    with pytest.raises(TaskError, match="max_model_len"):
+        call("ask", "loglikelihood", [("Hello", " word" * (MAX_LEN + 1))])
+    with pytest.raises(TaskError, match="generation_kwargs"):
+        call("ask", "generate_until", [("Hello", {"until": [], "no_such_setting": 1})])
+
+
+def test_texts_that_start_with_bos_get_no_second_one(call: Callable[..., Any], reference: Any) -> None:
+    texts = ["<|im_start|>user\nHi<|im_end|>", "plain text", " leading space"]
+    assert call("encode", texts) == [reference.tok_encode(text) for text in texts]
+
+
+def test_a_worker_scores_every_item_of_a_split(
+    call: Callable[..., Any], tasks: tuple[TaskDefinition, ...]
+) -> None:
+    result = call("score", MILD, "search")
+    assert [item.task for item in result.items] == ["say"] * 4 + ["choose"] * 4
+    assert all(item.reference_logprob is not None and item.reference_logprob < 0 for item in result.items)
+    assert result.prompt_tokens > 0 and result.generated_tokens > 0
+    assert result.worker.endswith(f":{call('pid')}")
+    assert call("score", MILD, "search").items == result.items
+    assert set(call("score", MILD, "test").timings_s) == {"score"}
+
+
+def test_ready_describes_the_engine(call: Callable[..., Any]) -> None:
+    description = call("ready")
+    assert description["engine"] == "vllm"
+    assert description["dtype"] == "bfloat16"
+    assert description["max_model_len"] == MAX_LEN
+    assert description["threads"] == 1
+    assert description["startup_s"] > 0
+
+
+def test_a_missing_vllm_names_the_fix(config: WorkerConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.engines.vllm_engine import VllmEngine
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EngineError, match="pip install 'evomerge\\[vllm\\]'"):
+        VllmEngine(config)
+
+
+def test_bad_models_are_refused_before_vllm_starts(
+    tasks: tuple[TaskDefinition, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.engines import vllm_engine
+
+    config = WorkerConfig(ModelRef("base", str(tmp_path / "nowhere")), (), tasks)
+    for name, value in process_environment(config).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(vllm_engine, "_start", lambda config: pytest.fail("vLLM was started"))
+    with pytest.raises(ModelError, match="nowhere"):
+        vllm_engine.VllmEngine(config)

@@ -1,0 +1,1 @@
+"""Ray actors that hold a resident engine and score recipes."""

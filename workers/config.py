@@ -1,0 +1,100 @@
+"""What a scoring worker is told and what it answers: plain data, picklable, nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from evals.tasks import ItemScore, TaskDefinition
+    from merging.models import ModelRef
+    from merging.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """Everything that one scoring worker needs, on any node.
+
+    Attributes:
+        base: checkpoint that the engine is built from and that task vectors start at.
+        experts: models that recipes name, in spec order.
+        tasks: what candidates are scored on.
+        engine: ``vllm``, or ``transformers`` where vLLM is not installed.
+        dtype: dtype of the resident weights, such as ``bfloat16``.
+        gpus: GPUs of the worker; a fraction shares one GPU; 0 runs on the CPU.
+        tensor_parallel: devices that one model is cut over (vLLM only).
+        max_model_len: longest prompt plus answer in tokens; None takes the model's own limit.
+        seed: seed of the engine.
+        cpus: CPU cores of the worker; whole cores become OpenMP threads.
+        warm_recipe: recipe whose coefficient-free state is prepared at start-up.
+        kv_cache_gib: memory of the vLLM KV cache in GiB; None takes 1 GiB on the CPU and what the model
+            leaves free of the worker's share on a GPU.
+    """
+
+    base: ModelRef
+    experts: tuple[ModelRef, ...]
+    tasks: tuple[TaskDefinition, ...]
+    engine: Literal["vllm", "transformers"] = "vllm"
+    dtype: str = "bfloat16"
+    gpus: float = 0
+    tensor_parallel: int = 1
+    max_model_len: int | None = None
+    seed: int = 0
+    cpus: float = 1
+    warm_recipe: Recipe | None = None
+    kv_cache_gib: float | None = None
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the engine runs without a GPU."""
+        return self.gpus == 0
+
+    @property
+    def threads(self) -> int:
+        """OpenMP threads of every process of the worker, at least 1."""
+        return max(1, int(self.cpus / self.tensor_parallel))
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """One candidate's scores on one split.
+
+    Attributes:
+        items: per-item scores in the suite's order.
+        timings_s: seconds by step: ``apply`` (merge mathematics), ``write`` (copies into the engine),
+            ``repack`` and ``reset`` (engine caches), ``score``. A candidate that is already resident has
+            ``score`` only.
+        prompt_tokens: tokens read by the engine.
+        generated_tokens: tokens written by the engine.
+        worker: ``host:pid`` of the process that scored.
+    """
+
+    items: tuple[ItemScore, ...]
+    timings_s: Mapping[str, float]
+    prompt_tokens: int
+    generated_tokens: int
+    worker: str
+
+
+def process_environment(config: WorkerConfig) -> dict[str, str]:
+    """Environment variables that must be set before the worker's process imports torch and vLLM."""
+    environment = {
+        # The engine core lives in the worker's own process: start-up costs one import instead of three,
+        # and killing the worker kills the engine.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": str(config.threads),
+        # Threads that spin at barriers slow each other down thirtyfold once other work shares the cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    if config.on_cpu:
+        # Ray blanks CUDA_VISIBLE_DEVICES for workers without GPUs and warns that this will change.
+        environment["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+        # Rebinds every rank to the same first cores otherwise.
+        environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    return environment

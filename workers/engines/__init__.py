@@ -1,0 +1,1 @@
+"""Resident inference engines: the weights of a candidate are written into them in place."""

