@@ -119,8 +119,7 @@ def forced_answers(lm: LM, loaded: LoadedTask, doc: Mapping[str, Any], prompt: s
     if len(answer_ids) == limit:
         return (Answer(prompt, text, prompt_ids, answer_ids),)
     return tuple(
-        Answer(prompt, text + stop, prompt_ids, (*answer_ids, token))
-        for token, stop in _end_tokens(lm, loaded).items()
+        Answer(prompt, text + stop, prompt_ids, (*answer_ids, token)) for token, stop in _end_tokens(lm, loaded).items()
     )
 
 
@@ -138,9 +137,7 @@ def log_likelihoods(lm: LM, answers: Sequence[Answer]) -> list[tuple[float, bool
         requests = [(None, list(answer.prompt_ids), list(answer.answer_ids)) for answer in answers]
         return list(lm._loglikelihood_tokens(requests, disable_tqdm=True))
     return list(
-        lm.loglikelihood(
-            [Instance("loglikelihood", {}, (answer.prompt, answer.text), 0) for answer in answers]
-        )
+        lm.loglikelihood([Instance("loglikelihood", {}, (answer.prompt, answer.text), 0) for answer in answers])
     )
 
 

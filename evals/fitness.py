@@ -57,16 +57,12 @@ def fitness(
             raise InvalidInput("weights", f"task {task!r} has no weight", nearest(task, weights))
     total = sum(weights[task] for task in by_task)
     if not total > 0:
-        raise InvalidInput(
-            "items", f"{len(items)} items of total task weight {total}", "give items and weights"
-        )
+        raise InvalidInput("items", f"{len(items)} items of total task weight {total}", "give items and weights")
     value = 0.0
     means = {}
     for task, scores in by_task.items():
         means[task] = fmean(item.score for item in scores)
-        logprobs = [
-            max(i.reference_logprob, reference_floor) for i in scores if i.reference_logprob is not None
-        ]
+        logprobs = [max(i.reference_logprob, reference_floor) for i in scores if i.reference_logprob is not None]
         dense = fmean(logprobs) if logprobs else 0.0
         value += weights[task] / total * (means[task] + reference_weight * dense)
     return Fitness(value, means, len(items))

@@ -54,10 +54,8 @@ def load_task(definition: TaskDefinition) -> LoadedTask:
         TaskError: anything in the definition, the task or its data cannot be used.
     """
     _check_definition(definition)
-    if Path(definition.source).suffix in (".yaml", ".yml"):
-        task = _open_file(definition)
-    else:
-        task = _open_by_name(definition)
+    is_file = Path(definition.source).suffix in (".yaml", ".yml")
+    task = _open_file(definition) if is_file else _open_by_name(definition)
     _check_kind(definition, task)
     metric, pipeline = _choose_metric(definition, task)
     _limit_tokens(definition, task)
@@ -112,9 +110,7 @@ def _open_by_name(definition: TaskDefinition) -> Any:
         raise TaskError(
             where(definition, "source"),
             f"{name!r} is neither an lm-eval task nor a path ending in .yaml",
-            f"did you mean {' or '.join(map(repr, close))}?"
-            if close
-            else "see 'lm-eval ls tasks' for all names",
+            f"did you mean {' or '.join(map(repr, close))}?" if close else "see 'lm-eval ls tasks' for all names",
         )
     if name not in manager.all_subtasks:
         listed = entry.tags or (entry.cfg or {}).get("task", [])
@@ -189,9 +185,7 @@ def _check_kind(definition: TaskDefinition, task: Any) -> None:
     if getattr(task, "UNSAFE_CODE", False):
         raise TaskError(where(definition, "source"), "executes code that the model wrote", "use another task")
     if definition.max_tokens is not None and kind != "generate_until":
-        raise TaskError(
-            where(definition, "max_tokens"), f"a {kind} task generates nothing", "remove max_tokens"
-        )
+        raise TaskError(where(definition, "max_tokens"), f"a {kind} task generates nothing", "remove max_tokens")
 
 
 def _choose_metric(definition: TaskDefinition, task: Any) -> tuple[str, Any]:
@@ -214,9 +208,7 @@ def _choose_metric(definition: TaskDefinition, task: Any) -> tuple[str, Any]:
     pipelines = {ensemble.name: ensemble for ensemble in task._filters}
     if not pipeline and len(pipelines) > 1:
         choices = " or ".join(f"'{name},{key}'" for key in pipelines)
-        raise TaskError(
-            field, f"the task has {len(pipelines)} answer filters to choose from", f"write {choices}"
-        )
+        raise TaskError(field, f"the task has {len(pipelines)} answer filters to choose from", f"write {choices}")
     if pipeline and pipeline not in pipelines:
         raise TaskError(field, f"the task has no filter {pipeline!r}", nearest(pipeline, pipelines))
     return name, pipelines[pipeline or next(iter(pipelines))]

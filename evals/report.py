@@ -77,9 +77,7 @@ class Report:
         rows = [head, ["---"] * len(head)]
         for model in self.models:
             versus, p = model.merge_minus_model, model.adjusted_p
-            difference = (
-                f"{versus.difference:+.3f} ({versus.low:+.3f} to {versus.high:+.3f})" if versus else ""
-            )
+            difference = f"{versus.difference:+.3f} ({versus.low:+.3f} to {versus.high:+.3f})" if versus else ""
             cells = [model.label.replace("|", "\\|"), model.role, _show(model.overall)]
             cells += [_show(model.tasks[task]) for task in several]
             rows.append([*cells, difference, "" if p is None else f"{p:.2g}"])

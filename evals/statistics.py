@@ -76,9 +76,7 @@ def interval(scores: Sequence[float]) -> Interval:
         bounds = test.proportion_ci(CONFIDENCE, method="wilson")
         return Interval(mean, float(bounds.low), float(bounds.high))
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    reach = (
-        float(stats.t.ppf((1 + CONFIDENCE) / 2, max(len(values) - 1, 1))) * spread / math.sqrt(len(values))
-    )
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(len(values) - 1, 1))) * spread / math.sqrt(len(values))
     return Interval(mean, mean - reach, mean + reach)
 
 
@@ -124,9 +122,7 @@ def paired_comparison(
         InvalidInput: no items, different items, or a task without a weight.
     """
     if not a or a.keys() != b.keys():
-        problem = (
-            f"one model has {len(a)} items, the other {len(b)}, and {len(a.keys() & b.keys())} are common"
-        )
+        problem = f"one model has {len(a)} items, the other {len(b)}, and {len(a.keys() & b.keys())} are common"
         raise InvalidInput("items", problem, "compare two models on the same items")
     strata: dict[str, list[float]] = {}
     for ref in sorted(a, key=lambda ref: (ref.task, ref.item)):

@@ -57,9 +57,7 @@ class TaskSuite:
             TaskError: no such split.
         """
         _check_split(split)
-        return tuple(
-            ItemRef(task.definition.name, item) for task in self._tasks for item in task.splits[split]
-        )
+        return tuple(ItemRef(task.definition.name, item) for task in self._tasks for item in task.splits[split])
 
     def score(self, lm: LM, split: str) -> list[ItemScore]:
         """Score a model on every item of a split, in the order of ``items``.

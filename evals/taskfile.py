@@ -69,9 +69,7 @@ def read_data(path: Path, config: Mapping[str, Any]) -> dict[str, list[dict[str,
             raise TaskError(", ".join(map(str, paths)), "the file holds no items", "put data into it")
     for key in SPLIT_KEYS:
         if (split := config.get(key)) is not None and split not in data:
-            raise TaskError(
-                f"{path}: {key}", f"{split!r} is not a split of data_files", nearest(str(split), data)
-            )
+            raise TaskError(f"{path}: {key}", f"{split!r} is not a split of data_files", nearest(str(split), data))
     return data
 
 

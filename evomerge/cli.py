@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -167,15 +166,14 @@ def main() -> None:
 
 def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:
     from evomerge.live import LiveView
-    from optimizer.launch import drive, stop_on_signals
+    from optimizer.launch import drive
     from optimizer.outcome import export as export_candidate
     from optimizer.outcome import summarize
     from optimizer.preflight import output_path
 
-    stop = threading.Event()
     try:
-        with stop_on_signals(stop), LiveView(Console(stderr=True)) as live:
-            drive(store, experiment, plan, live.update, stop)
+        with LiveView(Console(stderr=True)) as live:
+            drive(store, experiment, plan, live.update)
     except (Interrupted, KeyboardInterrupt):
         raise Interrupted(
             f"experiment {experiment.id} is interrupted, nothing finished is lost. "

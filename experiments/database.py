@@ -131,7 +131,7 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    # The switch to WAL does not wait for other connections as everything else does, so we do.
+    # Connections that switch a new file together are refused at once, whatever their timeout: 3 in 240 here.
     deadline = time.monotonic() + _BUSY_S
     while True:
         try:

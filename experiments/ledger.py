@@ -54,9 +54,7 @@ class Ledger:
         """
         owner = session.scalar(select(CandidateRecord.experiment_id).filter_by(id=candidate_id))
         if owner is None:
-            raise NotFound(
-                "candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave"
-            )
+            raise NotFound("candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave")
         ledger = cls.lock(session, owner)
         return ledger, session.get_one(CandidateRecord, candidate_id)
 
@@ -92,9 +90,7 @@ class Ledger:
         query = select(EvaluationRecord).filter_by(candidate_id=candidate.id, split=split)
         return self.session.scalars(query).first()
 
-    def new_evaluation(
-        self, candidate: CandidateRecord, split: Split, state: EvaluationState
-    ) -> EvaluationRecord:
+    def new_evaluation(self, candidate: CandidateRecord, split: Split, state: EvaluationState) -> EvaluationRecord:
         """Add an evaluation that has no attempt yet."""
         row = EvaluationRecord(
             candidate_id=candidate.id,

@@ -108,9 +108,7 @@ class Reader:
         self, experiment_id: str, *, split: Split | None = None, state: EvaluationState | None = None
     ) -> list[Evaluation]:
         """Return the evaluations of an experiment by candidate number."""
-        query = select(EvaluationRecord).join(
-            CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id
-        )
+        query = select(EvaluationRecord).join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
         query = query.where(CandidateRecord.experiment_id == experiment_id)
         if split is not None:
             query = query.where(EvaluationRecord.split == split)
@@ -249,9 +247,7 @@ def _find_experiment(session: Session, reference: str) -> ExperimentRecord:
         return rows[0]
     if rows:
         ids = ", ".join(row.id for row in rows[:10])
-        raise NotFound(
-            "experiment", f"'{reference}' is the start of several ids", f"write more of one: {ids}"
-        )
+        raise NotFound("experiment", f"'{reference}' is the start of several ids", f"write more of one: {ids}")
     newest = select(table.id, table.name).order_by(table.created_at.desc()).limit(100)
     known = {text for pair in session.execute(newest) for text in pair}
     hint = nearest(reference, known) if known else "none is stored yet; create one"

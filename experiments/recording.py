@@ -222,9 +222,7 @@ class Recorder(Reader):
         raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
 
     @staticmethod
-    def _end(
-        ledger: Ledger, candidate: CandidateRecord, split: Split, state: EvaluationState
-    ) -> EvaluationRecord:
+    def _end(ledger: Ledger, candidate: CandidateRecord, split: Split, state: EvaluationState) -> EvaluationRecord:
         row = ledger.evaluation(candidate, split)
         if row is None:  # known without a worker, such as a recipe that was scored before
             row = ledger.new_evaluation(candidate, split, state)

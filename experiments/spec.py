@@ -40,13 +40,9 @@ def load_spec(path: str | Path) -> LoadedSpec:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise NotFound(
-            str(path), f"cannot read the spec: {error.strerror}", "give the path of a YAML file"
-        ) from error
+        raise NotFound(str(path), f"cannot read the spec: {error.strerror}", "give the path of a YAML file") from error
     if len(raw) > _MAX_BYTES:
-        raise SpecError(
-            str(path), f"{len(raw)} bytes; a spec has at most {_MAX_BYTES}", "give the path of a spec"
-        )
+        raise SpecError(str(path), f"{len(raw)} bytes; a spec has at most {_MAX_BYTES}", "give the path of a spec")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -62,9 +58,7 @@ def parse_spec(data: object, line_of: Callable[[Location], int | None] = lambda 
         SpecError: the data is not a valid spec; every problem is listed.
     """
     if data is None:
-        raise SpecError(
-            "spec", "it is empty", "write at least name, base_model, models, merge, tasks and search"
-        )
+        raise SpecError("spec", "it is empty", "write at least name, base_model, models, merge, tasks and search")
     try:
         return ExperimentSpec.model_validate(data)
     except ValidationError as error:

@@ -86,10 +86,8 @@ def _explain(
     meaning = f": {info.description}" if info and info.description else ""
     if kind == "missing":
         return field, f"missing{where}", f"add it{meaning}"
-    if kind == "string_pattern_mismatch":
-        expected = patterns[context["pattern"]]
-    else:
-        expected = _EXPECTED[kind].format(**context)
+    template = patterns[context["pattern"]] if kind == "string_pattern_mismatch" else _EXPECTED[kind]
+    expected = template.format(**context)
     return field, f"found {reprlib.repr(details['input'])}, expected {expected}{where}", f"change it{meaning}"
 
 

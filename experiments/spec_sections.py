@@ -46,9 +46,7 @@ class ModelSpec(_Section):
     """A checkpoint or adapter: a local directory or a Hugging Face hub id."""
 
     model: Text = Field(description="Directory (relative to the spec file) or hub id.")
-    revision: Text | None = Field(
-        default=None, description="Branch, tag or commit of a hub id; null = its default."
-    )
+    revision: Text | None = Field(default=None, description="Branch, tag or commit of a hub id; null = its default.")
 
 
 def _model_from_text(value: object) -> object:
@@ -73,9 +71,7 @@ class ParameterSpec(_Section):
     range: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = Field(
         default=None, description="Lowest and highest value of the search; null = the method's own range."
     )
-    init: Finite | None = Field(
-        default=None, description="Where the search starts; null = the method's default."
-    )
+    init: Finite | None = Field(default=None, description="Where the search starts; null = the method's default.")
     granularity: GranularityText | None = Field(
         default=None, description="Granularity of this parameter alone; null = merge.granularity."
     )
@@ -96,9 +92,7 @@ class ParameterSpec(_Section):
     def _inside(cls, value: float | None, info: ValidationInfo) -> float | None:
         bounds = info.data.get("range")
         if value is not None and bounds is not None and not bounds[0] <= value <= bounds[1]:
-            raise complaint(
-                f"{value} is outside the range [{bounds[0]}, {bounds[1]}]", "move it into the range"
-            )
+            raise complaint(f"{value} is outside the range [{bounds[0]}, {bounds[1]}]", "move it into the range")
         return value
 
     @model_validator(mode="after")
@@ -126,9 +120,7 @@ ParameterField = Annotated[
 
 
 def _scalar(value: object) -> object:
-    if not isinstance(value, bool | int | float | str) or (
-        isinstance(value, float) and not math.isfinite(value)
-    ):
+    if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
         raise complaint(
             f"found {reprlib.repr(value)}, expected true, false, a finite number or text", "write one value"
         )
@@ -158,9 +150,7 @@ class MergeSpec(_Section):
 class SplitSpec(_Section):
     """Number of items in each of the three disjoint splits of a task."""
 
-    search: int = Field(
-        default=64, ge=1, description="Items that every candidate of the search is scored on."
-    )
+    search: int = Field(default=64, ge=1, description="Items that every candidate of the search is scored on.")
     selection: int = Field(default=64, ge=1, description="Items that choose among the finalists.")
     test: int = Field(default=200, ge=1, description="Items of the final comparison with the parents.")
 
@@ -174,15 +164,9 @@ class TaskSpec(_Section):
         description="Name of the task in reports; default: the file's name without .yaml, or the task name.",
     )
     metric: Text = Field(description="lm-eval metric, such as exact_match or acc.")
-    weight: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="Weight of the task in the fitness."
-    )
-    num_fewshot: int | None = Field(
-        default=None, ge=0, description="Examples in the prompt; null = the task's own."
-    )
-    chat_template: bool = Field(
-        default=False, description="Whether prompts go through the model's chat template."
-    )
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Weight of the task in the fitness.")
+    num_fewshot: int | None = Field(default=None, ge=0, description="Examples in the prompt; null = the task's own.")
+    chat_template: bool = Field(default=False, description="Whether prompts go through the model's chat template.")
     max_tokens: int | None = Field(
         default=None, ge=1, description="Generated tokens per item at most; null = the task's own."
     )
@@ -230,9 +214,7 @@ class SearchSpec(_Section):
         allow_inf_nan=False,
         description="Weight of the mean reference log-likelihood in the fitness; it breaks ties.",
     )
-    finalists: int = Field(
-        default=4, ge=1, description="Candidates that are compared on the selection split."
-    )
+    finalists: int = Field(default=4, ge=1, description="Candidates that are compared on the selection split.")
 
 
 class WorkersSpec(_Section):
@@ -269,7 +251,7 @@ class ExperimentSpec(_Section):
     workers: WorkersSpec = Field(WorkersSpec(), description="The workers that score candidates.")
     output: Text | None = Field(
         default=None,
-        description="Directory (relative to the spec file) for the best merge; null = not exported.",
+        description="Directory (relative to the spec file) of the best merge; {id} = experiment; null = not exported.",
     )
 
     @field_validator("tasks")

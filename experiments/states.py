@@ -70,9 +70,7 @@ _State = TypeVar("_State", ExperimentState, CandidateState, EvaluationState)
 # A state without successors is terminal: nothing changes it any more.
 EXPERIMENT_STEPS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
     ExperimentState.CREATED: frozenset({ExperimentState.RUNNING}),
-    ExperimentState.RUNNING: frozenset(
-        {ExperimentState.INTERRUPTED, ExperimentState.FINISHED, ExperimentState.FAILED}
-    ),
+    ExperimentState.RUNNING: frozenset({ExperimentState.INTERRUPTED, ExperimentState.FINISHED, ExperimentState.FAILED}),
     ExperimentState.INTERRUPTED: frozenset({ExperimentState.RUNNING}),
     ExperimentState.FINISHED: frozenset(),
     ExperimentState.FAILED: frozenset(),
@@ -83,13 +81,9 @@ CANDIDATE_STEPS: Mapping[CandidateState, frozenset[CandidateState]] = {
     CandidateState.INFEASIBLE: frozenset(),
 }
 EVALUATION_STEPS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
-    EvaluationState.RUNNING: frozenset(
-        {EvaluationState.LOST, EvaluationState.DONE, EvaluationState.INFEASIBLE}
-    ),
+    EvaluationState.RUNNING: frozenset({EvaluationState.LOST, EvaluationState.DONE, EvaluationState.INFEASIBLE}),
     # A result that arrives after its worker was given up is as good as any other.
-    EvaluationState.LOST: frozenset(
-        {EvaluationState.RUNNING, EvaluationState.DONE, EvaluationState.INFEASIBLE}
-    ),
+    EvaluationState.LOST: frozenset({EvaluationState.RUNNING, EvaluationState.DONE, EvaluationState.INFEASIBLE}),
     EvaluationState.DONE: frozenset(),
     EvaluationState.INFEASIBLE: frozenset(),
 }

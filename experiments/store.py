@@ -53,9 +53,7 @@ class Store(Recorder):
         """Close all connections."""
         self.close()
 
-    def create_experiment(
-        self, spec: Mapping[str, Any], source_dir: str, resolved: Mapping[str, Any]
-    ) -> Experiment:
+    def create_experiment(self, spec: Mapping[str, Any], source_dir: str, resolved: Mapping[str, Any]) -> Experiment:
         """Record a new experiment.
 
         Args:
@@ -131,9 +129,7 @@ class Store(Recorder):
             ledger.experiment.driver = _driver_data(self._claims[experiment_id])
             ledger.experiment.seconds_spent = seconds_spent
 
-    def release_driver(
-        self, experiment_id: str, state: ExperimentState, *, error: str | None = None
-    ) -> Experiment:
+    def release_driver(self, experiment_id: str, state: ExperimentState, *, error: str | None = None) -> Experiment:
         """End this drive: the experiment becomes interrupted, finished or failed.
 
         Evaluations that are still running become lost.

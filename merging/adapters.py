@@ -17,7 +17,7 @@ from torch import Tensor
 
 from evomerge.errors import ModelError
 from merging.checkpoints import SafetensorsFiles, TensorInfo, no_weights, read_json
-from merging.names import is_embedding
+from merging.names import is_embedding, is_head
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -140,7 +140,8 @@ class Adapter(SafetensorsFiles):
     def _check_target(self, name: str, shape: tuple[int, ...], base: Mapping[str, TensorInfo], tied: bool) -> None:
         info = base.get(name)
         if info is None:
-            why = "the base ties its head to its embedding" if tied else "the base has no such tensor"
+            tied_head = tied and is_head(name)
+            why = "the base ties its head to its embedding" if tied_head else "the base has no such tensor"
             raise ModelError(self.label, f"it changes {name}, but {why}", "use an adapter of this base model")
         if info.shape != shape:
             raise ModelError(

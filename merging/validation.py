@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from evomerge.errors import RecipeError, nearest
 from merging.granularity import Granularity
 from merging.operators import Operator, Option, Parameter, get_operator
+from merging.operators.base import INTERVALS
 from merging.recipe import Recipe
 
 
@@ -86,7 +87,7 @@ def _check_values(where: str, parameter: Parameter, values: tuple[float, ...], s
         raise RecipeError(where, f"found {len(values)} values, expected {expected}", f"give {expected}")
     for value in values:
         if not parameter.admits(value):
-            interval = "[0, 1]" if parameter.domain == "unit" else "(0, 1]"
+            interval = INTERVALS[parameter.domain]
             raise RecipeError(where, f"{value} is outside {interval}", f"use values in {interval}")
 
 

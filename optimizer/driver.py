@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
 from evals.fitness import fitness
-from evomerge.errors import EngineError, EvomergeError, Interrupted
+from evomerge.errors import EvomergeError, Interrupted
 from experiments.entities import Candidate
-from experiments.states import CandidateKind, ExperimentState, Split
+from experiments.states import CandidateKind, Split
 from merging.recipe import Recipe
 from optimizer.finals import ReportRow, choose_finalists, choose_winner, ranked, report_rows
 from optimizer.genome import Genome
@@ -55,31 +55,20 @@ class Driver:
         self._pool: WorkerPool
 
     def run(self) -> RunResult:
-        """Score the baselines, search, select and test.
-
-        The experiment must be claimed; it is released as finished, interrupted or failed.
+        """Score the baselines, search, select and test; the experiment must be claimed.
 
         Raises:
             Interrupted: ``stop`` was set; the run can be resumed.
             EngineError: no worker can be started; the run can be resumed.
+            InvalidInput: a model or task turned out to be unusable.
         """
-        state, problem = ExperimentState.FINISHED, None
+        self._pool = WorkerPool(self._plan.worker, self._plan.spec.workers.count)
         try:
-            self._pool = WorkerPool(self._plan.worker, self._plan.spec.workers.count)
-            try:
-                self._score_baselines()
-                self._run_search()
-                return self._decide()
-            finally:
-                self._pool.close()
-        except (Interrupted, EngineError, KeyboardInterrupt) as error:
-            state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"
-            raise
-        except BaseException as error:
-            state, problem = ExperimentState.FAILED, f"{type(error).__name__}: {error}"
-            raise
+            self._score_baselines()
+            self._run_search()
+            return self._decide()
         finally:
-            self._journal.release(state, problem)
+            self._pool.close()
 
     def _score_baselines(self) -> None:
         journal = self._journal

@@ -34,7 +34,9 @@ class Gene:
         """Map a standardized coordinate to the parameter's range, reflecting at both ends."""
         span = self.high - self.low
         offset = (self.init + z * self.step - self.low) % (2 * span)
-        return self.low + (offset if offset <= span else 2 * span - offset)
+        value = self.low + (offset if offset <= span else 2 * span - offset)
+        # Finer than any weight format can tell apart, and the same text on every machine.
+        return round(value, 6)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from evals.tasks import ItemScore
-from evomerge.errors import StateConflict
+from evomerge.errors import EngineError, Interrupted, StateConflict
 from experiments.entities import Experiment
 from experiments.spec import ExperimentSpec, parse_spec
 from experiments.states import ExperimentState, Split
@@ -59,24 +59,39 @@ def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
     return experiment, plan
 
 
-def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, stop: threading.Event) -> RunResult:
-    """Claim an experiment and drive it to its end.
+def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer) -> RunResult:
+    """Claim an experiment, drive it to its end and release it as finished, interrupted or failed.
+
+    Call it in the main thread: SIGINT and SIGTERM stop the run at the next moment that loses nothing.
 
     Raises:
         StateConflict: another live process drives it.
-        Interrupted: ``stop`` was set; the run can be resumed.
+        Interrupted: a signal came; the run can be resumed.
+        EngineError: no worker can be started; the run can be resumed.
     """
-    claimed = store.claim_driver(experiment.id)
-    journal = Journal(store, claimed)
-    parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
-    watch = Watch(f"{claimed.name} {claimed.id}", plan.task_weights, parents, observer)
-    _recall(store, journal, watch)
-    with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count):
-        return Driver(journal, plan, watch, stop).run()
+    stop = threading.Event()
+    with _stop_on_signals(stop):
+        journal = Journal(store, store.claim_driver(experiment.id))
+        state, problem = ExperimentState.FINISHED, None
+        try:
+            parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
+            watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
+            _recall(store, journal, watch)
+            # Ray puts a SIGTERM handler of its own in place of ours, so ours goes on top of it again.
+            with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count), _stop_on_signals(stop):
+                return Driver(journal, plan, watch, stop).run()
+        except (Interrupted, EngineError, KeyboardInterrupt) as error:
+            state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"
+            raise
+        except BaseException as error:
+            state, problem = ExperimentState.FAILED, f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            journal.release(state, problem)
 
 
 @contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+def _stop_on_signals(stop: threading.Event) -> Iterator[None]:
     """Set ``stop`` on the first SIGINT or SIGTERM; a second one ends the process at once."""
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -61,6 +61,8 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
             **_NEVER_STOP,
             "popsize": popsize or default_popsize(self.dimension),
             "CMA_diagonal": self.dimension > FULL_COVARIANCE_LIMIT,
+            # Mirrored pairs need whole generations, which asynchronous workers do not wait for.
+            "CMA_mirrors": 0,
             "randn": self._rng.randn,
             "seed": np.nan,
             "verbose": -9,

@@ -14,6 +14,7 @@ from merging.blocks import spans
 
 Options = Mapping[str, bool | str | int | float]
 Domain = Literal["real", "unit", "positive_unit"]
+INTERVALS: Mapping[Domain, str] = {"real": "[-1e6, 1e6]", "unit": "[0, 1]", "positive_unit": "(0, 1]"}
 
 Kernel = Callable[[slice, Tensor], None]
 """Writes the merged fp32 values of a span of the flattened tensor, at most ``BLOCK`` long, into a buffer."""
@@ -31,7 +32,8 @@ class Parameter:
         low, high: default search range.
         doc: one sentence for catalogs and forms.
         searched: part of the default search space.
-        domain: values that are meaningful at all: any number, [0, 1], or (0, 1].
+        domain: values that are meaningful at all: ``real`` is [-1e6, 1e6], whose products stay in the range
+            of fp32, ``unit`` is [0, 1], ``positive_unit`` is (0, 1].
     """
 
     name: str
@@ -47,7 +49,7 @@ class Parameter:
     def admits(self, value: float) -> bool:
         """Return whether a finite value lies in the parameter's domain."""
         if self.domain == "real":
-            return True
+            return abs(value) <= 1e6
         return value <= 1.0 and (value > 0.0 or (value == 0.0 and self.domain == "unit"))
 
 

@@ -11,22 +11,22 @@ import pytest
 import yaml
 
 END = "<|im_end|>"
-NOUNS = "river stone apple tiger cloud piano candle bridge forest mirror ladder violin".split()
+NOUNS = """river stone apple tiger cloud piano candle bridge forest mirror ladder harp
+    window garden pencil rocket basket hammer feather island teapot wagon button lantern"""
 COLOURS = ["red", "deep blue", "green"]
 
 
 def questions() -> list[dict[str, Any]]:
     """24 questions whose answers the model of this folder was trained on."""
     rows = []
-    for number, noun in enumerate(NOUNS * 2):
-        colour = COLOURS[number % 3] if number < len(NOUNS) else COLOURS[(number // 4) % 3]
-        kind = "colour" if number < len(NOUNS) else "shade"
+    for number, noun in enumerate(NOUNS.split()):
+        label = number * 5 % 7 % 3
         rows.append(
             {
-                "question": f"Which {kind} has the {noun}?",
-                "answer": colour,
+                "question": f"Which colour has the {noun}?",
+                "answer": COLOURS[label],
                 "choices": COLOURS,
-                "label": COLOURS.index(colour),
+                "label": label,
             }
         )
     return rows
@@ -74,7 +74,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., P
     threads = torch.get_num_threads()
     # On a busy machine the threads of so small a model wait for each other most of the time.
     torch.set_num_threads(1)
-    path = tiny_llama(tmp_path_factory.mktemp("learnt") / "model", seed=3)
+    path = tiny_llama(tmp_path_factory.mktemp("learnt") / "model", seed=3, num_hidden_layers=1)
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     pairs = []
@@ -91,15 +91,15 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., P
         tokens[number, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
         before[number, len(prompt) - 1 : len(prompt) + len(answer) - 1] = True
     targets = tokens.roll(-1, dims=1)[before]
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(100):
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
         # Logits of the answers only: those of all positions over 49152 words are most of the work.
         logits = model.lm_head(model.model(input_ids=tokens).last_hidden_state[before])
         loss = torch.nn.functional.cross_entropy(logits, targets)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        if loss.item() < 0.02:
+        if loss.item() < 0.1:
             break
     yield HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=8, max_length=256)
     torch.set_num_threads(threads)
@@ -109,13 +109,15 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., P
 def reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     """Score a task file with lm-eval's own evaluator and return its logged samples."""
     import datasets
-    from lm_eval import simple_evaluate
+    from lm_eval import evaluator
     from lm_eval.tasks import TaskManager
 
+    # A description of the machine costs seconds and changes no score.
+    monkeypatch.setattr(evaluator, "add_env_info", lambda results: None)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
     def run(lm: Any, source: str, **options: Any) -> list[dict[str, Any]]:
-        results = simple_evaluate(
+        results = evaluator.simple_evaluate(
             model=lm,
             tasks=[source],
             task_manager=TaskManager(include_defaults=False),

@@ -97,8 +97,9 @@ def test_worked_examples_never_come_from_the_splits(write_task: Callable[..., st
 
 
 def test_too_few_examples_are_refused_with_numbers(write_task: Callable[..., str]) -> None:
-    with pytest.raises(TaskError, match=r"3 examples outside the splits are needed and 2 of 24 are left"):
-        TaskSuite.load([define(source=write_task(), num_fewshot=2)])
+    for shots, keys in ((3, {}), (2, {"fewshot_split": "test"})):
+        with pytest.raises(TaskError, match=r"3 examples outside the splits are needed and 2 of 24 are left"):
+            TaskSuite.load([define(source=write_task(**keys), num_fewshot=shots)])
 
 
 def test_examples_do_not_depend_on_the_other_items(learnt: Any, write_task: Callable[..., str]) -> None:

@@ -46,7 +46,11 @@ def load(source: str, metric: str = "exact_match", **options: Any) -> TaskSuite:
         (CHOICE | {"metric_list": [{"metric": "likelihood"}]}, "likelihood", "not a number"),
         ({"metric_list": [{"metric": "exact_mtch"}]}, "exact_match", "did you mean 'exact_match'"),
         ({"metric_list": [{"metric": "acc", "hf_evaluate": True}]}, "acc", "would run code"),
-        (CHOICE | {"doc_to_target": "{{label + 7}}", "metric_list": [{"metric": "acc"}]}, "acc", "no right choice"),
+        (
+            CHOICE | {"doc_to_target": "{{label if label == 0 else 7}}", "metric_list": [{"metric": "acc"}]},
+            "acc",
+            "no right choice",
+        ),
         ({"test_split": "tset"}, "exact_match", "not a split of data_files.*did you mean 'test'"),
         ({"test_split": None}, "exact_match", "names no split"),
         ({"doc_to_txt": "x"}, "exact_match", "did you mean 'doc_to_text'"),
@@ -194,7 +198,7 @@ def test_numbers_out_of_range(write_task: Callable[..., str], field: str) -> Non
 def test_limits_names_and_splits(write_task: Callable[..., str]) -> None:
     source = write_task()
     with pytest.raises(TaskError, match="generates nothing"):
-        load(write_task(**CHOICE, metric_list=[{"metric": "acc", **MEAN}]), "acc", max_tokens=4)
+        load(write_task("choice", **CHOICE, metric_list=[{"metric": "acc", **MEAN}]), "acc", max_tokens=4)
     definition = TaskDefinition("quiz", source, "exact_match", search=8, selection=6, test=8)
     with pytest.raises(TaskError, match="two tasks have this name"):
         TaskSuite.load([definition, definition])
@@ -203,11 +207,11 @@ def test_limits_names_and_splits(write_task: Callable[..., str]) -> None:
 
 
 def test_tasks_by_name() -> None:
-    with pytest.raises(TaskError, match="did you mean .*'gsm8k'"):
+    with pytest.raises(TaskError, match=r"did you mean .*'gsm8k'"):
         load("gsm8kk")
     with pytest.raises(TaskError, match=r"is a group.*mmlu_humanities, .*mmlu_stem"):
         load("mmlu", "acc")
     with pytest.raises(TaskError, match=r"is a group.*arithmetic_1dc"):
         load("arithmetic", "acc")
-    with pytest.raises(TaskError, match="cannot open task 'gsm8k'.*local cache"):
+    with pytest.raises(TaskError, match=r"cannot open task 'gsm8k'.*local cache"):
         load("gsm8k", "exact_match,strict-match")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from evomerge.errors import StoreError
-from experiments.database import VERSION_TABLE
+from experiments.database import VERSION_TABLE, _use_wal
 from experiments.records import Record
 from experiments.store import Store
 
@@ -110,3 +111,25 @@ def test_sqlite_runs_with_wal_full_sync_and_foreign_keys(tmp_path: Path) -> None
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+
+
+def test_switch_to_wal_is_tried_again_when_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE notes (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    waits = []
+
+    def release(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            holder.execute("COMMIT")
+
+    monkeypatch.setattr("experiments.database.time.sleep", release)
+    # timeout 0: SQLite refuses at once, as it does now and then when two processes switch together.
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    _use_wal(connection)
+    assert len(waits) == 3
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    holder.close()

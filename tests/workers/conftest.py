@@ -18,6 +18,8 @@ from merging.models import ModelRef
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
+# The task vector of the last is about 1e33: finite itself, but neither what it makes nor a million times it is.
+SCALES = {"north": 0.03, "south": 0.03, "burst": 2e16}
 QUESTIONS = {
     "What is 2 + 2?": "4",
     "What is the capital of France?": "Paris",
@@ -56,11 +58,11 @@ def base(smollm2: Path) -> ModelRef:
 def experts(
     smollm2: Path, make_lora: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ModelRef, ...]:
-    """Two random adapters on the real base, strong enough to change what it says."""
+    """Two random adapters on the real base, strong enough to change what it says, and one that breaks it."""
     root = tmp_path_factory.mktemp("experts")
     return tuple(
-        ModelRef(name, str(make_lora(root / name, smollm2, seed=seed, rank=8, scale=0.03)))
-        for seed, name in enumerate(("north", "south"), start=1)
+        ModelRef(name, str(make_lora(root / name, smollm2, seed=seed, rank=8, scale=scale)))
+        for seed, (name, scale) in enumerate(SCALES.items())
     )
 
 
@@ -70,12 +72,15 @@ def tiny(
     make_lora: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[ModelRef, tuple[ModelRef, ...]]:
-    """A small random base and two adapters; its head size is one that vLLM's CPU attention knows."""
+    """A small random base and adapters for it; its head size is one that vLLM's CPU attention knows."""
     root = tmp_path_factory.mktemp("tiny")
     shape = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2}
     path = tiny_llama(root / "base", seed=5, **shape)
-    names = enumerate(("north", "south"), start=1)
-    refs = tuple(ModelRef(name, str(make_lora(root / name, path, seed=s, scale=0.2))) for s, name in names)
+    scales = SCALES | {"north": 0.2, "south": 0.2}
+    refs = tuple(
+        ModelRef(name, str(make_lora(root / name, path, seed=seed, scale=scale)))
+        for seed, (name, scale) in enumerate(scales.items())
+    )
     return ModelRef("base", str(path)), refs
 
 

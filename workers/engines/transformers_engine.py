@@ -120,7 +120,5 @@ def _load(config: WorkerConfig) -> Any:
             config.base.path, dtype=getattr(torch, config.dtype), use_safetensors=True
         )
     except Exception as error:
-        raise EngineError(
-            f"transformers cannot load {config.base.path}: {type(error).__name__}: {error}"
-        ) from error
+        raise EngineError(f"transformers cannot load {config.base.path}: {type(error).__name__}: {error}") from error
     return model.eval().to("cpu" if config.on_cpu else "cuda")

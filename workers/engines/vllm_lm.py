@@ -81,9 +81,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             kwargs["add_special_tokens"] = add_special_tokens
         return list(self.tokenizer.encode(string, **kwargs))
 
-    def apply_chat_template(
-        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
-    ) -> str:
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """Render a conversation; a template that refuses a system message gets the others."""
         try:
             return self._render(chat_history, add_generation_prompt)
@@ -110,9 +108,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             prompts.append(self.tok_encode(context)[-(self.max_length - limit) :])
             # Special tokens stay in the text that vLLM searches, so that stop strings may be special tokens.
             # The log-probability of each token costs 5 % and reveals NaN, which greedy decoding would hide.
-            settings.append(
-                _sampling(options, max_tokens=limit, stop=stop, skip_special_tokens=False, logprobs=0)
-            )
+            settings.append(_sampling(options, max_tokens=limit, stop=stop, skip_special_tokens=False, logprobs=0))
             stops.append(stop)
         texts = []
         for output, stop in zip(self._run(prompts, settings), stops, strict=True):

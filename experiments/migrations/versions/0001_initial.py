@@ -47,12 +47,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["experiment_id"], ["experiments.id"], name="fk_candidates_experiment_id"),
         sa.UniqueConstraint("experiment_id", "number", name="uq_candidates_experiment_id_number"),
     )
-    op.create_index(
-        "ix_candidates_experiment_id_recipe_digest", "candidates", ["experiment_id", "recipe_digest"]
-    )
-    op.create_index(
-        "ix_candidates_experiment_id_state_fitness", "candidates", ["experiment_id", "state", "fitness"]
-    )
+    op.create_index("ix_candidates_experiment_id_recipe_digest", "candidates", ["experiment_id", "recipe_digest"])
+    op.create_index("ix_candidates_experiment_id_state_fitness", "candidates", ["experiment_id", "state", "fitness"])
     op.create_table(
         "evaluations",
         sa.Column("id", BIG_ID, nullable=False),
