@@ -77,8 +77,7 @@ def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer) 
             parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
             watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
             _recall(store, journal, watch)
-            # Ray puts a SIGTERM handler of its own in place of ours, so ours goes on top of it again.
-            with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count), _stop_on_signals(stop):
+            with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count):
                 return Driver(journal, plan, watch, stop).run()
         except (Interrupted, EngineError, KeyboardInterrupt) as error:
             state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"

@@ -76,20 +76,18 @@ def consensus_kernel(
         size = out.numel()
         total, divisor = total_buffer[:size].zero_(), divisor_buffer[:size].zero_()
         for elector, buffer in zip(electors, vectors, strict=True):
-            elector.fill(span, buffer[:size])
-            total.add_(buffer[:size], alpha=elector.weight if weighted else 1.0)
+            vote = buffer[:size]
+            elector.fill(span, vote)
+            if weighted:
+                vote.mul_(elector.weight)
+            total.add_(vote)
         sign = _elected(total, options)
         out.zero_()
         for elector, buffer in zip(electors, vectors, strict=True):
-            weight = elector.weight
-            agreeing = buffer[:size].mul_(sign)
-            if weighted and weight < 0.0:
-                agreeing.neg_()
-                weight = -weight
-            agreeing.clamp_min_(0.0)
-            out.add_(agreeing, alpha=weight)
+            agreeing = buffer[:size].mul_(sign).clamp_min_(0.0)
+            out.add_(agreeing, alpha=1.0 if weighted else elector.weight)
             if options["normalize"]:
-                divisor.add_(agreeing.sign_(), alpha=abs(weight))
+                divisor.add_(agreeing.sign_(), alpha=abs(elector.weight))
         out.mul_(sign)
         if options["normalize"]:
             # Where nobody agrees the numerator is zero too; any positive divisor leaves it zero.
