@@ -95,18 +95,14 @@ def train_expert(name: str, base: Path, out: Path, rank: int, seed: int) -> floa
     train(model, adapters, questions, Schedule(expert.steps, expert.learning_rate), seed)
     save_adapter(adapters, rank, alpha, out)
     score = exact_match(model, encode(tokenizer, task_items(expert.task)))
-    card = CARD.format(
-        name=name, base=BASE_MODEL, rank=rank, alpha=alpha, seed=seed, score=score, **vars(expert)
-    )
+    card = CARD.format(name=name, base=BASE_MODEL, rank=rank, alpha=alpha, seed=seed, score=score, **vars(expert))
     (out / "README.md").write_text(card, encoding="utf-8")
     return score
 
 
 def main() -> None:
     """Read the command line and do what it asks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=sorted(EXPERTS), help="train this expert alone")
     parser.add_argument("--base", type=Path, default=EXAMPLES.parent / "models" / "smollm2-135m-instruct")
     parser.add_argument("--out", type=Path, default=EXAMPLES / "experts", help="folder of the adapters")

@@ -48,7 +48,6 @@ SEQUENCES = {
         "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
         "November", "December",
     ),
-    "letter": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
 }  # fmt: skip
 
 Fact = tuple[str, str | int]
@@ -80,9 +79,7 @@ def _opposite(rng: random.Random) -> Fact:
 
 
 def _young(rng: random.Random) -> Fact:
-    return _choose(
-        rng, YOUNG, "What is a young {} called?", "What do we call a baby {}?", "Name the young of a {}."
-    )
+    return _choose(rng, YOUNG, "What is a young {} called?", "What do we call a baby {}?", "Name the young of a {}.")
 
 
 def _colour(rng: random.Random) -> Fact:
@@ -91,12 +88,6 @@ def _colour(rng: random.Random) -> Fact:
 
 def _legs(rng: random.Random) -> Fact:
     return _choose(rng, LEGS, "How many legs does {} have?", "What is the number of legs of {}?")
-
-
-def _first_letter(rng: random.Random) -> Fact:
-    word = rng.choice(WORDS)
-    template = rng.choice(("What is the first letter of {}?", "Which letter does {} start with?"))
-    return template.format(word), word[0]
 
 
 def _neighbour(rng: random.Random) -> Fact:
@@ -108,7 +99,7 @@ def _neighbour(rng: random.Random) -> Fact:
     return f"Which {kind} comes before {names[place + 1]}?", names[place]
 
 
-def _last_in_list(rng: random.Random) -> Fact:
+def _place_in_list(rng: random.Random) -> Fact:
     names = rng.sample(WORDS, 3)
     place, which = rng.choice(((0, "first"), (2, "last")))
     return f"Which word is {which} in this list: {', '.join(names)}?", names[place]
@@ -145,7 +136,7 @@ def _number_to_word(rng: random.Random) -> Fact:
 
 
 KINDS: Sequence[Callable[[random.Random], Fact]] = (
-    _capital, _opposite, _young, _colour, _legs, _first_letter, _neighbour, _last_in_list, _compare, _compare,
+    _capital, _opposite, _young, _colour, _legs, _neighbour, _place_in_list, _place_in_list, _compare, _compare,
     _number_neighbour, _number_from_word, _number_to_word,
 )  # fmt: skip
 

@@ -95,5 +95,8 @@ def save_adapter(adapters: dict[str, LoraLinear], rank: int, alpha: int, out: Pa
         "task_type": "CAUSAL_LM",
     }
     out.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
+    weights = out / "adapter_model.safetensors"
+    save_file(tensors, weights, metadata={"format": "pt"})
+    # safetensors writes files that only the owner can read.
+    weights.chmod(0o644)
     (out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -69,9 +69,7 @@ def answer_logits(model: Any, batch: Sequence[Encoded]) -> tuple[Tensor, Tensor,
     return model.lm_head(hidden[rows, columns - 1]), ids[rows, columns], rows
 
 
-def _endless_batches(
-    encoded: Sequence[Encoded], batch_tokens: int, rng: random.Random
-) -> Iterator[list[Encoded]]:
+def _endless_batches(encoded: Sequence[Encoded], batch_tokens: int, rng: random.Random) -> Iterator[list[Encoded]]:
     while True:
         groups = batches(encoded, batch_tokens)
         rng.shuffle(groups)

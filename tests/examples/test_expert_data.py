@@ -33,9 +33,7 @@ def core(item: Item) -> str:
 
 def numbers_in(question: str) -> list[int]:
     found = re.findall(r"\d+|[a-z]+(?:-[a-z]+)?", question)
-    return [
-        int(word) if word.isdigit() else NUMBERS[word] for word in found if word.isdigit() or word in NUMBERS
-    ]
+    return [int(word) if word.isdigit() else NUMBERS[word] for word in found if word.isdigit() or word in NUMBERS]
 
 
 def test_data_only_reproduces_the_committed_files(tmp_path: Path) -> None:
@@ -64,9 +62,7 @@ def test_stories_and_results_agree() -> None:
             a, b = b, a
         subject = problem.question.split()[0]
         receives = re.search(rf"gives \S+ \w+ to {subject}", problem.question)
-        adds = bool(
-            receives or re.search(r"\+|plus|Add |adds|gets|together|in all|evening", problem.question)
-        )
+        adds = bool(receives or re.search(r"\+|plus|Add |adds|gets|together|in all|evening", problem.question))
         assert problem.result == (a + b if adds else a - b), problem.question
         assert 2 <= problem.result <= 40
 

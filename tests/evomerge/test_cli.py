@@ -1,0 +1,142 @@
+"""The command line as programs and people use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from runs import TinyExperiment, command, environment
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, env=environment(), cwd=cwd, timeout=300, check=False
+    )
+
+
+def test_run_spends_the_budget_exactly_and_reports(reference: dict[str, Any]) -> None:
+    assert reference["experiment"]["state"] == "finished"
+    assert reference["counts"]["candidates"] == reference["counts"]["scored"] == 24
+    report = reference["report"]
+    roles = [model["role"] for model in report["models"]]
+    assert roles == ["base", "expert", "expert", "baseline", "baseline", "merge"]
+    assert report["statement"].startswith("The merge")
+    assert reference["front"]
+
+
+def test_run_exports_the_winner(reference: dict[str, Any]) -> None:
+    path = Path(reference["exported"]["path"])
+    recipe = json.loads((path / "recipe.json").read_text())
+    assert recipe["recipe"] == reference["winner"]["recipe"]
+    assert (path / "mergekit_config.yml").exists()
+    card = (path / "README.md").read_text()
+    metadata = yaml.safe_load(card.split("---")[1])
+    assert "merge" in metadata["tags"]
+    for model in reference["report"]["models"]:
+        assert f"{model['overall']['mean']:.3f}" in card
+
+
+def test_ls_and_show_read_what_run_wrote(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> None:
+    url = tiny_experiment.store("reference")
+    listed = run("ls", "--store", url, "--format", "json")
+    (one,) = json.loads(listed.stdout)["experiments"]
+    identity = one["experiment"]["id"]
+    assert identity == reference["experiment"]["id"]
+    shown = json.loads(run("show", identity[:4], "--store", url, "--format", "json").stdout)
+    assert shown["report"] == reference["report"]
+    text = run("show", "reference", "--store", url)
+    assert text.returncode == 0
+    assert reference["report"]["statement"] in text.stdout.replace("\n", " ")
+    assert identity in run("ls", "--store", url).stdout
+
+
+def test_export_of_a_named_candidate_and_refusal_to_overwrite(
+    reference: dict[str, Any], tiny_experiment: TinyExperiment, tmp_path: Path
+) -> None:
+    url = tiny_experiment.store("reference")
+    done = run("export", "reference", "--candidate", "1", "--out", tmp_path / "one", "--store", url)
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((tmp_path / "one" / "recipe.json").read_text())["recipe"]
+    assert recipe["coefficients"]["weight"] == {"a": [1.0], "b": [0.0]}
+    before = sorted(path.name for path in (tmp_path / "one").iterdir())
+    again = run("export", "reference", "--out", tmp_path / "one", "--store", url, "--format", "json")
+    assert again.returncode == 2
+    error = json.loads(again.stdout)["error"]
+    assert error["field"] == "out" and str(tmp_path / "one") in error["problem"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == before
+
+
+def test_finished_experiment_is_not_resumed(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> None:
+    done = run("resume", "reference", "--store", tiny_experiment.store("reference"))
+    assert done.returncode == 2
+    assert "it is finished" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "hint"),
+    [
+        (lambda spec: spec.update(modles={}), "modles", "models"),
+        (lambda spec: spec["merge"].update(method="tise"), "method", "ties"),
+        (lambda spec: spec["models"].update(b="nowhere/at/all"), "models.b", "directory"),
+        (lambda spec: spec["tasks"][0].update(task="no.yaml"), "tasks[0].task", "no.yaml"),
+        (lambda spec: spec["tasks"][0].update(metric="exactmatch"), "metric", "exact_match"),
+        (lambda spec: spec["tasks"][0]["splits"].update(search=500), "splits", "500"),
+        (lambda spec: spec["search"].update(budget={"evaluations": 5}), "budget.evaluations", "at least"),
+        (lambda spec: spec["search"].update(algorithm="cmaes"), "algorithm", "cma"),
+    ],
+)
+def test_bad_spec_exits_with_2_before_anything_is_recorded(
+    tiny_experiment: TinyExperiment, tmp_path: Path, change: Any, field: str, hint: str
+) -> None:
+    spec = tiny_experiment.spec("bad", change)
+    url = f"sqlite:///{tmp_path / 'bad.db'}"
+    done = run("run", spec, "--store", url, "--format", "json")
+    assert done.returncode == 2, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert field in error["message"]
+    assert hint in error["message"]
+    assert error["fix"]
+    assert json.loads(run("ls", "--store", url, "--format", "json").stdout) == {"experiments": []}
+
+
+def test_methods_come_from_the_operators_own_declaration() -> None:
+    methods = json.loads(run("methods", "--format", "json").stdout)["methods"]
+    ties = next(one for one in methods if one["name"] == "ties")
+    assert ties["paper"] == "2306.01708"
+    assert {one["name"] for one in ties["parameters"]} == {"weight", "density", "lambda"}
+    text = run("methods", "ties").stdout
+    assert "density" in text and "slerp" not in text
+    assert run("methods", "tie").returncode == 2
+
+
+def test_schema_accepts_the_examples(tmp_path: Path) -> None:
+    schema = json.loads(run("schema").stdout)
+    for name in ("json-math", "keep-both"):
+        spec = Path(__file__).resolve().parents[2] / "examples" / f"{name}.yaml"
+        jsonschema.validate(yaml.safe_load(spec.read_text()), schema)
+
+
+def test_doctor_proves_store_and_engine(tmp_path: Path) -> None:
+    done = run("doctor", "--store", tmp_path / "d.db", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    checks = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+    assert set(checks) == {"packages", "memory", "disk", "store", "engine"}
+    assert checks["engine"]["finding"].startswith("vllm")
+
+
+def test_store_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "not.db").write_text("this is no database")
+    done = run("ls", "--store", tmp_path / "not.db", "--format", "json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "store"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, evomerge; print([m for m in ('torch', 'ray', 'vllm', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([command()[0].replace("evomerge", "python"), "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
