@@ -103,7 +103,7 @@ class Output:
             self.document({"methods": [_describe(operator) for operator in operators]})
             return
         for operator in operators:
-            self._data.print(f"[bold]{operator.name}[/bold]  {operator.summary} ({operator.paper})", highlight=False)
+            self._data.print(f"[bold]{operator.name}[/bold]  {operator.summary}{_paper(operator)}", highlight=False)
             table = Table("parameter", "of", "default", "range", "searched", "meaning", box=None, padding=(0, 2))
             for one in operator.parameters:
                 searched = "yes" if one.searched else "if a range is given"
@@ -152,6 +152,10 @@ def _report_table(summary: Summary) -> Table:
             *(f"{cell.mean:.3f} ({cell.low:.3f} to {cell.high:.3f})" for cell in cells),
         )
     return table
+
+
+def _paper(operator: Operator) -> str:
+    return "" if operator.paper == "none" else f" (arXiv {operator.paper})"
 
 
 def _describe(operator: Operator) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     genome = build_genome(spec.merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed)
     plain_merges = baselines(tuple(spec.models))
     _check_budget(spec, len(plain_merges))
-    tasks = tuple(_task_definition(spec, index, source_dir) for index in range(len(spec.tasks)))
+    tasks = task_definitions(spec, source_dir)
     suite = TaskSuite.load(tasks)
     models.check_finite()
     worker = WorkerConfig(
@@ -123,6 +123,15 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def task_definitions(spec: ExperimentSpec, source_dir: Path) -> tuple[TaskDefinition, ...]:
+    """Return the spec's tasks as the evaluation room takes them.
+
+    Raises:
+        TaskError: a task file does not exist.
+    """
+    return tuple(_task_definition(spec, index, source_dir) for index in range(len(spec.tasks)))
 
 
 def output_path(spec: ExperimentSpec, source_dir: Path, experiment: str) -> Path | None:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from experiments.entities import Candidate
 from experiments.states import CandidateKind, CandidateState
 from optimizer.baselines import baselines
