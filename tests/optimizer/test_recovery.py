@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from runs import Background, Record, TinyExperiment, read_record, wait_for
 
 from experiments.states import CandidateKind, EvaluationState, EventKind, Split
+from runs import Background, Record, TinyExperiment, read_record, wait_for
 
 BUDGET = 24
 

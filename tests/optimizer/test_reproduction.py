@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from runs import TinyExperiment, command, environment
 
 from experiments.states import Split
 from experiments.store import Store
+from runs import TinyExperiment, command, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 Scores = dict[str, dict[str, float]]

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+
 from runs import CHOICE_TASK, GENERATE_TASK, WORDS, Background, TinyExperiment, command, environment
 
 
