@@ -400,3 +400,10 @@ def test_resolve_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_path(expert, source) == expert
     for other in ("org/name", "~nobody-here/x", "x" * 300, "experts/a"):
         assert resolve_path(other, source) == other
+
+
+def test_documentation_names_every_key() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "spec.md").read_text()
+    schema = json_schema()
+    keys = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    assert {key for key in keys if f"| `{key}` |" not in text} == set()
