@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from evomerge.errors import EvomergeError, Interrupted
+from evomerge.errors import EvomergeError, Interrupted, InvalidInput
 from evomerge.output import Output
 
 if TYPE_CHECKING:
@@ -131,8 +131,8 @@ def methods(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON schema of the experiment spec."""
+def schema(format: FormatOption = Format.JSON) -> None:
+    """Print the JSON schema of the experiment spec; it is JSON in either format."""
     from experiments.spec import json_schema
 
     Output(json=True).document(json_schema())
@@ -160,8 +160,14 @@ def main() -> None:
     try:
         app()
     except EvomergeError as error:
-        Output("json" in _requested_format()).error(error)
+        Output(_requested_format() == "json").error(error)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        # The parser has explained itself on stderr; a program that reads stdout is owed an object there.
+        if end.code == InvalidInput.exit_code and _requested_format() == "json":
+            message = "the command line is not valid; stderr says why"
+            Output(json=True).document({"error": {"code": "usage", "message": message}})
+        raise
 
 
 def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:

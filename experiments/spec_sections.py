@@ -71,7 +71,7 @@ class ParameterSpec(_Section):
     range: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = Field(
         default=None, description="Lowest and highest value of the search; null = the method's own range."
     )
-    init: Finite | None = Field(default=None, description="Where the search starts; null = the method's default.")
+    init: Finite | None = Field(default=None, description="Where the search starts; null = at the best plain merge.")
     granularity: GranularityText | None = Field(
         default=None, description="Granularity of this parameter alone; null = merge.granularity."
     )

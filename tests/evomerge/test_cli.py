@@ -130,6 +130,13 @@ def test_doctor_proves_store_and_engine(tmp_path: Path) -> None:
     assert checks["engine"]["finding"].startswith("vllm")
 
 
+def test_wrong_command_line_exits_with_2_and_still_prints_an_object() -> None:
+    done = run("show", "--format", "json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "usage"
+    assert "ID" in done.stderr
+
+
 def test_store_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
     (tmp_path / "not.db").write_text("this is no database")
     done = run("ls", "--store", tmp_path / "not.db", "--format", "json")
