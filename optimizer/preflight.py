@@ -84,6 +84,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     _check_budget(spec, len(plain_merges))
     tasks = task_definitions(spec, source_dir)
     suite = TaskSuite.load(tasks)
+    _check_budget_can_end(spec, suite.describe())
     models.check_finite()
     worker = WorkerConfig(
         base=base,
@@ -205,6 +206,22 @@ def _check_budget(spec: ExperimentSpec, num_baselines: int) -> None:
             "search.budget.evaluations",
             f"{evaluations} is too few: {num_baselines} parents and plain merges are always scored first",
             f"give at least {needed}; a useful search takes several times the number of searched coefficients",
+        )
+
+
+def _check_budget_can_end(spec: ExperimentSpec, tasks: Mapping[str, Mapping[str, Any]]) -> None:
+    budget = spec.search.budget
+    if budget.evaluations is not None or budget.hours is not None:
+        return
+    teacher_forced = {task.name for task in spec.tasks if task.teacher_forced}
+    generating = [
+        name for name, task in tasks.items() if task["output_type"] == "generate_until" and name not in teacher_forced
+    ]
+    if not generating:
+        raise SpecError(
+            "search.budget.generated_tokens",
+            "no task of this spec generates tokens on its search items, so the search would never end",
+            "set search.budget.evaluations or search.budget.hours",
         )
 
 
