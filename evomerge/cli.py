@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from evomerge.errors import EvomergeError, Interrupted, InvalidInput
+from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
 from evomerge.output import Output
 
 if TYPE_CHECKING:
@@ -185,6 +185,8 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:
             f"experiment {experiment.id} is interrupted, nothing finished is lost. "
             f"Go on with: evomerge resume {experiment.id}"
         ) from None
+    except EngineError as error:
+        raise EngineError(f"{error}. Once that is mended: evomerge resume {experiment.id}") from error
     finished = store.get_experiment(experiment.id)
     directory = output_path(plan.spec, plan.source_dir, experiment.id)
     exported = None if directory is None else export_candidate(store, finished, directory)

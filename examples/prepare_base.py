@@ -56,6 +56,8 @@ def prepare_base(out: Path) -> Path:
         model.to(torch.bfloat16).save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         partial.chmod(0o755)
+        for file in partial.iterdir():
+            file.chmod(0o644)
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

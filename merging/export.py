@@ -78,8 +78,11 @@ def export_checkpoint(
     try:
         not_expressible = _write(materializer, recipe, temporary, card, limit)
         files = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-        # mkdtemp makes a private directory; a model directory is as readable as any other the user creates.
-        temporary.chmod(0o777 & ~_umask())
+        # mkdtemp and safetensors write privately; a model is as readable as anything else the user creates.
+        mask = _umask()
+        for path in temporary.iterdir():
+            path.chmod(0o666 & ~mask)
+        temporary.chmod(0o777 & ~mask)
         temporary.replace(out)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

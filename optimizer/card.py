@@ -33,7 +33,7 @@ def model_card(summary: Summary, candidate: Candidate) -> str:
             "",
             "## Coefficients",
             "",
-            *_coefficients(candidate.recipe, experiment.resolved["genes"]),
+            *_coefficients(candidate.recipe, experiment.resolved["slots"]),
             "",
             "## Scores",
             "",
@@ -77,23 +77,15 @@ def _parents(experiment: Experiment) -> list[str]:
     ]
 
 
-def _coefficients(recipe: Mapping[str, Any], genes: list[str]) -> list[str]:
+def _coefficients(recipe: Mapping[str, Any], slots: list[str]) -> list[str]:
     lines = [f"Method `{recipe['method']}`, granularity `{recipe['granularity']}`, in slot order:", ""]
     for parameter, setting in recipe["coefficients"].items():
         owners = setting.items() if isinstance(setting, Mapping) else [("the merge", setting)]
         for owner, values in owners:
             lines.append(f"- {parameter} of {owner}: " + ", ".join(f"{value:.3f}" for value in values))
-    if genes:
-        lines += ["", "Slots: " + "; ".join(_slots(genes))]
+    if recipe["granularity"] != "global":
+        lines += ["", "Slots: " + "; ".join(slots)]
     return lines
-
-
-def _slots(genes: list[str]) -> list[str]:
-    slots: dict[str, None] = {}
-    for gene in genes:
-        start = gene.find("blocks ")
-        slots[gene[start:] if start >= 0 else gene] = None
-    return list(slots)
 
 
 def _scores(summary: Summary, candidate: Candidate) -> str:

@@ -18,6 +18,7 @@ from evomerge.errors import ModelError, SpecError, TaskError
 from experiments.spec import ExperimentSpec, resolve_path
 from experiments.spec_sections import ModelSpec
 from merging.export import sha256
+from merging.granularity import Granularity
 from merging.models import ModelRef, ModelSet
 from merging.resolve import resolve_model
 from optimizer.baselines import Baseline, baselines
@@ -75,6 +76,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     """
     check_algorithm(spec.search.algorithm, spec.search.population)
     _check_engine(spec)
+    _check_output(spec, source_dir)
     base = _model_ref("base", spec.base_model, source_dir, "base_model")
     experts = tuple(_model_ref(name, model, source_dir, f"models.{name}") for name, model in spec.models.items())
     models = ModelSet.open(base, experts)
@@ -109,7 +111,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "models": {ref.name: {"path": ref.path, "revision": ref.revision} for ref in (base, *experts)},
         "tasks": suite.describe(),
         "genes": [gene.label for gene in genome.genes],
-        "num_blocks": models.num_blocks,
+        "slots": Granularity.parse(spec.merge.granularity).slot_labels(models.num_blocks),
         "versions": versions(),
     }
     return Plan(spec, source_dir, genome, plain_merges, worker, provenance, inputs)
@@ -195,6 +197,18 @@ def _check_engine(spec: ExperimentSpec) -> None:
             "workers.tensor_parallel",
             "the transformers engine keeps a model on one device",
             "use engine: vllm",
+        )
+
+
+def _check_output(spec: ExperimentSpec, source_dir: Path) -> None:
+    if spec.output is None or "{id}" in spec.output:
+        return
+    path = output_path(spec, source_dir, "")
+    if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SpecError(
+            "output",
+            f"{path} holds something already",
+            "remove it, or let every run have its own: add {id} to the path",
         )
 
 

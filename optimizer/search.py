@@ -107,8 +107,6 @@ class Proposal:
 class Search(Protocol):
     """What the driver needs of an algorithm."""
 
-    name: str
-
     def ask(self) -> Proposal:
         """Propose the next point, shape (dimension,), standardized units."""
         ...
@@ -135,7 +133,6 @@ class NevergradSearch:
         workers: int,
         popsize: int | None,
     ) -> None:
-        self.name = algorithm
         space = ng.p.Array(shape=(dimension,))
         space.random_state.seed(seed)
         self._optimizer: Any

@@ -89,6 +89,7 @@ def test_finished_experiment_is_not_resumed(reference: dict[str, Any], tiny_expe
         (lambda spec: spec["tasks"][0]["splits"].update(search=500), "splits", "500"),
         (lambda spec: spec["search"].update(budget={"evaluations": 5}), "budget.evaluations", "at least"),
         (lambda spec: spec["search"].update(algorithm="cmaes"), "algorithm", "cma"),
+        (lambda spec: spec.update(output="."), "output", "{id}"),
         (lambda spec: spec["search"].update(budget={"generated_tokens": 9}), "generated_tokens", "never end"),
     ],
 )

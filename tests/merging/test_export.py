@@ -165,6 +165,7 @@ def test_nothing_is_overwritten_and_nothing_half_written_stays(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert export_checkpoint(materializer, RECIPE, out, card="").path == out
     assert out.stat().st_mode & 0o777 == 0o777 & ~current_umask()
+    assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o666 & ~current_umask()}
 
 
 def current_umask() -> int:
