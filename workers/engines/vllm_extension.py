@@ -74,7 +74,7 @@ class MergeExtension:
 
     def write_recipe(self, recipe: Recipe) -> Answer:
         """Merge into the live parameters and pack them again; seconds: apply, write, repack."""
-        with _answering() as answer, torch.no_grad(), torch.compiler.set_stance("default"):
+        with _answering() as answer, torch.no_grad():
             model = self.model_runner.model
             start = time.perf_counter()
             merged = MergedTensors(self.evomerge_materializer.tensors(recipe))
