@@ -6,7 +6,7 @@ questions in JSON, never with arithmetic. Neither can answer a word problem in J
     python examples/train_experts.py [--only arithmetic|json] [--out examples/experts] [--seed 0] [--rank 8]
     python examples/train_experts.py --data-only
 
-The same seed, processor type and torch version give the same adapters. About 15 minutes on one core.
+The same seed, processor type and torch version give the same adapters. About 20 minutes on one core.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ EXPERTS = {
         summary="Addition and subtraction problems in English, answered as a bare number or in one of eight "
         "formats that the question asks for. It never saw JSON.",
         task="arithmetic",
-        examples=7000,
-        steps=500,
+        examples=12000,
+        steps=850,
         learning_rate=1e-3,
     ),
     "json": Expert(
