@@ -64,7 +64,16 @@ def _draw_search(axes: Axes, candidates: list[Candidate], scores: dict[int, floa
         running.append(max(scores[one.id], *running[-1:]) if running else scores[one.id])
     axes.step([one.number for one in searched], running, where="post", color=ACCENT)
     axes.axhline(scores[best.id], color=INK, linestyle="--", linewidth=1)
-    axes.annotate(best.label, (1, scores[best.id]), xycoords=("axes fraction", "data"), ha="right", va="top")
+    axes.annotate(
+        best.label,
+        (1, scores[best.id]),
+        xytext=(0, -3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
     axes.set(xlabel="candidate", ylabel="exact match", title="Search items: every candidate, best so far")
 
 
@@ -83,6 +92,7 @@ def _draw_report(axes: Axes, report: Report) -> None:
         )
     axes.set_yticks(range(len(models)), [model.label for model in models])
     axes.set_ylim(-0.5, len(models) - 0.2)
+    axes.set_xlim(left=-0.1)
     axes.set(xlabel="exact match, 95 % interval", title=f"{report.n} untouched test items")
 
 
