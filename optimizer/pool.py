@@ -124,7 +124,7 @@ class WorkerPool:
             result = ray.get(future)
         except Infeasible as error:
             self._idle.append(worker)
-            return Outcome(job, "infeasible", reason=_cause(error))
+            return Outcome(job, "infeasible", reason=str(_original(error)))
         except InvalidInput as error:
             raise _original(error) from None
         except RayActorError as error:

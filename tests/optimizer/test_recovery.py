@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from experiments.states import CandidateKind, EvaluationState, EventKind, Split
+from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, Split
 from runs import Background, Record, TinyExperiment, read_record, wait_for
 
 BUDGET = 24
@@ -156,3 +156,22 @@ def test_lost_node_is_replaced(tiny_experiment: TinyExperiment, start: Callable[
     assert {one.state for one in record.evaluations} == {EvaluationState.DONE}
     searched = [one for one in record.candidates if one.kind is CandidateKind.SEARCH]
     assert len({one.recipe_digest for one in searched}) == len(searched)
+
+
+def test_candidates_that_cannot_be_scored_rank_last_and_the_search_goes_on(
+    tiny_experiment: TinyExperiment, make_lora: Callable[..., Any], start: Callable[..., Background]
+) -> None:
+    """An expert of absurd size: whatever gives it weight overflows, and only merges without it can be scored."""
+    make_lora(tiny_experiment.folder / "absurd", tiny_experiment.folder / "base", scale=1e18)
+    url = tiny_experiment.store("absurd")
+    spec = tiny_experiment.spec("absurd", lambda one: one["models"].update(b="absurd"))
+    code, out, err = start("run", spec, "--store", url, "--format", "json").finish()
+    assert code == 0, err
+    outcome = json.loads(out)
+    assert outcome["counts"]["candidates"] == BUDGET
+    assert outcome["counts"]["infeasible"] > 0
+    assert outcome["winner"]["recipe"]["coefficients"]["weight"]["b"] == [0.0]
+    record = read_record(url)
+    assert record is not None
+    reasons = [one.reason for one in record.candidates if one.state is CandidateState.INFEASIBLE]
+    assert all(reason and reason.startswith("the m") and ("nan" in reason or "finite" in reason) for reason in reasons)
