@@ -21,11 +21,11 @@ class LiveView:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[pace]}"),
             console=console,
         )
-        self._task = self._bar.add_task("starting", total=1, pace="")
+        self._task = self._bar.add_task("starting", total=None, count="", pace="")
         self._live = Live(self._bar, console=console, refresh_per_second=4) if console.is_terminal else None
         self._last_line = ""
 
@@ -49,14 +49,15 @@ class LiveView:
             self._task,
             description=f"{progress.experiment} {progress.phase}",
             completed=progress.done,
-            total=max(progress.total, 1),
+            total=progress.total or None,
+            count=_count(progress),
             pace=_pace(progress),
         )
         self._live.update(Group(self._bar, _standings(progress), Text(progress.message, style="dim")))
 
     def _print_line(self, progress: RunProgress) -> None:
         best = "" if progress.best is None else f" | best {format_standing(progress.best)}"
-        line = f"{progress.phase} {progress.done}/{progress.total}{best} | {progress.message}"
+        line = f"{progress.phase} {_count(progress)}{best} | {progress.message}"
         if line != self._last_line:
             self._console.print(f"{line} | {_pace(progress)}", markup=False, highlight=False, soft_wrap=True)
             self._last_line = line
@@ -74,6 +75,11 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _count(progress: RunProgress) -> str:
+    """A budget of hours or tokens does not say how many evaluations it will be."""
+    return f"{progress.done}/{progress.total}" if progress.total else str(progress.done)
 
 
 def _pace(progress: RunProgress) -> str:

@@ -20,7 +20,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """One moment of a run. ``done`` and ``total`` count evaluations of the current phase.
+    """One moment of a run. ``done`` and ``total`` count evaluations of the current phase; ``total`` is 0
+    where the budget does not say how many they will be.
 
     ``per_minute`` and ``eta_s`` (seconds to the end of the phase) are None until they can be measured.
     """

@@ -39,5 +39,11 @@ def test_markup_in_messages_is_text() -> None:
     assert "[red]x[/red]" in shown(True, progress(1, "[red]x[/red]"))
 
 
+def test_budget_without_a_number_of_evaluations_shows_what_is_done() -> None:
+    open_ended = RunProgress("x", "search", 12, 0, BEST, PARENT, 16.5, None, "one more")
+    assert shown(False, open_ended).startswith("search 12 | best")
+    assert "12/" not in shown(True, open_ended)
+
+
 def test_durations_are_readable() -> None:
     assert [format_duration(s) for s in (4.6, 65, 7800)] == ["5 s", "1 min 05 s", "2 h 10 min"]
