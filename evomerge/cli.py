@@ -65,7 +65,12 @@ def run(
 
 @app.command()
 def resume(
-    experiment: ReferenceArgument, store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEXT
+    experiment: ReferenceArgument,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take over from a driver that seems to live; its next write fails.")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+    format: FormatOption = Format.TEXT,
 ) -> None:
     """Go on with an interrupted experiment; nothing finished is scored again."""
     from optimizer.launch import reopen
@@ -74,7 +79,7 @@ def resume(
     with _open_store(store) as opened:
         found, plan = reopen(opened, experiment)
         out.say(f"resuming experiment {found.id}")
-        _drive(out, opened, found, plan)
+        _drive(out, opened, found, plan, force=force)
 
 
 @app.command("ls")
@@ -170,7 +175,7 @@ def main() -> None:
         raise
 
 
-def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:
+def _drive(out: Output, store: Store, experiment: Any, plan: Any, *, force: bool = False) -> None:
     from evomerge.live import LiveView
     from optimizer.launch import drive
     from optimizer.outcome import export as export_candidate
@@ -179,7 +184,7 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any) -> None:
 
     try:
         with LiveView(Console(stderr=True)) as live:
-            drive(store, experiment, plan, live.update)
+            drive(store, experiment, plan, live.update, force=force)
     except (Interrupted, KeyboardInterrupt):
         raise Interrupted(
             f"experiment {experiment.id} is interrupted, nothing finished is lost. "

@@ -118,24 +118,6 @@ class Reader:
             rows = session.scalars(query.order_by(CandidateRecord.number, EvaluationRecord.id))
             return [to_evaluation(row) for row in rows]
 
-    def find_scored(self, experiment_id: str, digest: str, split: Split) -> Evaluation | None:
-        """Return the finished evaluation of a recipe on a split, so that no recipe is scored twice."""
-        query = (
-            select(EvaluationRecord)
-            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
-            .where(
-                CandidateRecord.experiment_id == experiment_id,
-                CandidateRecord.recipe_digest == digest,
-                EvaluationRecord.split == split,
-                EvaluationRecord.state == EvaluationState.DONE,
-            )
-            .order_by(CandidateRecord.number)
-            .limit(1)
-        )
-        with self._session() as session:
-            row = session.scalars(query).first()
-            return None if row is None else to_evaluation(row)
-
     def items(
         self, experiment_id: str, split: Split, *, candidate_id: int | None = None, outputs: bool = False
     ) -> list[StoredItem]:

@@ -106,7 +106,7 @@ class Store(Recorder):
                     raise StateConflict(
                         f"experiment {row.id}",
                         f"process {holder.pid} on {holder.host} is driving it",
-                        "stop that process, or take over by force if you are sure that it is gone",
+                        "stop it, or take over with 'evomerge resume --force' if you are sure that it is gone",
                     )
                 fate = "was replaced" if alive else "died"
                 reason = f"driver {holder.host}:{holder.pid} {fate}"

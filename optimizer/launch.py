@@ -59,8 +59,10 @@ def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
     return experiment, plan
 
 
-def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer) -> RunResult:
+def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, *, force: bool = False) -> RunResult:
     """Claim an experiment, drive it to its end and release it as finished, interrupted or failed.
+
+    ``force`` takes over from a driver that seems to live; that one's next write fails.
 
     Call it in the main thread: SIGINT and SIGTERM stop the run at the next moment that loses nothing.
 
@@ -71,7 +73,7 @@ def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer) 
     """
     stop = threading.Event()
     with _stop_on_signals(stop):
-        journal = Journal(store, store.claim_driver(experiment.id))
+        journal = Journal(store, store.claim_driver(experiment.id, force=force))
         state, problem = ExperimentState.FINISHED, None
         try:
             parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["starting", "baselines", "search", "selection", "test", "export", "done"]
+Phase = Literal["starting", "baselines", "search", "selection", "test"]
 
 
 @dataclass(frozen=True)

@@ -328,26 +328,6 @@ class TestStoreContract:
         for experiment in (first, second):
             assert [e.seq for e in store.ledger(experiment.id)] == [1, 2, 3]
 
-    def test_known_recipe_is_found(self, store: Store) -> None:
-        experiment = claimed(store)
-        candidate = ask(store, experiment, 0, digest="d")
-        assert store.find_scored(experiment.id, "d", Split.SEARCH) is None
-        result = tell(store, candidate, 0.5)
-        again = ask(store, experiment, 1, digest="d")
-        assert store.find_scored(experiment.id, "d", Split.SEARCH) == result
-        assert store.find_scored(experiment.id, "d", Split.TEST) is None
-        assert store.find_scored(claimed(store).id, "d", Split.SEARCH) is None
-        reused = store.record_result(
-            again.id,
-            Split.SEARCH,
-            store.items(experiment.id, Split.SEARCH, candidate_id=candidate.id, outputs=True),
-            fitness=result.fitness,
-            timings_s={},
-            prompt_tokens=0,
-            generated_tokens=0,
-        )
-        assert reused.summary == result.summary and reused.attempt == 0 and reused.started_at is None
-
     def test_leaderboard_is_best_first_and_the_earlier_at_a_tie(self, store: Store) -> None:
         experiment = claimed(store)
         for number, fitness in enumerate([0.5, 0.9, -2.0, 0.9]):

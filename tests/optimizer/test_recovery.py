@@ -104,7 +104,7 @@ def test_interrupt_stops_cleanly_and_says_how_to_resume(
     assert trajectory(after) == trajectory(undisturbed)
 
 
-def test_second_driver_is_refused_while_the_first_lives(
+def test_second_driver_is_refused_while_the_first_lives_and_can_take_over_by_force(
     tiny_experiment: TinyExperiment, start: Callable[..., Background]
 ) -> None:
     url = tiny_experiment.store("twice")
@@ -113,6 +113,17 @@ def test_second_driver_is_refused_while_the_first_lives(
     code, _, err = start("resume", record.id, "--store", url).finish()
     assert code == 2
     assert f"process {running.process.pid}" in err
+    assert "--force" in err
+
+    code, _, err = start("resume", record.id, "--force", "--store", url).finish()
+    assert code == 0, err
+    replaced, _, err = running.finish()
+    assert replaced == 2
+    assert record.id in err
+    after = read_record(url)
+    assert after is not None
+    assert after.state == "finished"
+    assert len(after.candidates) == BUDGET
 
 
 def test_changed_model_is_not_resumed(
