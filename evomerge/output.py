@@ -105,11 +105,11 @@ class Output:
         for operator in operators:
             self._data.print(f"[bold]{operator.name}[/bold]  {operator.summary}{_paper(operator)}", highlight=False)
             table = Table("parameter", "of", "default", "range", "searched", "meaning", box=None, padding=(0, 2))
-            for one in operator.parameters:
+            for one in operator.all_parameters():
                 searched = "yes" if one.searched else "if a range is given"
                 owner = "each model" if one.scope == "model" else "the merge"
                 table.add_row(one.name, owner, f"{one.default:g}", f"{one.low:g} to {one.high:g}", searched, one.doc)
-            for option in operator.options:
+            for option in operator.all_options():
                 choices = "" if option.choices is None else " | ".join(str(choice) for choice in option.choices)
                 table.add_row(option.name, "option", str(option.default), choices, "", option.doc)
             self._data.print(table)
@@ -167,8 +167,10 @@ def _describe(operator: Operator) -> dict[str, Any]:
         "needs_base": operator.needs_base,
         "min_models": operator.min_models,
         "max_models": operator.max_models,
-        "parameters": list(operator.parameters),
-        "options": list(operator.options),
+        "parameters": list(operator.all_parameters()),
+        "cost": operator.cost,
+        "data": operator.data,
+        "options": list(operator.all_options()),
     }
 
 

@@ -24,11 +24,11 @@ from experiments.spec_errors import complaint
 
 NAME = r"^[a-z0-9-]{1,64}$"
 SHORT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
-GRANULARITY = r"^(global|layer|group:[1-9][0-9]*)(\+module)?$"
+GRANULARITY = r"^((global|layer|group:[1-9][0-9]*)(\+module)?|chunks:[1-9][0-9]*)$"
 PATTERNS = {
     NAME: "1 to 64 lower-case letters, digits and '-'",
     SHORT_NAME: "1 to 64 letters, digits, '_' and '-'",
-    GRANULARITY: "global, layer or group:K (K blocks each), optionally followed by +module",
+    GRANULARITY: "global, layer or group:K (K blocks each), optionally followed by +module, or chunks:N",
 }
 _HUB_ID_WITH_REVISION = re.compile(r"(?P<model>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<revision>[^@\s]+)")
 
@@ -136,7 +136,7 @@ class MergeSpec(_Section):
     method: Text = Field(description="Merge method, such as task_arithmetic, ties or dare_ties.")
     granularity: GranularityText = Field(
         default="global",
-        description="How finely coefficients vary: global, layer or group:K, optionally +module.",
+        description="How finely coefficients vary: global, layer or group:K, optionally +module, or chunks:N.",
     )
     parameters: dict[str, ParameterField] = Field(
         default_factory=dict,

@@ -18,6 +18,7 @@ from torch import Tensor
 from evomerge.errors import ModelError
 from merging.checkpoints import SafetensorsFiles, TensorInfo, no_weights, read_json
 from merging.names import is_embedding, is_head
+from merging.operators.inputs import Factors
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -75,12 +76,17 @@ class Adapter(SafetensorsFiles):
         """Return the fp32 task vector of a tensor; None where the adapter does not touch it."""
         if name in self._replaced:
             return self.tensor(PREFIX + name).float() - base.float()
+        factors = self.factors(name)
+        return None if factors is None else factors.b @ factors.a
+
+    def factors(self, name: str) -> Factors | None:
+        """Return the fp32 factors of a tensor's task vector; None where the adapter has none for it."""
         module = name.removesuffix(".weight")
         if module == name or module not in self._modules:
             return None
         a, b = (self.tensor(f"{PREFIX}{module}.lora_{factor}.weight").float() for factor in "AB")
-        product = b.mul(self._scale(module, a.shape[0])) @ a
-        return product.T.contiguous() if self.config.get("fan_in_fan_out") else product
+        scaled = b.mul(self._scale(module, a.shape[0]))
+        return Factors(a.T, scaled.T) if self.config.get("fan_in_fan_out") else Factors(scaled, a)
 
     def _check_config(self, label: str) -> None:
         kind = self.config.get("peft_type")

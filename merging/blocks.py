@@ -12,9 +12,9 @@ BLOCK = 1 << 15
 this size without waking its thread pool, which costs more than the arithmetic."""
 
 
-def spans(count: int) -> list[slice]:
-    """Cut ``count`` elements into blocks."""
-    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+def spans(stop: int, start: int = 0) -> list[slice]:
+    """Cut the elements from ``start`` to ``stop`` into blocks."""
+    return [slice(first, min(first + BLOCK, stop)) for first in range(start, stop, BLOCK)]
 
 
 def is_finite(tensor: Tensor) -> bool:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merging.operators import get_operator
+from merging.operators import Operator, get_operator
 from merging.operators.base import Options, Values
 from merging.recipe import Recipe
 
 
 def options_of(recipe: Recipe) -> Options:
-    """Return every option of the recipe's operator, defaults filled in."""
-    return {o.name: recipe.options.get(o.name, o.default) for o in get_operator(recipe.method).options}
+    """Return every option of the recipe's operator, with the defaults of the chosen ``compat`` filled in."""
+    return filled_options(get_operator(recipe.method), recipe.options)
+
+
+def filled_options(operator: Operator, given: Options) -> Options:
+    """Return every option of an operator: what is given, else the default of the chosen ``compat``."""
+    compat = operator.mergekit if given.get("compat") == "mergekit" else None
+    defaults = {option.name: option.default for option in operator.all_options()} | dict(compat or {})
+    return {name: given.get(name, default) for name, default in defaults.items()}
 
 
 def values_of(recipe: Recipe, models: Sequence[str], slots: tuple[int, ...]) -> Values:
@@ -24,7 +31,7 @@ def values_of(recipe: Recipe, models: Sequence[str], slots: tuple[int, ...]) -> 
 
     model: dict[str, tuple[float, ...]] = {}
     merge: dict[str, float] = {}
-    for parameter in get_operator(recipe.method).parameters:
+    for parameter in get_operator(recipe.method).all_parameters():
         setting = recipe.coefficients.get(parameter.name, {})
         default = (parameter.default,)
         if parameter.scope == "model":

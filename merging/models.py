@@ -15,6 +15,7 @@ from evomerge.errors import ModelError, nearest
 from merging.adapters import Adapter, is_adapter
 from merging.checkpoints import Checkpoint, TensorInfo
 from merging.names import block_index, is_buffer, is_embedding, is_head
+from merging.operators.inputs import Factors
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,11 @@ class ModelSet:
         if not self.is_merged(name):
             return None
         return self._source(expert).delta(name, self.base_tensor(name))
+
+    def factors(self, name: str, expert: str) -> Factors | None:
+        """Return the low-rank form of one tensor's task vector; None where the expert has none."""
+        source = self._source(expert)
+        return source.factors(name) if isinstance(source, Adapter) and self.is_merged(name) else None
 
     def _source(self, expert: str) -> FullExpert | Adapter:
         if expert not in self._sources:

@@ -25,7 +25,7 @@ def validate_recipe(recipe: Recipe, num_blocks: int) -> None:
     operator = get_operator(recipe.method)
     slots = Granularity.parse(recipe.granularity).num_slots(num_blocks)
     _check_models(recipe, operator)
-    parameters = {parameter.name: parameter for parameter in operator.parameters}
+    parameters = {parameter.name: parameter for parameter in operator.all_parameters()}
     for name, setting in recipe.coefficients.items():
         if name not in parameters:
             raise RecipeError(
@@ -34,7 +34,7 @@ def validate_recipe(recipe: Recipe, num_blocks: int) -> None:
                 nearest(name, parameters),
             )
         _check_setting(recipe, parameters[name], setting, slots)
-    options = {option.name: option for option in operator.options}
+    options = {option.name: option for option in operator.all_options()}
     for name, value in recipe.options.items():
         if name not in options:
             raise RecipeError(f"recipe.options.{name}", f"{operator.name} has no such option", nearest(name, options))

@@ -67,7 +67,7 @@ class Genome:
         if recipe.method != self.method or recipe.models != self.models:
             return None
         operator = get_operator(self.method)
-        defaults = {parameter.name: parameter.default for parameter in operator.parameters}
+        defaults = {parameter.name: parameter.default for parameter in operator.all_parameters()}
         values = []
         for gene in self.genes:
             stored = recipe.coefficients.get(gene.parameter, (defaults[gene.parameter],))
@@ -123,7 +123,7 @@ def build_genome(merge: MergeSpec, models: Sequence[str], num_blocks: int, *, si
     labels = granularity.slot_labels(num_blocks)
     genes: list[Gene] = []
     fixed: dict[str, Mapping[str, tuple[float, ...]] | tuple[float, ...]] = {}
-    for parameter in operator.parameters:
+    for parameter in operator.all_parameters():
         setting = merge.parameters.get(parameter.name)
         owners: Sequence[str | None] = models if parameter.scope == "model" else (None,)
         if not _is_searched(parameter, setting):
@@ -156,7 +156,7 @@ def build_genome(merge: MergeSpec, models: Sequence[str], num_blocks: int, *, si
 
 
 def _check_names(operator: Operator, merge: MergeSpec, num_models: int) -> None:
-    known_parameters = {parameter.name for parameter in operator.parameters}
+    known_parameters = {parameter.name for parameter in operator.all_parameters()}
     for name in merge.parameters:
         if name not in known_parameters:
             raise SpecError(
@@ -164,7 +164,7 @@ def _check_names(operator: Operator, merge: MergeSpec, num_models: int) -> None:
                 f"{operator.name} has no such parameter",
                 nearest(name, known_parameters),
             )
-    options = {option.name: option for option in operator.options}
+    options = {option.name: option for option in operator.all_options()}
     for name, value in merge.options.items():
         if name not in options:
             raise SpecError(f"merge.options.{name}", f"{operator.name} has no such option", nearest(name, options))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,8 +11,14 @@ import torch
 from torch import Tensor
 
 from merging.blocks import spans
+from merging.operators.inputs import Factors, MergeInputs, Options, OptionValue, Prepared, TensorInputs, Values
 
-Options = Mapping[str, bool | str | int | float]
+__all__ = [
+    "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Cost", "Factors",
+    "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "TensorInputs",
+    "Values", "effective_density",
+]  # fmt: skip
+
 Domain = Literal["real", "unit", "positive_unit"]
 INTERVALS: Mapping[Domain, str] = {"real": "[-1e6, 1e6]", "unit": "[0, 1]", "positive_unit": "(0, 1]"}
 
@@ -55,83 +61,103 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Option:
-    """One switch of an operator; ``choices`` of None admits every value of the default's type."""
-
-    name: str
-    default: bool | str | int | float
-    choices: tuple[bool | str | int | float, ...] | None
-    doc: str
-
-
-@dataclass(frozen=True)
-class TensorInputs:
-    """One tensor of the base with the experts' changes to it.
+    """One switch of an operator.
 
     Args:
-        name: checkpoint name.
-        base: the base tensor in its stored dtype; read-only.
-        models: expert names.
-        deltas: one per expert, the fp32 task vector (expert minus base) in the shape of ``base``, or None
-            where it is zero everywhere. Shared between operators; read-only.
-        seed: of the recipe.
+        name: field name in the recipe.
+        default: value where the recipe says nothing; its type is the option's type.
+        choices: the only values; None admits every value of the default's type.
+        doc: one sentence for catalogs and forms.
+        path: the value names a file; a relative one starts at the directory of the spec or recipe file.
     """
 
     name: str
-    base: Tensor
-    models: tuple[str, ...]
-    deltas: tuple[Tensor | None, ...]
-    seed: int = 0
+    default: OptionValue
+    choices: tuple[OptionValue, ...] | None
+    doc: str
+    path: bool = False
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A tensor with everything that one operator computed from it ahead of any coefficient."""
+Cost = Literal["linear", "sort", "spectral", "iterative", "calibration"]
+COSTS: Mapping[Cost, str] = {
+    "linear": "a few passes over the weights",
+    "sort": "one selection or sort per tensor",
+    "spectral": "singular value decompositions of every matrix",
+    "iterative": "hundreds of matrix products per matrix",
+    "calibration": "the models run on calibration data first",
+}
 
-    inputs: TensorInputs
-    options: Options
-    data: Any = None
-
-
-@dataclass(frozen=True)
-class Values:
-    """The coefficients that apply to one tensor: per-model parameters in expert order, merge-wide ones."""
-
-    model: Mapping[str, tuple[float, ...]]
-    merge: Mapping[str, float]
+LINES = (
+    Parameter(
+        "lines_alpha", "merge", False, 1.0, 0.0, 1.5,
+        "LiNeS (2410.17146): factor of the merged task vector in the first block and outside the blocks.",
+        searched=False,
+    ),
+    Parameter(
+        "lines_beta", "merge", False, 0.0, 0.0, 2.0,
+        "LiNeS (2410.17146): added to that factor linearly with depth, in full in the last block.",
+        searched=False,
+    ),
+)  # fmt: skip
 
 
 class Operator(ABC):
     """A merge method.
 
-    ``prepare`` runs once per set of models and does all work that no coefficient can change; ``kernel``
-    runs for every candidate and must be a few element-wise passes over one block. All arithmetic is
-    fp32; the caller rounds the result once.
+    ``survey`` sees the whole model once and ``prepare`` each tensor once; together they do all work that no
+    coefficient can change. ``kernel`` runs for every candidate and must be a few element-wise passes over
+    one block. All arithmetic is fp32 or finer; the caller rounds the result once. Tensors of one model are
+    prepared and merged by several threads at once, so these methods keep no state on the operator.
 
-    Class attributes: ``linear_flag`` is ``LIN`` (linear in the task vectors), ``LIN/M`` (linear once the
-    mask is drawn) or ``NL``; ``seeded`` operators draw from keyed streams; for ``ordered`` operators the
-    order of the experts matters, all others see them sorted by name, so that permuting a recipe's
-    experts gives the same bits; ``needs_base`` says whether the base takes part in the mathematics.
+    Class attributes:
+        linear_flag: ``LIN`` (linear in the task vectors), ``LIN/M`` (linear once the mask is drawn), ``MAT``
+            (matrix or diagonal weights that are fixed once statistics exist) or ``NL``.
+        cost: what preparing takes, see ``COSTS``.
+        seeded: draws from keyed streams.
+        ordered: the order of the experts matters; all others see them sorted by name, so that permuting a
+            recipe's experts gives the same bits.
+        needs_base: the base takes part in the mathematics.
+        needs_factors: ``TensorInputs.factors`` is filled.
+        data: calibration data that the survey needs: none, plain ``text``, or ``labelled`` answers.
+        mergekit: option values with which the operator makes what mergekit 0.1.5 makes, chosen by
+            ``compat: mergekit``; None where mergekit has no such method.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[str]
     needs_base: ClassVar[bool] = True
+    needs_factors: ClassVar[bool] = False
     min_models: ClassVar[int] = 1
     max_models: ClassVar[int | None] = None
-    linear_flag: ClassVar[Literal["LIN", "LIN/M", "NL"]]
+    linear_flag: ClassVar[Literal["LIN", "LIN/M", "MAT", "NL"]]
+    cost: ClassVar[Cost] = "linear"
+    data: ClassVar[Literal["none", "text", "labelled"]] = "none"
     seeded: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
+    mergekit: ClassVar[Options | None] = None
 
-    def prepare(self, tensor: TensorInputs, options: Options) -> Any:
-        """Return what :meth:`kernel` needs beyond the inputs of one tensor."""
+    def all_parameters(self) -> tuple[Parameter, ...]:
+        """Return the operator's own parameters and the depth profile that every merge can have."""
+        return (*self.parameters, *LINES)
+
+    def all_options(self) -> tuple[Option, ...]:
+        """Return the operator's own options and ``compat`` where another tool has the same method."""
+        return self.options if self.mergekit is None else (*self.options, COMPAT)
+
+    def survey(self, inputs: MergeInputs, options: Options) -> Any:
+        """Return statistics of the whole model, handed to every :meth:`prepare`; reads tensor by tensor.
+
+        Raises:
+            RecipeError: an option does not fit these models or this data.
+        """
         return None
 
-    def prepare_all(self, tensors: Sequence[TensorInputs], options: Options) -> dict[str, Prepared]:
-        """Prepare a whole model; operators with statistics across tensors override this."""
-        return {t.name: Prepared(t, options, self.prepare(t, options)) for t in tensors}
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
+        """Return what :meth:`kernel` needs beyond the inputs of one tensor."""
+        return None
 
     @abstractmethod
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
@@ -153,6 +179,12 @@ class Operator(ABC):
         return merged.view(base.shape)
 
 
+COMPAT = Option(
+    "compat",
+    "paper",
+    ("paper", "mergekit"),
+    "Whose defaults the other options take: the paper's, or those of the mergekit tool.",
+)
 WEIGHT_DOC = "Share of this expert's task vector in the merge."
 LAMBDA = Parameter(
     "lambda", "merge", False, 1.0, 0.1, 1.8, "Multiplies the merged task vector as a whole.", searched=True

@@ -64,7 +64,7 @@ class _Dare(Operator):
     paper = "2311.03099"
     seeded = True
 
-    def prepare(self, tensor: TensorInputs, options: Options) -> Any:
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Draw for every masked element of one tensor."""
         if effective_density(0.0, tensor, options) == 1.0:
             return tuple(None for _ in tensor.deltas)

@@ -51,7 +51,7 @@ class Slerp(Operator):
     ordered = True
     parameters = (_T,)
 
-    def prepare(self, tensor: TensorInputs, options: Options) -> Any:
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return the cosine between the two experts' tensors."""
         return _cosine(tensor, on_weights=True)
 
@@ -83,7 +83,7 @@ class NuSlerp(Operator):
         Option("angle", "tensor", ("tensor", "row", "column"), "What one angle is measured over."),
     )
 
-    def prepare(self, tensor: TensorInputs, options: Options) -> Any:
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return the cosines, shaped to broadcast over the tensor."""
         if all(delta is None for delta in tensor.deltas):
             return None

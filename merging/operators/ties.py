@@ -16,6 +16,7 @@ from merging.operators.base import (
     LAMBDA,
     WEIGHT_DOC,
     Kernel,
+    MergeInputs,
     Operator,
     Option,
     Options,
@@ -91,6 +92,7 @@ class Ties(Operator):
     summary = "Trims small changes, elects a sign for each weight and averages the experts that agree."
     paper = "2306.01708"
     linear_flag = "NL"
+    cost = "sort"
     parameters = (
         Parameter("weight", "model", True, 1.0, 0.0, 1.0, WEIGHT_DOC),
         Parameter(
@@ -110,20 +112,21 @@ class Ties(Operator):
         EXEMPT_1D,
     )
 
-    def prepare_all(self, tensors: Sequence[TensorInputs], options: Options) -> dict[str, Prepared]:
-        """Sort magnitudes, per expert over the model or per tensor."""
-        experts = range(len(tensors[0].models)) if tensors else range(0)
-        trimmable = [t for t in tensors if effective_density(0.0, t, options) == 0.0]
-        if options["threshold_scope"] == "global":
-            count = sum(t.base.numel() for t in trimmable)
-            shared = tuple(
-                sorted_magnitudes([d for t in trimmable if (d := t.deltas[i]) is not None], count) for i in experts
-            )
-            return {t.name: Prepared(t, options, shared) for t in tensors}
-        return super().prepare_all(tensors, options)
+    def survey(self, inputs: MergeInputs, options: Options) -> Any:
+        """Sort the magnitudes of each expert's whole task vector, for the scope ``global``."""
+        if options["threshold_scope"] != "global":
+            return None
+        trimmable = [t for t in inputs if effective_density(0.0, t, options) == 0.0]
+        count = sum(t.base.numel() for t in trimmable)
+        return tuple(
+            sorted_magnitudes([d for t in trimmable if (d := t.deltas[i]) is not None], count)
+            for i in range(len(inputs.models))
+        )
 
-    def prepare(self, tensor: TensorInputs, options: Options) -> Any:
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Sort the magnitudes of one tensor, for the scope ``tensor``."""
+        if survey is not None:
+            return survey
         if effective_density(0.0, tensor, options) == 1.0:
             return tuple(None for _ in tensor.deltas)
         size = tensor.base.numel()

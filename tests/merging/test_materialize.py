@@ -217,7 +217,7 @@ def test_states_are_kept_and_share_task_vectors(lora_models: ModelSet) -> None:
     materializer.prepare(Recipe("task_arithmetic", ("b", "a"), "layer", seed=2))
     assert len(materializer._states) == KEPT_STATES
     states = list(materializer._states.values())
-    pointers = {id(state[Q0].inputs.deltas[0]) for state in states}
+    pointers = {id(state.prepared[Q0].inputs.deltas[0]) for state in states}
     assert len(pointers) == 1
 
 

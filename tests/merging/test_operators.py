@@ -12,39 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from evomerge.errors import Infeasible, RecipeError
+from merges import SEED, merge, prepared_by
 from merging.blocks import BLOCK
 from merging.operators import get_operator, operator_names
 from merging.operators.base import TensorInputs, Values
-
-SEED = 5
-
-
-def merge(
-    method: str,
-    base: Tensor,
-    deltas: list[Tensor | None],
-    *,
-    seed: int = SEED,
-    name: str = "t",
-    options: dict[str, Any] | None = None,
-    **coefficients: Any,
-) -> Tensor:
-    """Merge one tensor; per-model coefficients are lists, merge-wide ones numbers (``lam`` is lambda)."""
-    operator = get_operator(method)
-    models = tuple("abcdefgh"[: len(deltas)])
-    inputs = TensorInputs(name, base, models, tuple(deltas), seed)
-    full_options = {option.name: option.default for option in operator.options} | (options or {})
-    model: dict[str, tuple[float, ...]] = {}
-    wide: dict[str, float] = {}
-    for parameter in operator.parameters:
-        given_value = coefficients.pop(parameter.name.replace("lambda", "lam"), None)
-        if parameter.scope == "model":
-            model[parameter.name] = tuple(given_value or [parameter.default] * len(deltas))
-        else:
-            wide[parameter.name] = parameter.default if given_value is None else given_value
-    assert not coefficients
-    prepared = operator.prepare_all([inputs], full_options)[name]
-    return operator.apply(prepared, Values(model, wide))
 
 
 def rows(*values: float) -> Tensor:
@@ -240,11 +211,11 @@ def test_ties_leaves_one_dimensional_tensors_whole_unless_told() -> None:
 
 def ties_over_two_tensors(scope: str) -> list[Tensor]:
     operator = get_operator("ties")
-    options = {option.name: option.default for option in operator.options} | {"threshold_scope": scope}
+    options = {option.name: option.default for option in operator.all_options()} | {"threshold_scope": scope}
     deltas = {"x": rows(9.0, 8.0, 7.0, 6.0), "y": rows(1.0, 2.0, 3.0, 4.0)}
     inputs = [TensorInputs(name, torch.zeros(1, 4), ("a",), (delta,)) for name, delta in deltas.items()]
     inputs.append(TensorInputs("norm", torch.zeros(2), ("a",), (torch.tensor([100.0, 100.0]),)))
-    prepared = operator.prepare_all(inputs, options)
+    prepared = prepared_by(operator, inputs, options)
     values = Values({"weight": (1.0,), "density": (0.5,)}, {"lambda": 1.0})
     return [operator.apply(prepared[name], values) for name in ("x", "y", "norm")]
 
@@ -262,15 +233,15 @@ def test_ties_threshold_scope() -> None:
 def test_ties_global_population_counts_untouched_tensors_as_zeros() -> None:
     """Half of eight elements is four: an adapter that touches one tensor of two keeps all of it."""
     operator = get_operator("ties")
-    options = {option.name: option.default for option in operator.options}
+    options = {option.name: option.default for option in operator.all_options()}
     touched = TensorInputs("x", torch.zeros(1, 4), ("a",), (A,))
     untouched = TensorInputs("y", torch.zeros(1, 4), ("a",), (None,))
     values = Values({"weight": (1.0,), "density": (0.5,)}, {"lambda": 1.0})
-    prepared = operator.prepare_all([touched, untouched], options)
+    prepared = prepared_by(operator, [touched, untouched], options)
     assert torch.equal(operator.apply(prepared["x"], values), A)
     assert torch.equal(operator.apply(prepared["y"], values), torch.zeros(1, 4))
     explicit = TensorInputs("y", torch.zeros(1, 4), ("a",), (torch.zeros(1, 4),))
-    prepared = operator.prepare_all([touched, explicit], options)
+    prepared = prepared_by(operator, [touched, explicit], options)
     assert torch.equal(operator.apply(prepared["x"], values), A)
 
 
@@ -432,7 +403,7 @@ def test_declarations_are_complete(name: str) -> None:
     assert operator.paper == "none" or operator.paper[:4].isdigit()
     assert operator.linear_flag in ("LIN", "LIN/M", "NL")
     assert any(parameter.searched for parameter in operator.parameters)
-    for parameter in operator.parameters:
+    for parameter in operator.all_parameters():
         assert parameter.low < parameter.high
         assert all(parameter.admits(value) for value in (parameter.low, parameter.default, parameter.high))
         assert parameter.doc.endswith(".")
