@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from evomerge.adapters_cli import adapter_app, pack
 from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
-from evomerge.output import Output
+from evomerge.merge_cli import merge
+from evomerge.output import Format, Output
 
 if TYPE_CHECKING:
     from experiments.store import Store
@@ -25,13 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 StoreOption = Annotated[
@@ -121,6 +115,11 @@ def export(
     with _open_store(store) as opened:
         result, chosen = export_candidate(opened, opened.get_experiment(experiment), out, number=candidate)
         output.exported(result, chosen)
+
+
+app.command()(merge)
+app.command()(pack)
+app.add_typer(adapter_app, name="adapter")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from merging.export import ExportResult
     from merging.operators import Operator
     from optimizer.outcome import Summary
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class Output:
@@ -99,15 +107,18 @@ class Output:
 
     def methods(self, operators: Sequence[Operator]) -> None:
         """Print merge methods with what can be searched of them."""
+        from merging.operators.base import COSTS
+
         if self._json:
             self.document({"methods": [_describe(operator) for operator in operators]})
             return
         for operator in operators:
             self._data.print(f"[bold]{operator.name}[/bold]  {operator.summary}{_paper(operator)}", highlight=False)
+            self._data.print(f"  {operator.linear_flag}; preparing takes {COSTS[operator.cost]}", highlight=False)
             table = Table("parameter", "of", "default", "range", "searched", "meaning", box=None, padding=(0, 2))
             for one in operator.all_parameters():
                 searched = "yes" if one.searched else "if a range is given"
-                owner = "each model" if one.scope == "model" else "the merge"
+                owner = {"model": "each model", "merge": "the merge", "step": "each step"}[one.scope]
                 table.add_row(one.name, owner, f"{one.default:g}", f"{one.low:g} to {one.high:g}", searched, one.doc)
             for option in operator.all_options():
                 choices = "" if option.choices is None else " | ".join(str(choice) for choice in option.choices)

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from evomerge.errors import NotFound, SpecError
+from experiments.spec_base import PATTERNS
 from experiments.spec_errors import translate
-from experiments.spec_sections import PATTERNS, ExperimentSpec
+from experiments.spec_sections import ExperimentSpec
 from experiments.spec_yaml import Location, read_document
 
 __all__ = ["ExperimentSpec", "LoadedSpec", "json_schema", "load_spec", "parse_spec", "resolve_path"]

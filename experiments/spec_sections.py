@@ -9,37 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
+from experiments.spec_base import GRANULARITY, NAME, SHORT_NAME, Text
+from experiments.spec_base import Section as _Section
 from experiments.spec_errors import complaint
+from experiments.spec_tokenizer import TokenizerSpec
 
-NAME = r"^[a-z0-9-]{1,64}$"
-SHORT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
-GRANULARITY = r"^((global|layer|group:[1-9][0-9]*)(\+module)?|chunks:[1-9][0-9]*)$"
-PATTERNS = {
-    NAME: "1 to 64 lower-case letters, digits and '-'",
-    SHORT_NAME: "1 to 64 letters, digits, '_' and '-'",
-    GRANULARITY: "global, layer or group:K (K blocks each), optionally followed by +module, or chunks:N",
-}
 _HUB_ID_WITH_REVISION = re.compile(r"(?P<model>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<revision>[^@\s]+)")
 
-Text = Annotated[str, StringConstraints(min_length=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 GranularityText = Annotated[str, StringConstraints(pattern=GRANULARITY)]
-
-
-class _Section(BaseModel):
-    # strict: "64", true and 64.5 are not whole numbers, whatever they could be coerced to.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ModelSpec(_Section):
@@ -145,6 +126,9 @@ class MergeSpec(_Section):
     options: dict[str, OptionValue] = Field(
         default_factory=dict, description="Switches of the method, such as normalize: false."
     )
+    tokenizer: TokenizerSpec | None = Field(
+        default=None, description="The vocabulary of the merge; null = all models have the same tokens."
+    )
 
 
 class SplitSpec(_Section):
@@ -199,10 +183,10 @@ class BudgetSpec(_Section):
 class SearchSpec(_Section):
     """The search algorithm and its budget."""
 
-    algorithm: Text = Field(default="cma", description="Search algorithm.")
+    algorithm: Text = Field(default="cma", description="cma, greedy_soup or a nevergrad optimizer.")
     budget: BudgetSpec = Field(description="When the search ends; at least one limit.")
     population: int | None = Field(
-        default=None, ge=2, description="Candidates per generation; null = the algorithm's choice."
+        default=None, ge=3, description="Candidates per generation; null = the algorithm's choice."
     )
     sigma: float | None = Field(
         default=None, gt=0, le=1, description="Initial step as a fraction of each range; null = 0.1."

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from evomerge.errors import ModelError
 from merging.checkpoints import SafetensorsFiles, TensorInfo, no_weights, read_json
-from merging.names import is_embedding, is_head
+from merging.names import is_embedding, is_head, is_vocabulary
 from merging.operators.inputs import Factors
 
 CONFIG = "adapter_config.json"
@@ -47,13 +47,18 @@ class Adapter(SafetensorsFiles):
         directory: holds ``adapter_config.json`` and ``adapter_model.safetensors``.
         base: headers of the base's tensors, by checkpoint name.
         tied: the base ties its head to its embedding.
+        any_rows: embedding and head may be replaced by ones with another number of rows, and without being
+            listed in ``modules_to_save``: PEFT stores them so where the vocabulary was resized.
 
     Raises:
         ModelError: the adapter is not an exact change to this base's tensors.
     """
 
-    def __init__(self, label: str, directory: Path, base: Mapping[str, TensorInfo], tied: bool) -> None:
+    def __init__(
+        self, label: str, directory: Path, base: Mapping[str, TensorInfo], tied: bool, *, any_rows: bool = False
+    ) -> None:
         """Read the headers and check every tensor; no data is read."""
+        self._any_rows = any_rows
         self.config = read_json(label, directory / CONFIG)
         self._check_config(label)
         if not (directory / WEIGHTS).is_file():
@@ -72,12 +77,21 @@ class Adapter(SafetensorsFiles):
         """Return the checkpoint names of all tensors that the adapter changes."""
         return frozenset(f"{module}.weight" for module in self._modules) | frozenset(self._replaced)
 
+    def replaced(self) -> frozenset[str]:
+        """Return the checkpoint names of the tensors that the adapter replaces as a whole."""
+        return frozenset(self._replaced)
+
     def delta(self, name: str, base: Tensor) -> Tensor | None:
         """Return the fp32 task vector of a tensor; None where the adapter does not touch it."""
-        if name in self._replaced:
-            return self.tensor(PREFIX + name).float() - base.float()
+        replacement = self.replacement(name)
+        if replacement is not None:
+            return replacement.float() - base.float()
         factors = self.factors(name)
         return None if factors is None else factors.b @ factors.a
+
+    def replacement(self, name: str) -> Tensor | None:
+        """Return the tensor that takes the base's place as a whole; None where there is none."""
+        return self.tensor(PREFIX + name) if name in self._replaced else None
 
     def factors(self, name: str) -> Factors | None:
         """Return the fp32 factors of a tensor's task vector; None where the adapter has none for it."""
@@ -85,8 +99,14 @@ class Adapter(SafetensorsFiles):
         if module == name or module not in self._modules:
             return None
         a, b = (self.tensor(f"{PREFIX}{module}.lora_{factor}.weight").float() for factor in "AB")
-        scaled = b.mul(self._scale(module, a.shape[0]))
+        scaled = b.mul(self.scale(module))
         return Factors(a.T, scaled.T) if self.config.get("fan_in_fan_out") else Factors(scaled, a)
+
+    def scale(self, module: str) -> float:
+        """Return what the product of a module's stored factors is multiplied by."""
+        rank = self.infos[f"{PREFIX}{module}.lora_A.weight"].shape[0]
+        alpha = float(_matching(module, self.config.get("alpha_pattern"), self.config.get("lora_alpha", 8)))
+        return alpha / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
 
     def _check_config(self, label: str) -> None:
         kind = self.config.get("peft_type")
@@ -112,7 +132,7 @@ class Adapter(SafetensorsFiles):
             raise self._refused(key, "is no LoRA factor of a linear layer")
         elif name.endswith(".bias") and self.config.get("bias", "none") != "none":
             raise self._refused(key, f"is a trained bias (bias={self.config['bias']!r})")
-        elif self._is_saved_module(name):
+        elif self._is_saved_module(name) or (self._any_rows and is_vocabulary(name)):
             self._replaced.add(name)
         else:
             raise self._refused(key, "belongs to no module of modules_to_save")
@@ -141,7 +161,10 @@ class Adapter(SafetensorsFiles):
     def _check_replacement(self, name: str, base: Mapping[str, TensorInfo], tied: bool) -> None:
         if tied and is_embedding(name):
             raise self._refused(PREFIX + name, "replaces an embedding that the base ties to its head")
-        self._check_target(name, self.infos[PREFIX + name].shape, base, tied)
+        shape = self.infos[PREFIX + name].shape
+        if self._any_rows and is_vocabulary(name) and name in base:
+            shape = (base[name].shape[0], *shape[1:])
+        self._check_target(name, shape, base, tied)
 
     def _check_target(self, name: str, shape: tuple[int, ...], base: Mapping[str, TensorInfo], tied: bool) -> None:
         info = base.get(name)
@@ -155,10 +178,6 @@ class Adapter(SafetensorsFiles):
                 f"its change to {name} has shape {shape}, the base tensor has {info.shape}",
                 "use an adapter that was trained on this base model",
             )
-
-    def _scale(self, module: str, rank: int) -> float:
-        alpha = float(_matching(module, self.config.get("alpha_pattern"), self.config.get("lora_alpha", 8)))
-        return alpha / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
 
     def _refused(self, key: str, why: str) -> ModelError:
         return ModelError(self.label, f"adapter tensor {key} {why}", FULL_FIX)

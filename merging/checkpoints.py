@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,12 @@ def read_config(label: str, directory: Path) -> dict[str, Any]:
             "use the unquantized checkpoint; merging integers of different scales means nothing",
         )
     return config
+
+
+def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration of the language model, which a multimodal model keeps in a section of its own."""
+    nested = config.get("text_config")
+    return {**config, **nested} if isinstance(nested, Mapping) else config
 
 
 def read_json(label: str, path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from merging.names import block_index
 from merging.operators import Operator, get_operator
 from merging.operators.base import Options, Values
 from merging.recipe import Recipe
@@ -32,6 +33,8 @@ def values_of(recipe: Recipe, models: Sequence[str], slots: tuple[int, ...]) -> 
     model: dict[str, tuple[float, ...]] = {}
     merge: dict[str, float] = {}
     for parameter in get_operator(recipe.method).all_parameters():
+        if parameter.scope == "step":
+            continue
         setting = recipe.coefficients.get(parameter.name, {})
         default = (parameter.default,)
         if parameter.scope == "model":
@@ -40,3 +43,32 @@ def values_of(recipe: Recipe, models: Sequence[str], slots: tuple[int, ...]) -> 
         else:
             merge[parameter.name] = pick(setting if isinstance(setting, tuple) else default)
     return Values(model, merge)
+
+
+def steps_of(recipe: Recipe, num_blocks: int) -> dict[str, tuple[float, ...]]:
+    """Return the values of every step on offer, by parameter; empty for operators without steps."""
+    operator = get_operator(recipe.method)
+    slots = operator.steps(recipe.models, num_blocks, options_of(recipe))
+    found: dict[str, tuple[float, ...]] = {}
+    for parameter in operator.all_parameters():
+        if parameter.scope != "step":
+            continue
+        given = recipe.coefficients.get(parameter.name)
+        if not isinstance(given, tuple):
+            found[parameter.name] = tuple(slot.defaults[parameter.name] for slot in slots)
+        else:
+            found[parameter.name] = given * len(slots) if len(given) == 1 else given
+    return found
+
+
+def lines_factor(values: Values, name: str, num_blocks: int) -> float:
+    """Return what LiNeS multiplies the change of a tensor by (2410.17146): alpha + beta * l / (L - 1) in block l.
+
+    Args:
+        values: with ``lines_alpha`` and ``lines_beta``.
+        name: checkpoint name; outside the blocks the factor is alpha.
+        num_blocks: L.
+    """
+    alpha, beta = values.merge["lines_alpha"], values.merge["lines_beta"]
+    block, last = block_index(name), num_blocks - 1
+    return alpha if block is None or not last else alpha + beta * block / last

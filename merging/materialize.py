@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from evomerge.errors import Infeasible, RecipeError, nearest
-from merging.blocks import BLOCK, is_finite_within, spans
+from evomerge.errors import Infeasible, ModelError, RecipeError, nearest
+from merging.blocks import BLOCK, is_finite, is_finite_within, spans
 from merging.chunks import ChunkPlan, Piece, plan_chunks
-from merging.coefficients import options_of, values_of
+from merging.coefficients import lines_factor, options_of, steps_of, values_of
 from merging.granularity import Granularity
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator, get_operator
 from merging.operators.base import Kernel, MergeInputs, Options, Prepared, TensorInputs, Values
 from merging.recipe import Recipe
+from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
-
-Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
 KEPT_STATES = 4
@@ -39,6 +37,7 @@ class _Merge:
     models: tuple[str, ...]
     options: Options
     granularity: Granularity
+    dtype: torch.dtype | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ class Materializer:
         self._bases: dict[str, Tensor] = {}
         self._states: OrderedDict[_StateKey, _State] = OrderedDict()
         self._chunks: dict[tuple[tuple[str, ...], int], ChunkPlan] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._threads = Threads()
+        self._recycled = Recycled() if resident else None
 
     def prepare(self, recipe: Recipe) -> None:
         """Do all work for a recipe that does not depend on its coefficients; doing it again costs nothing.
@@ -81,37 +81,66 @@ class Materializer:
         """
         self._state(self._resolve(recipe))
 
-    def tensors(self, recipe: Recipe) -> Iterator[tuple[str, Tensor]]:
-        """Yield every checkpoint tensor by its Hugging Face name, merged in fp32 and rounded once.
-
-        Each tensor has the dtype of the base's tensor. Where a merge changes nothing, the base's own
-        memory-mapped tensor is yielded: copy it before writing to it.
+    def check(self, recipe: Recipe) -> None:
+        """Check a recipe without reading weights.
 
         Raises:
             RecipeError: the recipe fits neither its operator nor these models.
+        """
+        self._resolve(recipe)
+
+    def tensors(self, recipe: Recipe, *, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
+        """Yield every checkpoint tensor by its Hugging Face name, merged in fp32 and rounded once.
+
+        Each merged tensor has ``dtype``, or that of the base's tensor. Where a merge changes nothing, the
+        base's own memory-mapped tensor is yielded: copy it before writing to it.
+
+        Raises:
+            RecipeError: the recipe fits neither its operator nor these models.
+            ModelError: an expert holds NaN or infinity.
             Infeasible: a merged value is not finite in its dtype, or the operator refuses the coefficients.
         """
-        merge = self._resolve(recipe)
-        state = self._state(merge)
+        merge = replace(self._resolve(recipe), dtype=dtype)
+        return self._merged(merge, self._state(merge))
 
-        def merged(name: str) -> tuple[str, Tensor]:
-            if not self.models.is_merged(name):
-                return name, self._base(name)
-            return name, self._merged(merge, state, name)
+    def _merged(self, merge: _Merge, state: _State) -> Iterator[tuple[str, Tensor]]:
+        def prepared(name: str) -> Prepared | None:
+            if not self._is_merged(merge.operator, name):
+                return None
+            return state.prepared.get(name) or self._prepared(merge, state.survey, name)
 
-        return self._in_order(merged, self.models.tensor_names(), merge.operator)
+        def run(item: tuple[str, Prepared | None]) -> tuple[str, Tensor]:
+            name, ready = item
+            return name, self._base(name) if ready is None else self._run(merge, name, ready)
 
-    def _merged(self, merge: _Merge, state: _State, name: str) -> Tensor:
-        prepared = state.prepared.get(name) or self._prepared(merge, state.survey, name)
+        names = self.models.tensor_names()
+        if state.prepared or wants_all_cores(merge.operator):
+            yield from self._threads.map(run, ((name, prepared(name)) for name in names))
+        else:
+            yield from self._threads.map(lambda name: run((name, prepared(name))), names)
+
+    def _run(self, merge: _Merge, name: str, prepared: Prepared) -> Tensor:
+        """Compute one merged tensor block by block and round it to the dtype of the base."""
         base = prepared.inputs.base
+        profile = lines_factor(values_of(merge.recipe, (), (0,)), name, self.models.num_blocks)
         try:
             kernels = [
                 (piece, merge.operator.kernel(prepared, values)) for piece, values in self._pieces(merge, name, base)
             ]
-            return _run(kernels, base, self._profile(merge.recipe, name))
+            if profile == 0.0 or all(kernel is None for _, kernel in kernels):
+                return base if merge.dtype is None else base.to(merge.dtype)
+            merged = self._empty(base, merge.dtype or base.dtype)
+            for piece, kernel in kernels:
+                write_piece(piece, kernel, base.reshape(-1), merged.view(-1), profile)
         except Infeasible as error:
             recipe = merge.recipe
             raise Infeasible(f"{name} in recipe {recipe.digest()} ({recipe.method}): {error}") from error
+        return merged
+
+    def _empty(self, base: Tensor, dtype: torch.dtype) -> Tensor:
+        if self._recycled is None or dtype != base.dtype:
+            return torch.empty(base.shape, dtype=dtype)
+        return self._recycled.empty_like(base)
 
     def _resolve(self, recipe: Recipe) -> _Merge:
         validate_recipe(recipe, self.models.num_blocks)
@@ -134,10 +163,16 @@ class Materializer:
                 self._states.popitem(last=False)
             inputs = self._inputs(merge)
             survey = operator.survey(inputs, options)
-            prepared = self._in_order(lambda name: self._prepared(merge, survey, name), inputs.names, operator)
-            self._states[key] = _State(survey, {one.inputs.name: one for one in prepared})
+            self._states[key] = _State(
+                survey, {one.inputs.name: one for one in self._prepare_all(merge, survey, inputs)}
+            )
         self._states.move_to_end(key)
         return self._states[key]
+
+    def _prepare_all(self, merge: _Merge, survey: Any, inputs: MergeInputs) -> Iterable[Prepared]:
+        if wants_all_cores(merge.operator):
+            return (self._prepared(merge, survey, name) for name in inputs.names)
+        return self._threads.map(lambda name: self._prepared(merge, survey, name), inputs.names)
 
     def _prepared(self, merge: _Merge, survey: Any, name: str) -> Prepared:
         tensor = self._tensor_inputs(merge, name)
@@ -145,13 +180,15 @@ class Materializer:
 
     def _inputs(self, merge: _Merge) -> MergeInputs:
         return MergeInputs(
-            tuple(name for name in self.models.tensor_names() if self.models.is_merged(name)),
+            tuple(name for name in self.models.tensor_names() if self._is_merged(merge.operator, name)),
             merge.models,
             self.models.num_blocks,
             lambda name: self._tensor_inputs(merge, name),
             merge.recipe.seed,
             self.models,
-            once=self._once(merge),
+            self._once(merge),
+            self.models.depth,
+            {name: math.prod(self.models.tensor_info(name).shape) for name in self.models.tensor_names()},
         )
 
     def _tensor_inputs(self, merge: _Merge, name: str) -> TensorInputs:
@@ -167,11 +204,19 @@ class Materializer:
             self.models.config,
         )
 
+    def _is_merged(self, operator: Operator, name: str) -> bool:
+        """Return whether an operator sees a tensor; blocks that the base lacks concern only those for depth."""
+        beyond = (block_index(name) or 0) >= self.models.num_blocks
+        return self.models.is_merged(name) and (operator.composes_depth or not beyond)
+
     def _once(self, merge: _Merge) -> bool:
         return not self._resident and merge.granularity.chunks is None
 
     def _tensor_values(self, merge: _Merge, name: str) -> Values:
-        return values_of(merge.recipe, merge.models, merge.granularity.slots_of(name, self.models.num_blocks))
+        num_blocks = self.models.num_blocks
+        if merge.operator.composes_depth:
+            return replace(values_of(merge.recipe, merge.models, (0,)), steps=steps_of(merge.recipe, num_blocks))
+        return values_of(merge.recipe, merge.models, merge.granularity.slots_of(name, num_blocks))
 
     def _pieces(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, Values]]:
         if merge.granularity.chunks is None:
@@ -186,13 +231,6 @@ class Materializer:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
 
-    def _profile(self, recipe: Recipe, name: str) -> float:
-        """Return the LiNeS factor (2410.17146) of a tensor."""
-        merge = values_of(recipe, (), (0,)).merge
-        alpha, beta = merge["lines_alpha"], merge["lines_beta"]
-        block, last = block_index(name), self.models.num_blocks - 1
-        return alpha if block is None or not last else alpha + beta * block / last
-
     def _base(self, name: str) -> Tensor:
         if not self._resident:
             return self.models.base_tensor(name)
@@ -201,33 +239,22 @@ class Materializer:
         return self._bases[name]
 
     def _delta(self, name: str, model: str) -> Tensor | None:
-        if not self._resident:
-            return self.models.delta(name, model)
-        if (name, model) not in self._deltas:
-            self._deltas[name, model] = self.models.delta(name, model)
-        return self._deltas[name, model]
+        if (name, model) in self._deltas:
+            return self._deltas[name, model]
+        delta = self.models.delta(name, model)
+        # A selection, a clamp or a failed decomposition would hide it from the check of the result.
+        if delta is not None and not is_finite(delta):
+            raise ModelError(
+                f"model {model}", f"its change to {name} holds NaN or infinite values", "repair it or leave it out"
+            )
+        if self._resident:
+            self._deltas[name, model] = delta
+        return delta
 
-    def _in_order(
-        self, function: Callable[[Key], Result], items: Iterable[Key], operator: Operator
-    ) -> Iterator[Result]:
-        """Map on all threads; results come in order, and few are kept waiting."""
-        threads = torch.get_num_threads() if operator.cost in ("linear", "sort") else 1
-        if threads == 1:
-            yield from map(function, items)
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="merge")
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(self._pool.submit(function, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+
+def wants_all_cores(operator: Operator) -> bool:
+    """Return whether preparing a tensor is matrix algebra that uses every core by itself."""
+    return operator.cost not in ("linear", "sort")
 
 
 def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:
@@ -235,24 +262,19 @@ def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:
     return models if operator.ordered else tuple(sorted(models))
 
 
-def _run(kernels: list[tuple[Piece, Kernel | None]], base: Tensor, profile: float) -> Tensor:
-    """Compute one merged tensor block by block and round it to the dtype of the base."""
-    if profile == 0.0 or all(kernel is None for _, kernel in kernels):
-        return base
-    merged = torch.empty_like(base, memory_format=torch.contiguous_format)
-    flat, source = merged.view(-1), base.reshape(-1)
+def write_piece(piece: Piece, kernel: Kernel | None, base: Tensor, merged: Tensor, profile: float) -> None:
+    """Compute one piece of a flattened tensor."""
+    if kernel is None:
+        merged[piece.start : piece.stop] = base[piece.start : piece.stop]
+        return
     scratch = torch.empty(BLOCK, dtype=torch.float32)
-    limit = torch.finfo(base.dtype).max
-    for piece, kernel in kernels:
-        for span in spans(piece.stop, piece.start):
-            block = scratch[: span.stop - span.start]
-            if kernel is None:
-                flat[span] = source[span]
-                continue
-            kernel(span, block)
-            if profile != 1.0:
-                block.sub_(source[span]).mul_(profile).add_(source[span])
-            if not is_finite_within(block, limit):
-                raise Infeasible(f"a merged value is not finite in {base.dtype}")
-            flat[span] = block
-    return merged
+    limit = torch.finfo(merged.dtype).max
+    for span in spans(piece.stop, piece.start):
+        block = scratch[: span.stop - span.start]
+        kernel(span, block)
+        if profile != 1.0:
+            source = base[span]
+            block.sub_(source).mul_(profile).add_(source)
+        if not is_finite_within(block, limit):
+            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
+        merged[span] = block

@@ -18,12 +18,19 @@ _BEFORE = re.compile(
 )
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out)\.weight$")
 _EMBEDDING = re.compile(r"(?:^|\.)(?:embed_tokens|embed_in|wte|word_embeddings|tok_embeddings)\.weight$")
-_BUFFER = re.compile(r"(?:^|\.)(?:inv_freq|cos_cached|sin_cached|position_ids|masked_bias)$")
+_HEAD_BIAS = re.compile(r"(?:^|\.)(?:lm_head|embed_out)\.bias$")
+# GPT-2 and GPT-NeoX store their causal mask as the bias of the attention itself.
+_BUFFER = re.compile(r"(?:^|\.)(?:inv_freq|cos_cached|sin_cached|position_ids|masked_bias|(?:attn|attention)\.bias)$")
+_TOWER = re.compile(
+    r"(?:^|\.)(?:vision_tower|vision_model|vision_encoder|vision_embed_tokens|visual|vit|image_newline"
+    r"|audio_tower|audio_model|audio_encoder|speech_encoder|embed_vision|embed_audio"
+    r"|multi_modal_projector|mm_projector|connector|qformer|visual_projection|audio_projection)(?:\.|$)"
+)
 
 
 def block_index(name: str) -> int | None:
-    """Return the decoder block that a tensor belongs to, or None outside the blocks."""
-    match = _BLOCK.search(name)
+    """Return the decoder block that a tensor belongs to; None outside the blocks and in a vision or audio tower."""
+    match = None if is_tower(name) else _BLOCK.search(name)
     return int(match.group(1)) if match else None
 
 
@@ -47,9 +54,19 @@ def is_head(name: str) -> bool:
 
 def is_embedding(name: str) -> bool:
     """Return whether this is the token embedding."""
-    return bool(_EMBEDDING.search(name))
+    return bool(_EMBEDDING.search(name)) and not is_tower(name)
 
 
 def is_buffer(name: str) -> bool:
     """Return whether this is a derived buffer (rotary tables, position ids) that merging must not touch."""
     return bool(_BUFFER.search(name))
+
+
+def is_vocabulary(name: str) -> bool:
+    """Return whether a tensor has one row (a bias: one element) per token of the vocabulary."""
+    return is_embedding(name) or is_head(name) or bool(_HEAD_BIAS.search(name))
+
+
+def is_tower(name: str) -> bool:
+    """Return whether a tensor belongs to another modality: a vision or audio tower, or the projector behind it."""
+    return bool(_TOWER.search(name))

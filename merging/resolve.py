@@ -11,7 +11,7 @@ from evomerge.errors import ModelError
 # What a merge reads or copies; pickle weights and code files are never downloaded.
 ALLOW_PATTERNS = (
     "*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
-    "adapter_config.json",
+    "adapter_config.json", "delta_pack.json",
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json",

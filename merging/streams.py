@@ -27,6 +27,18 @@ def uniform_levels(seed: int, tensor: str, expert: str, count: int) -> npt.NDArr
     return words.astype("<u8", copy=False).view("<i2")[:count]
 
 
+def philox(seed: int, *names: str) -> np.random.Generator:
+    """Return a generator keyed by the seed and any names."""
+    text = "\0".join((str(seed), *names)).encode()
+    key = int.from_bytes(hashlib.sha256(text).digest()[:16], "little")
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def uniforms(seed: int, *names: str, count: int) -> npt.NDArray[np.float64]:
+    """Return ``count`` draws, uniform in [0, 1), keyed by the seed and any names."""
+    return philox(seed, *names).random(count)
+
+
 def keep_threshold(density: float) -> tuple[int, float]:
     """Return (threshold, probability): draws below the int16 threshold are kept with that exact probability.
 

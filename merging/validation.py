@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evomerge.errors import RecipeError, nearest
+from merging.coefficients import filled_options
 from merging.granularity import Granularity
 from merging.operators import Operator, Option, Parameter, get_operator
 from merging.operators.base import INTERVALS
@@ -25,6 +26,12 @@ def validate_recipe(recipe: Recipe, num_blocks: int) -> None:
     operator = get_operator(recipe.method)
     slots = Granularity.parse(recipe.granularity).num_slots(num_blocks)
     _check_models(recipe, operator)
+    options = {option.name: option for option in operator.all_options()}
+    for name, value in recipe.options.items():
+        if name not in options:
+            raise RecipeError(f"recipe.options.{name}", f"{operator.name} has no such option", nearest(name, options))
+        _check_option(options[name], value)
+    chosen = filled_options(operator, recipe.options)
     parameters = {parameter.name: parameter for parameter in operator.all_parameters()}
     for name, setting in recipe.coefficients.items():
         if name not in parameters:
@@ -33,12 +40,8 @@ def validate_recipe(recipe: Recipe, num_blocks: int) -> None:
                 f"{operator.name} has no parameter of this name",
                 nearest(name, parameters),
             )
-        _check_setting(recipe, parameters[name], setting, slots)
-    options = {option.name: option for option in operator.all_options()}
-    for name, value in recipe.options.items():
-        if name not in options:
-            raise RecipeError(f"recipe.options.{name}", f"{operator.name} has no such option", nearest(name, options))
-        _check_option(options[name], value)
+        count = slots if parameters[name].scope != "step" else len(operator.steps(recipe.models, num_blocks, chosen))
+        _check_setting(recipe, parameters[name], setting, count)
 
 
 def _check_models(recipe: Recipe, operator: Operator) -> None:
@@ -81,7 +84,7 @@ def _check_setting(
 
 
 def _check_values(where: str, parameter: Parameter, values: tuple[float, ...], slots: int) -> None:
-    lengths = {1, slots} if parameter.granular else {1}
+    lengths = {1, slots} if parameter.granular or parameter.scope == "step" else {1}
     if len(values) not in lengths:
         expected = " or ".join(str(length) for length in sorted(lengths))
         raise RecipeError(where, f"found {len(values)} values, expected {expected}", f"give {expected}")

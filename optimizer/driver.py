@@ -23,7 +23,8 @@ from optimizer.pool import Job, Outcome, WorkerPool
 from optimizer.preflight import Plan
 from optimizer.progress import Phase
 from optimizer.replay import replay
-from optimizer.search import NevergradSearch, Vector
+from optimizer.search import GREEDY_SOUP, NevergradSearch, Search, Vector
+from optimizer.soup import GreedySoup
 from optimizer.watch import Watch
 
 # A candidate that takes three workers down with it is the cause, not the victim.
@@ -93,6 +94,8 @@ class Driver:
             if self._budget_spent():
                 return None
             proposal = search.ask()
+            if proposal is None:
+                return None
             number = len(journal.candidates)
             proposals[number] = proposal
             recipe = genome.decode(proposal.point)
@@ -117,8 +120,10 @@ class Driver:
                 return genome.centered_on(recipe)
         return genome
 
-    def _new_search(self, genome: Genome) -> NevergradSearch:
+    def _new_search(self, genome: Genome) -> Search:
         spec = self._plan.spec
+        if spec.search.algorithm == GREEDY_SOUP:
+            return GreedySoup(genome, self._expert_scores())
         return NevergradSearch(
             spec.search.algorithm,
             genome.dimension,
@@ -127,6 +132,15 @@ class Driver:
             workers=spec.workers.count,
             popsize=spec.search.population,
         )
+
+    def _expert_scores(self) -> dict[str, float]:
+        scored = {one.recipe_digest: one.fitness for one in ranked(self._journal.of_kind(CandidateKind.BASELINE))}
+        experts = [one for one in self._plan.baselines if one.role == "expert"]
+        found = {one.label.removeprefix("expert "): scored.get(one.recipe.digest()) for one in experts}
+        scores = {name: fitness for name, fitness in found.items() if fitness is not None}
+        if not scores:
+            raise EvomergeError("not one expert could be scored, so there is nothing to make a soup of")
+        return scores
 
     def _budget_spent(self) -> bool:
         journal, budget = self._journal, self._plan.spec.search.budget

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from evomerge.errors import SpecError, nearest
 from experiments.spec_sections import MergeSpec, ParameterSpec
+from merging.coefficients import filled_options
 from merging.granularity import Granularity
 from merging.operators import Operator, Parameter, get_operator
 from merging.recipe import Recipe
@@ -121,6 +122,7 @@ def build_genome(merge: MergeSpec, models: Sequence[str], num_blocks: int, *, si
     _check_names(operator, merge, len(models))
     granularity = Granularity.parse(merge.granularity)
     labels = granularity.slot_labels(num_blocks)
+    steps = operator.steps(models, num_blocks, filled_options(operator, merge.options))
     genes: list[Gene] = []
     fixed: dict[str, Mapping[str, tuple[float, ...]] | tuple[float, ...]] = {}
     for parameter in operator.all_parameters():
@@ -131,12 +133,17 @@ def build_genome(merge: MergeSpec, models: Sequence[str], num_blocks: int, *, si
                 constant = (float(setting.fixed),)
                 fixed[parameter.name] = dict.fromkeys(models, constant) if parameter.scope == "model" else constant
             continue
-        slots = labels if _varies(parameter, setting, merge.granularity) else ("",)
         low, high, init = _range(parameter, setting)
+        given = setting is not None and setting.init is not None
+        slots = labels if _varies(parameter, setting, merge.granularity) else ("",)
+        starts = [init] * len(slots)
+        if parameter.scope == "step":
+            slots = [step.label for step in steps]
+            starts = [init if given else min(max(step.defaults[parameter.name], low), high) for step in steps]
         for owner in owners:
-            for slot, slot_label in enumerate(slots):
+            for slot, (slot_label, start) in enumerate(zip(slots, starts, strict=True)):
                 label = " ".join(part for part in (parameter.name, owner, slot_label) if part)
-                genes.append(Gene(parameter.name, owner, slot, label, low, high, init, sigma * (high - low)))
+                genes.append(Gene(parameter.name, owner, slot, label, low, high, start, sigma * (high - low)))
     if not genes:
         raise SpecError(
             "merge.parameters",

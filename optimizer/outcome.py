@@ -14,10 +14,12 @@ from experiments.entities import Candidate, Experiment, Standing
 from experiments.spec import parse_spec
 from experiments.states import EventKind, Split
 from experiments.store import Store
+from merging.deep_models import as_deep_as
 from merging.export import ExportResult, export_checkpoint
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
+from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.card import model_card
 
 
@@ -73,8 +75,8 @@ def export(
             f"it is {experiment.state} and has no winner yet",
             f"finish it with 'evomerge resume {experiment.id}', or name a candidate with --candidate",
         )
-    models = ModelSet.open(*_model_refs(experiment))
     recipe = Recipe.from_dict(candidate.recipe)
+    models = as_deep_as(ModelSet.open(*_model_refs(experiment), vocabulary=_vocabulary(experiment)), recipe)
     card = model_card(summary, candidate)
     return export_checkpoint(Materializer(models), recipe, out, card=card), candidate
 
@@ -82,6 +84,11 @@ def export(
 def _model_refs(experiment: Experiment) -> tuple[ModelRef, list[ModelRef]]:
     refs = [ModelRef(name, model["path"], model["revision"]) for name, model in experiment.resolved["models"].items()]
     return refs[0], refs[1:]
+
+
+def _vocabulary(experiment: Experiment) -> VocabularyPolicy | None:
+    policy = experiment.resolved.get("vocabulary")
+    return None if policy is None else VocabularyPolicy.from_dict(policy)
 
 
 def _candidate(store: Store, experiment: Experiment, number: int) -> Candidate:

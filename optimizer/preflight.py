@@ -8,7 +8,7 @@ import importlib.util
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,19 @@ from evals.suite import TaskSuite
 from evals.tasks import SPLITS, TaskDefinition
 from evomerge.errors import ModelError, SpecError, TaskError
 from experiments.spec import ExperimentSpec, resolve_path
-from experiments.spec_sections import ModelSpec
+from experiments.spec_sections import MergeSpec, ModelSpec
+from merging.coefficients import filled_options
 from merging.export import sha256
 from merging.granularity import Granularity
-from merging.models import ModelRef, ModelSet
+from merging.models import ModelRef
+from merging.operators import get_operator
 from merging.resolve import resolve_model
+from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import Baseline, baselines
 from optimizer.genome import Genome, build_genome
-from optimizer.search import check_algorithm
+from optimizer.search import GREEDY_SOUP, check_algorithm
+from optimizer.soup import check_soup
+from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
 
 DEFAULT_SIGMA = 0.1
@@ -79,9 +84,13 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     _check_output(spec, source_dir)
     base = _model_ref("base", spec.base_model, source_dir, "base_model")
     experts = tuple(_model_ref(name, model, source_dir, f"models.{name}") for name, model in spec.models.items())
-    models = ModelSet.open(base, experts)
+    vocabulary = vocabulary_policy(spec.merge.tokenizer, source_dir)
+    models = open_models(base, experts, vocabulary)
     sigma = DEFAULT_SIGMA if spec.search.sigma is None else spec.search.sigma
-    genome = build_genome(spec.merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed)
+    merge = _with_option_paths(spec.merge, source_dir)
+    genome = build_genome(merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed)
+    if spec.search.algorithm == GREEDY_SOUP:
+        check_soup(genome)
     plain_merges = baselines(tuple(spec.models))
     _check_budget(spec, len(plain_merges))
     tasks = task_definitions(spec, source_dir)
@@ -100,14 +109,20 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         max_model_len=spec.workers.max_model_len,
         seed=spec.search.seed,
         warm_recipe=plain_merges[0].recipe,
+        vocabulary=vocabulary,
+        depth=_depth(merge, models.num_blocks),
     )
     inputs = {
         "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},
         "items": {split: _digest([[ref.task, ref.item] for ref in suite.items(split)]) for split in SPLITS},
         "genes": _digest([gene.label for gene in genome.genes]),
+        "option_files": {name: sha256(Path(str(merge.options[name]))) for name in _path_options(merge)},
     }
+    if models.vocabulary is not None:
+        inputs["vocabulary"] = vocabulary_digest(models.vocabulary)
     provenance = {
         "inputs": inputs,
+        "vocabulary": None if vocabulary is None else asdict(vocabulary),
         "models": {ref.name: {"path": ref.path, "revision": ref.revision} for ref in (base, *experts)},
         "tasks": suite.describe(),
         "genes": [gene.label for gene in genome.genes],
@@ -142,6 +157,39 @@ def output_path(spec: ExperimentSpec, source_dir: Path, experiment: str) -> Path
     if spec.output is None:
         return None
     return (source_dir / Path(spec.output.replace("{id}", experiment)).expanduser()).resolve()
+
+
+def _depth(merge: MergeSpec, num_blocks: int) -> int | None:
+    """Return the decoder blocks of the resident model where the merge composes depth."""
+    operator = get_operator(merge.method)
+    if not operator.composes_depth:
+        return None
+    depth = int(filled_options(operator, merge.options)["max_blocks"]) or num_blocks
+    if depth < num_blocks:
+        raise SpecError(
+            "merge.options.max_blocks",
+            f"{depth} is fewer than the base's {num_blocks} blocks, which base and experts are scored with",
+            f"give {num_blocks} or more, or 0 for the base's own number",
+        )
+    return depth
+
+
+def _path_options(merge: MergeSpec) -> list[str]:
+    """Return the options that are given and name a file."""
+    return [o.name for o in get_operator(merge.method).all_options() if o.path and merge.options.get(o.name)]
+
+
+def _with_option_paths(merge: MergeSpec, source_dir: Path) -> MergeSpec:
+    """Make the files that options name absolute: a recipe is read on other machines and in other directories."""
+    found = {name: resolve_path(str(merge.options[name]), source_dir) for name in _path_options(merge)}
+    for name, path in found.items():
+        if not Path(path).is_file():
+            raise SpecError(
+                f"merge.options.{name}",
+                f"there is no file '{source_dir / str(merge.options[name])}'",
+                "give a path relative to the spec file",
+            )
+    return merge.model_copy(update={"options": {**merge.options, **found}})
 
 
 def _model_ref(name: str, model: ModelSpec, source_dir: Path, field: str) -> ModelRef:

@@ -31,9 +31,7 @@ def replay(search: Search, ledger: Iterable[Event], candidates: Mapping[int, Can
     for event in ledger:
         number = event.payload.get("number")
         if event.kind is EventKind.ASK and event.payload["kind"] == CandidateKind.SEARCH:
-            proposal = search.ask()
-            _check_same(candidates[event.payload["number"]], proposal)
-            proposals[event.payload["number"]] = proposal
+            proposals[event.payload["number"]] = _check_same(candidates[event.payload["number"]], search.ask())
         elif number in proposals and event.payload.get("split") == Split.SEARCH:
             if event.kind is EventKind.TELL:
                 search.tell(proposals.pop(number), event.payload["fitness"])
@@ -42,10 +40,11 @@ def replay(search: Search, ledger: Iterable[Event], candidates: Mapping[int, Can
     return proposals
 
 
-def _check_same(candidate: Candidate, proposal: Proposal) -> None:
-    if candidate.vector is None or not np.array_equal(np.asarray(candidate.vector), proposal.point):
+def _check_same(candidate: Candidate, proposal: Proposal | None) -> Proposal:
+    if proposal is None or candidate.vector is None or not np.array_equal(np.asarray(candidate.vector), proposal.point):
         raise StoreError(
             f"candidate {candidate.number} of experiment {candidate.experiment_id} cannot be reproduced: the search "
             "proposes another point than the record holds. Resume with the versions that 'evomerge show' lists for it, "
             "or start a new experiment"
         )
+    return proposal

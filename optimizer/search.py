@@ -23,6 +23,7 @@ Vector = NDArray[np.float64]
 
 # Ranks below every real fitness, and finite because nevergrad turns infinities into a constant with a warning.
 INFEASIBLE_LOSS = 1e9
+GREEDY_SOUP = "greedy_soup"
 # Above this dimension a full covariance learns nothing within a realistic budget, a diagonal one still does.
 FULL_COVARIANCE_LIMIT = 10
 # Accuracy on a few items is full of ties and plateaus: none of pycma's stop tests may end or restart the search.
@@ -107,8 +108,8 @@ class Proposal:
 class Search(Protocol):
     """What the driver needs of an algorithm."""
 
-    def ask(self) -> Proposal:
-        """Propose the next point, shape (dimension,), standardized units."""
+    def ask(self) -> Proposal | None:
+        """Propose the next point, shape (dimension,), standardized units; None while there is none to propose."""
         ...
 
     def tell(self, proposal: Proposal, fitness: float | None) -> None:
@@ -165,11 +166,11 @@ def check_algorithm(algorithm: str, population: int | None) -> None:
     Raises:
         SpecError: naming ``search.algorithm`` or ``search.population``.
     """
-    if algorithm != "cma" and algorithm not in ng_base.registry:
-        known = {"cma", "DE", "TwoPointsDE", "PSO", "OnePlusOne", "TBPSA", "RandomSearch", "DiagonalCMA"}
+    if algorithm not in ("cma", GREEDY_SOUP) and algorithm not in ng_base.registry:
+        known = {"cma", GREEDY_SOUP, "DE", "TwoPointsDE", "PSO", "OnePlusOne", "TBPSA", "RandomSearch", "DiagonalCMA"}
         raise SpecError(
             "search.algorithm",
-            f"'{algorithm}' is neither 'cma' nor a name of nevergrad's registry",
+            f"'{algorithm}' is neither 'cma' nor 'greedy_soup' nor a name of nevergrad's registry",
             nearest(algorithm, known),
         )
     if population is not None and algorithm != "cma":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from evals.tasks import ItemScore, TaskDefinition
     from merging.models import ModelRef
     from merging.recipe import Recipe
+    from merging.vocabulary.policy import VocabularyPolicy
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class WorkerConfig:
         warm_recipe: recipe whose coefficient-free state is prepared at start-up.
         kv_cache_gib: memory of the vLLM KV cache in GiB; None takes 1 GiB on the CPU and what the model
             leaves free of the worker's share on a GPU.
+        vocabulary: which tokens merges have; None requires that all models have the same.
+        depth: decoder blocks of the resident model, for merges that compose depth; None takes the base's.
     """
 
     base: ModelRef
@@ -44,6 +47,8 @@ class WorkerConfig:
     cpus: float = 1
     warm_recipe: Recipe | None = None
     kv_cache_gib: float | None = None
+    vocabulary: VocabularyPolicy | None = None
+    depth: int | None = None
 
     @property
     def on_cpu(self) -> bool:

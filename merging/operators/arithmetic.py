@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from merging.operators.base import (
     Kernel,
     Operator,
     Option,
+    Options,
     Parameter,
     Prepared,
     TensorInputs,
@@ -61,11 +63,17 @@ class TaskArithmetic(Operator):
     paper = "2212.04089"
     linear_flag = "LIN"
     parameters = (Parameter("weight", "model", True, 1.0, -0.5, 1.5, WEIGHT_DOC), FIXED_LAMBDA)
+    options = (
+        Option("normalize", False, (True, False), "Divide by the sum of the weights."),
+    )  # fmt: skip
+    mergekit: ClassVar[Options] = {"normalize": False}
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind weights; see :meth:`Operator.kernel`."""
-        scale = values.merge["lambda"]
-        return weighted_sum(prepared.inputs, 1.0, [scale * weight for weight in values.model["weight"]])
+        weights, scale = values.model["weight"], values.merge["lambda"]
+        if prepared.options["normalize"]:
+            weights = tuple(normalized(weights))
+        return weighted_sum(prepared.inputs, 1.0, [scale * weight for weight in weights])
 
 
 class Linear(Operator):
@@ -84,6 +92,7 @@ class Linear(Operator):
     options = (
         Option("normalize", True, (True, False), "Divide by the sum of the weights."),
     )  # fmt: skip
+    mergekit: ClassVar[Options] = {"normalize": True}
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind weights; see :meth:`Operator.kernel`."""

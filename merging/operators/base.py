@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,8 +15,8 @@ from merging.operators.inputs import Factors, MergeInputs, Options, OptionValue,
 
 __all__ = [
     "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Cost", "Factors",
-    "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "TensorInputs",
-    "Values", "effective_density",
+    "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "StepSlot",
+    "TensorInputs", "Values", "effective_density",
 ]  # fmt: skip
 
 Domain = Literal["real", "unit", "positive_unit"]
@@ -32,7 +32,8 @@ class Parameter:
 
     Args:
         name: field name in the recipe.
-        scope: one value per expert (``model``) or one for the merge (``merge``).
+        scope: one value per expert (``model``), one for the merge (``merge``), or one per step that the operator
+            has on offer (``step``, see :meth:`Operator.steps`).
         granular: may differ by slot of the granularity.
         default: value where the recipe says nothing.
         low, high: default search range.
@@ -43,7 +44,7 @@ class Parameter:
     """
 
     name: str
-    scope: Literal["model", "merge"]
+    scope: Literal["model", "merge", "step"]
     granular: bool
     default: float
     low: float
@@ -78,13 +79,21 @@ class Option:
     path: bool = False
 
 
+@dataclass(frozen=True)
+class StepSlot:
+    """One step on offer to an operator that composes depth: its label, and where a search of it starts."""
+
+    label: str
+    defaults: Mapping[str, float]
+
+
 Cost = Literal["linear", "sort", "spectral", "iterative", "calibration"]
 COSTS: Mapping[Cost, str] = {
     "linear": "a few passes over the weights",
-    "sort": "one selection or sort per tensor",
+    "sort": "a selection or sort of every tensor",
     "spectral": "singular value decompositions of every matrix",
     "iterative": "hundreds of matrix products per matrix",
-    "calibration": "the models run on calibration data first",
+    "calibration": "a run of the models on calibration data",
 }
 
 LINES = (
@@ -118,6 +127,7 @@ class Operator(ABC):
             recipe's experts gives the same bits.
         needs_base: the base takes part in the mathematics.
         needs_factors: ``TensorInputs.factors`` is filled.
+        composes_depth: blocks of the result come from other blocks, so their number may differ from the base's.
         data: calibration data that the survey needs: none, plain ``text``, or ``labelled`` answers.
         mergekit: option values with which the operator makes what mergekit 0.1.5 makes, chosen by
             ``compat: mergekit``; None where mergekit has no such method.
@@ -135,6 +145,7 @@ class Operator(ABC):
     data: ClassVar[Literal["none", "text", "labelled"]] = "none"
     seeded: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
+    composes_depth: ClassVar[bool] = False
     parameters: ClassVar[tuple[Parameter, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
     mergekit: ClassVar[Options | None] = None
@@ -146,6 +157,10 @@ class Operator(ABC):
     def all_options(self) -> tuple[Option, ...]:
         """Return the operator's own options and ``compat`` where another tool has the same method."""
         return self.options if self.mergekit is None else (*self.options, COMPAT)
+
+    def steps(self, models: Sequence[str], num_blocks: int, options: Options) -> tuple[StepSlot, ...]:
+        """Return the steps that parameters of scope ``step`` have a value for; none by default."""
+        return ()
 
     def survey(self, inputs: MergeInputs, options: Options) -> Any:
         """Return statistics of the whole model, handed to every :meth:`prepare`; reads tensor by tensor.

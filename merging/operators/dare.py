@@ -2,96 +2,70 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK, spans
-from merging.operators.arithmetic import normalized
+from merging.blocks import BLOCK
 from merging.operators.base import (
     EXEMPT_1D,
     FIXED_LAMBDA,
     LAMBDA,
-    WEIGHT_DOC,
-    Kernel,
-    Operator,
-    Option,
+    MergeInputs,
     Options,
     Parameter,
     Prepared,
     TensorInputs,
     Values,
-    effective_density,
 )
-from merging.operators.consensus import ELECTION_OPTIONS, Elector, Fill, consensus_kernel, copied
-from merging.streams import keep_threshold, uniform_levels
+from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, Fill, copied
+from merging.operators.draws import DRAWS, Draws, draws_of, sequential_states
+from merging.operators.sparse import (
+    ADDED_WEIGHT,
+    ELECTED_WEIGHT,
+    NORMALIZE_SUM,
+    RESCALE_RANDOM,
+    Sparse,
+    SparseMerge,
+    is_exempt,
+)
 
-_PARAMETERS = (
-    Parameter("weight", "model", True, 1.0, -0.5, 1.5, WEIGHT_DOC),
-    Parameter(
-        "density", "model", True, 0.8, 0.1, 1.0,
-        "Probability that an element of the task vector is kept.", domain="positive_unit",
-    ),
+_DENSITY = Parameter(
+    "density", "model", True, 0.8, 0.1, 1.0,
+    "Probability that an element of the task vector is kept.", domain="positive_unit",
 )  # fmt: skip
-_RESCALE = Option(
-    "rescale",
-    "inverse_density",
-    ("inverse_density", "l1", "none"),
-    "Divide what is kept by its probability (the paper), restore the L1 norm of each tensor, or neither.",
-)
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """One expert's task vector after the drop: its fill without rescaling, and the rescaling factor."""
+class _Dare(SparseMerge):
+    """Shared part: draws, masks and rescaling.
 
-    fill: Fill
-    factor: float
-    weight: float
-
-
-class _Dare(Operator):
-    """Shared part: keyed draws, masks and rescaling.
-
-    Each element has one fixed 16-bit draw, keyed by seed, tensor and expert, that decides for every
-    density: raising the density only ever adds elements. Costs 2 bytes per element and expert.
-    Densities act in steps of 1/65536.
+    Each element has one fixed draw that decides for every density: raising the density only ever adds
+    elements. Keyed draws cost 2 bytes per element and expert, and densities act in steps of 1/65536;
+    sequential ones cost 4.
     """
 
     paper = "2311.03099"
     seeded = True
 
+    def survey(self, inputs: MergeInputs, options: Options) -> Any:
+        """Find where each tensor's draws begin, if all have one stream."""
+        return sequential_states(inputs, options)
+
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
-        """Draw for every masked element of one tensor."""
-        if effective_density(0.0, tensor, options) == 1.0:
-            return tuple(None for _ in tensor.deltas)
+        """Draw for every element of one tensor that may be dropped."""
+        if is_exempt(tensor, options):
+            return None
         return tuple(
-            None if delta is None else torch.from_numpy(uniform_levels(tensor.seed, tensor.name, model, delta.numel()))
+            None if delta is None else draws_of(tensor, model, survey)
             for model, delta in zip(tensor.models, tensor.deltas, strict=True)
         )
 
-    def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
-        """Bind densities and weights; see :meth:`Operator.kernel`."""
-        inputs, survivors = prepared.inputs, []
-        weights = self.weights(values, prepared.options)
-        for delta, weight, asked, draws in zip(
-            inputs.deltas, weights, values.model["density"], prepared.data, strict=True
-        ):
-            if delta is not None and weight != 0.0:
-                density = effective_density(asked, inputs, prepared.options)
-                survivors.append(_dropped(delta, draws, density, weight, prepared.options))
-        return self.combine(inputs, survivors, values.merge["lambda"], prepared.options)
-
-    def weights(self, values: Values, options: Options) -> list[float]:
-        """Return the weight of each expert for one tensor."""
-        return list(values.model["weight"])
-
-    @abstractmethod
-    def combine(self, inputs: TensorInputs, survivors: list[Dropped], scale: float, options: Options) -> Kernel | None:
-        """Merge the sparsified task vectors."""
+    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+        """Drop at random."""
+        if density >= 1.0:
+            return Sparse(copied(flat))
+        return dropped(flat, prepared.data[expert], density, prepared.options)
 
 
 class DareLinear(_Dare):
@@ -100,32 +74,10 @@ class DareLinear(_Dare):
     name = "dare_linear"
     summary = "Drops random changes, rescales the rest and adds them to the base."
     linear_flag = "LIN/M"
-    parameters = (*_PARAMETERS, FIXED_LAMBDA)
-    options = (
-        _RESCALE,
-        Option("normalize", False, (True, False), "Divide by the sum of the weights."),
-        EXEMPT_1D,
-    )
-
-    def weights(self, values: Values, options: Options) -> list[float]:
-        """Return the weights, normalized if asked."""
-        weights = super().weights(values, options)
-        return normalized(weights) if options["normalize"] else weights
-
-    def combine(self, inputs: TensorInputs, survivors: list[Dropped], scale: float, options: Options) -> Kernel | None:
-        """Add the weighted sum to the base."""
-        if not survivors or scale == 0.0:
-            return None
-        base, buffer = inputs.base.view(-1), torch.empty(BLOCK)
-
-        def kernel(span: slice, out: Tensor) -> None:
-            out.copy_(base[span])
-            scratch = buffer[: out.numel()]
-            for survivor in survivors:
-                survivor.fill(span, scratch)
-                out.add_(scratch, alpha=scale * survivor.weight * survivor.factor)
-
-        return kernel
+    elects = False
+    parameters = (ADDED_WEIGHT, _DENSITY, FIXED_LAMBDA)
+    options = (RESCALE_RANDOM, NORMALIZE_SUM, DRAWS, EXEMPT_1D)
+    mergekit: ClassVar[Options] = {"rescale": "l1", "draws": "sequential", "exempt_1d": False}
 
 
 class DareTies(_Dare):
@@ -134,54 +86,31 @@ class DareTies(_Dare):
     name = "dare_ties"
     summary = "Drops random changes, then elects a sign for each weight and averages the experts that agree."
     linear_flag = "NL"
-    parameters = (Parameter("weight", "model", True, 1.0, 0.0, 1.0, WEIGHT_DOC), _PARAMETERS[1], LAMBDA)
-    options = (_RESCALE, *ELECTION_OPTIONS, EXEMPT_1D)
+    elects = True
+    parameters = (ELECTED_WEIGHT, _DENSITY, LAMBDA)
+    options = (RESCALE_RANDOM, *ELECTION_OPTIONS, DRAWS, EXEMPT_1D)
+    mergekit: ClassVar[Options] = {
+        **ELECTION_OF_MERGEKIT,
+        "normalize": False,
+        "rescale": "l1",
+        "draws": "sequential",
+        "exempt_1d": False,
+    }
 
-    def combine(self, inputs: TensorInputs, survivors: list[Dropped], scale: float, options: Options) -> Kernel | None:
-        """Elect signs over the rescaled task vectors."""
-        electors = [Elector(_rescaled(s.fill, s.factor), s.weight) for s in survivors]
-        return consensus_kernel(inputs, electors, scale, options)
+
+def dropped(flat: Tensor, draws: Draws, density: float, options: Options) -> Sparse:
+    """Drop elements at random; what is kept is rescaled unless the options say otherwise."""
+    probability = draws.probability(density)
+    inverse = options["rescale"] == "inverse_density"
+    return Sparse(_kept(flat, draws.levels, draws.bound(probability)), 1.0 / probability if inverse else 1.0)
 
 
-def _dropped(delta: Tensor, draws: Tensor | None, density: float, weight: float, options: Options) -> Dropped:
-    flat = delta.view(-1)
-    if draws is None or density >= 1.0:
-        return Dropped(copied(flat), 1.0, weight)
-    threshold, probability = keep_threshold(density)
-    if threshold > torch.iinfo(torch.int16).max:
-        return Dropped(copied(flat), 1.0, weight)
-    mask = torch.empty(BLOCK)
+def _kept(flat: Tensor, levels: Tensor, bound: float) -> Fill:
+    buffer = torch.empty(BLOCK)
 
     def fill(span: slice, out: Tensor) -> None:
-        kept = mask[: out.numel()]
-        # In fp32 because comparing 16-bit integers into booleans is six times slower in torch.
-        kept.copy_(draws[span]).lt_(threshold)
-        torch.mul(flat[span], kept, out=out)
+        level = buffer[: out.numel()].copy_(levels[span])
+        # Passes its first argument where the second exceeds the bound, in one pass.
+        torch.ops.aten.threshold_backward.grad_input(flat[span], level, bound, grad_input=out)
 
-    factor = 1.0
-    if options["rescale"] == "inverse_density":
-        factor = 1.0 / probability
-    elif options["rescale"] == "l1":
-        factor = _l1_factor(flat, fill)
-    return Dropped(fill, factor, weight)
-
-
-def _rescaled(fill: Fill, factor: float) -> Fill:
-    def rescaled(span: slice, out: Tensor) -> None:
-        fill(span, out)
-        if factor != 1.0:
-            out.mul_(factor)
-
-    return rescaled
-
-
-def _l1_factor(flat: Tensor, fill: Fill) -> float:
-    """Return the ratio of the L1 norms before and after the mask; 1 where the mask left nothing."""
-    before = after = 0.0
-    buffer = torch.empty(min(BLOCK, flat.numel()))
-    for span in spans(flat.numel()):
-        kept = buffer[: span.stop - span.start]
-        before += float(flat[span].abs().sum(dtype=torch.float64))
-        fill(span, kept)
-        after += float(kept.abs_().sum(dtype=torch.float64))
-    return before / after if after > 0.0 else 1.0
+    return fill

@@ -20,10 +20,17 @@ Options = Mapping[str, OptionValue]
 
 @dataclass(frozen=True)
 class Values:
-    """The coefficients that apply to one tensor: per-model parameters in expert order, merge-wide ones."""
+    """The coefficients that apply to one tensor.
+
+    Args:
+        model: per-model parameters, in expert order.
+        merge: merge-wide parameters.
+        steps: parameters of every step on offer, for operators that compose depth.
+    """
 
     model: Mapping[str, tuple[float, ...]]
     merge: Mapping[str, float]
+    steps: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ class MergeInputs:
         seed: of the recipe.
         model_set: the opened models, for operators that run them on data; None in tests on bare tensors.
         once: this one candidate is all that will be made; every loaded tensor then has ``values``.
+        depth: blocks of the result, for operators that compose depth; None stands for ``num_blocks``.
+        sizes: elements of every tensor, where that is known without reading.
     """
 
     names: tuple[str, ...]
@@ -93,6 +102,12 @@ class MergeInputs:
     seed: int = 0
     model_set: ModelSet | None = None
     once: bool = False
+    depth: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def size(self, name: str) -> int:
+        """Return the number of elements of a tensor."""
+        return self.sizes[name] if name in self.sizes else self.load(name).base.numel()
 
     @classmethod
     def of(cls, tensors: Sequence[TensorInputs], num_blocks: int = 1, model_set: ModelSet | None = None) -> MergeInputs:

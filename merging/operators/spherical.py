@@ -7,24 +7,15 @@ candidate costs two multiplications per element.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from merging.blocks import spans
 from merging.operators.arithmetic import weighted_sum
-from merging.operators.base import (
-    Kernel,
-    Operator,
-    Option,
-    Options,
-    Parameter,
-    Prepared,
-    TensorInputs,
-    Values,
-)
+from merging.operators.base import Kernel, Operator, Option, Options, Parameter, Prepared, TensorInputs, Values
+from merging.operators.gram import VECTORS, gram, products_along, vectors_of
+from merging.operators.stacks import matrices_of, scaled_sum
 
 # Keeps the cosine of a zero vector finite (it becomes 0).
 _LEAST = 1e-30
@@ -50,6 +41,7 @@ class Slerp(Operator):
     linear_flag = "NL"
     ordered = True
     parameters = (_T,)
+    mergekit: ClassVar[Options] = {}
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return the cosine between the two experts' tensors."""
@@ -67,8 +59,10 @@ class Slerp(Operator):
 class NuSlerp(Operator):
     """Interpolate on the great circle between two task vectors (default) or two full weights.
 
-    One angle per tensor, or with ``angle`` set to ``row`` or ``column`` one per row or column of a matrix.
-    Vectors are interpolated linearly only where the sine of their angle is below 1e-8.
+    One angle per tensor, or with ``angle`` set to ``row`` or ``column`` one per row or column of each matrix
+    (mergekit: ``nuslerp_flatten`` false, without and with ``nuslerp_row_wise``, on the stored tensor even
+    where it holds several matrices). Vectors are interpolated linearly only where the sine of their angle is
+    below 1e-8. mergekit merges task vectors where its ``base_model`` is given and full weights otherwise.
     """
 
     name = "nuslerp"
@@ -79,21 +73,19 @@ class NuSlerp(Operator):
     ordered = True
     parameters = (_T,)
     options = (
-        Option("vectors", "task_vectors", ("task_vectors", "weights"), "What is interpolated."),
+        VECTORS,
         Option("angle", "tensor", ("tensor", "row", "column"), "What one angle is measured over."),
     )
+    mergekit: ClassVar[Options] = {}
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
-        """Return the cosines, shaped to broadcast over the tensor."""
+        """Return the cosine, or one tensor of cosines per matrix that broadcasts over it."""
         if all(delta is None for delta in tensor.deltas):
             return None
         on_weights = options["vectors"] == "weights"
         if tensor.base.ndim < 2 or options["angle"] == "tensor":
             return _cosine(tensor, on_weights)
-        first, second = (_vector(tensor, expert, slice(None), on_weights) for expert in range(2))
-        along = -1 if options["angle"] == "row" else 0
-        norms = first.norm(dim=along, keepdim=True) * second.norm(dim=along, keepdim=True)
-        return ((first * second).sum(dim=along, keepdim=True) / norms.clamp_min(_LEAST)).clamp(-1.0, 1.0)
+        return _cosines(tensor, on_weights, "row" if options["angle"] == "row" else "column")
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind t; see :meth:`Operator.kernel`."""
@@ -107,22 +99,9 @@ class NuSlerp(Operator):
                 return weighted_sum(inputs, 1.0, (1.0 - t, t))
             weights = _arc(cosine, t)
             return weighted_sum(inputs, sum(weights) if on_weights else 1.0, weights)
-        angle = torch.acos(prepared.data)
-        sine = torch.sin(angle)
-        straight = sine < 1e-8
-        divisor = torch.where(straight, 1.0, sine)
-        first = torch.where(straight, 1.0 - t, torch.sin((1.0 - t) * angle) / divisor)
-        second = torch.where(straight, t, torch.sin(t * angle) / divisor)
-        merged = inputs.base.float() * (first + second).float() if on_weights else inputs.base.float()
-        for delta, weight in zip(inputs.deltas, (first, second), strict=True):
-            if delta is not None:
-                merged = merged.addcmul(delta, weight.float())
-        flat = merged.reshape(-1)
-
-        def kernel(span: slice, out: Tensor) -> None:
-            out.copy_(flat[span])
-
-        return kernel
+        pairs = [_arcs(cosines, t) for cosines in prepared.data]
+        base_factors = [(first + second).float() for first, second in pairs] if on_weights else None
+        return scaled_sum(inputs, base_factors, [[pair[i].float() for pair in pairs] for i in range(2)])
 
 
 def _arc(cosine: float, t: float) -> tuple[float, float]:
@@ -132,27 +111,33 @@ def _arc(cosine: float, t: float) -> tuple[float, float]:
     return math.sin((1.0 - t) * angle) / sine, math.sin(t * angle) / sine
 
 
+def _arcs(cosines: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    """Return the two factors of spherical interpolation at ``t`` for many angles."""
+    angle = torch.acos(cosines)
+    sine = torch.sin(angle)
+    straight = sine < 1e-8
+    divisor = torch.where(straight, 1.0, sine)
+    first = torch.where(straight, 1.0 - t, torch.sin((1.0 - t) * angle) / divisor)
+    return first, torch.where(straight, t, torch.sin(t * angle) / divisor)
+
+
 def _cosine(tensor: TensorInputs, on_weights: bool) -> float:
-    """Return the cosine between two flattened experts, summed in fp64; 0 where one of them is zero."""
-    dot = first_square = second_square = 0.0
-    flat = replace(
-        tensor,
-        base=tensor.base.view(-1),
-        deltas=tuple(None if delta is None else delta.view(-1) for delta in tensor.deltas),
-    )
-    for span in spans(tensor.base.numel()):
-        first, second = (_vector(flat, expert, span, on_weights) for expert in range(2))
-        dot += float(first.mul(second).sum())
-        first_square += float(first.square().sum())
-        second_square += float(second.square().sum())
-    norms = max(math.sqrt(first_square) * math.sqrt(second_square), _LEAST)
-    return max(-1.0, min(1.0, dot / norms))
+    """Return the cosine between two flattened experts; 0 where one of them is zero."""
+    products = gram(vectors_of(tensor, on_weights), tensor.base.numel())
+    norms = max(math.sqrt(products[0, 0]) * math.sqrt(products[1, 1]), _LEAST)
+    return max(-1.0, min(1.0, float(products[0, 1]) / norms))
 
 
-def _vector(tensor: TensorInputs, expert: int, span: slice, on_weights: bool) -> Tensor:
-    """Return a part of an expert's weights or task vector in fp64."""
-    delta = tensor.deltas[expert]
-    if on_weights:
-        base = tensor.base[span].double()
-        return base if delta is None else base.add_(delta[span])
-    return torch.zeros_like(tensor.base[span], dtype=torch.float64) if delta is None else delta[span].double()
+def _cosines(tensor: TensorInputs, on_weights: bool, along: Literal["row", "column"]) -> list[Tensor]:
+    """Return the cosines between the rows or columns of each matrix of two experts."""
+    found = []
+    base = matrices_of(tensor, tensor.base)
+    deltas = [None if delta is None else matrices_of(tensor, delta) for delta in tensor.deltas]
+    for index, origin in enumerate(base):
+        start = (origin,) if on_weights else ()
+        vectors = [start if parts is None else (*start, parts[index]) for parts in deltas]
+        shape = (origin.shape[0], origin.shape[1])
+        dot, first, second = products_along(vectors, ((0, 1), (0, 0), (1, 1)), shape, along)
+        cosines = (dot / (first.sqrt() * second.sqrt()).clamp_min(_LEAST)).clamp(-1.0, 1.0)
+        found.append(cosines[:, None] if along == "row" else cosines[None, :])
+    return found

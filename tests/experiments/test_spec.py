@@ -28,6 +28,11 @@ merge:
     lambda: 1e-3
     density: {fixed: 0.5}
   options: {normalize: false}
+  tokenizer:
+    source: union
+    tokens: {"<|im_start|>": {source: model:json, force: true}, "<|new|>": {source: base, token: "<|im_end|>"}}
+    pad_to_multiple_of: 64
+    chat_template: model:json
 tasks:
   - name: arithmetic_json
     task: tasks/arithmetic_json.yaml
@@ -98,6 +103,8 @@ def test_full_spec(tmp_path: Path) -> None:
     assert spec.merge.parameters["lambda"].fixed == 0.001
     assert spec.merge.parameters["density"].fixed == 0.5
     assert spec.merge.options == {"normalize": False}
+    assert spec.merge.tokenizer is not None and spec.merge.tokenizer.source == "union"
+    assert spec.merge.tokenizer.tokens["<|new|>"].token == "<|im_end|>"
     assert spec.tasks[0].splits.test == 200
     assert spec.search.budget.evaluations == 96
     assert spec.output == "../merged/json-math"
@@ -224,6 +231,16 @@ def test_task_name_is_derived_from_the_task() -> None:
             "'fixed' cannot stand beside range",
             "keep either",
         ),
+        ({"merge__tokenizer": {"sorce": "base"}}, "merge.tokenizer.sorce", "did you mean 'source'?", ""),
+        ({"merge__tokenizer": {"source": "a"}}, "merge.tokenizer.source", "base, union or model:<short name>", ""),
+        ({"merge__tokenizer": {"tokens": {"<x>": {}}}}, "merge.tokenizer.tokens.<x>.source", "missing", "zero"),
+        (
+            {"merge__tokenizer": {"tokens": {"<x>": {"source": "union"}}}},
+            "merge.tokenizer.tokens.<x>.source",
+            "found 'union', expected base, zero or model:<short name>",
+            "",
+        ),
+        ({"merge__tokenizer": {"pad_to_multiple_of": 0}}, "merge.tokenizer.pad_to_multiple_of", "at least 1", ""),
         ({"tasks": []}, "tasks", "there is no task", "add at least one"),
         ({"tasks": {"task": "x"}}, "tasks", "expected a list", ""),
         ({"tasks": MINIMAL["tasks"] * 2}, "tasks", "two tasks are named 'gsm8k'", "another 'name'"),
@@ -309,10 +326,10 @@ def test_bad_yaml(text: str, field: str, problem: str, load: Callable[[str], Exp
 def test_problem_in_a_file_names_its_line(load: Callable[[str], ExperimentSpec]) -> None:
     for old, new, field, line in (
         ("group:6+module", "groups:6", "merge.granularity", 8),
-        ("search: 64", "search: 0", "tasks[0].splits.search", 23),
-        ("algorithm: cma", "algoritm: cma", "search.algoritm", 25),
+        ("search: 64", "search: 0", "tasks[0].splits.search", 28),
+        ("algorithm: cma", "algoritm: cma", "search.algoritm", 30),
         ("range: [-0.5, 1.8]", "range: [1.8, -0.5]", "merge.parameters.weight.range", 10),
-        ("    metric: exact_match\n", "", "tasks[0].metric", 15),
+        ("    metric: exact_match\n", "", "tasks[0].metric", 20),
     ):
         with pytest.raises(SpecError) as caught:
             load(FULL.replace(old, new))
@@ -380,7 +397,7 @@ def test_json_schema_accepts_what_the_spec_accepts() -> None:
 def test_every_key_of_the_schema_is_described() -> None:
     schema = json_schema()
     sections = {"": schema, **schema["$defs"]}
-    assert len(sections) == 9
+    assert len(sections) == 11
     for name, section in sections.items():
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():

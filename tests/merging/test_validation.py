@@ -41,7 +41,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"method": "linear", "models": ()}, "recipe.models", "1 or more experts, found 0"),
     ({"method": "linear", "models": ("a", "a")}, "recipe.models", "named twice"),
     ({**TA, "coefficients": {"weights": {"a": (1.0,)}}}, "recipe.coefficients.weights", "did you mean 'weight'"),
-    ({**TA, "coefficients": {"density": {"a": (1.0,)}}}, "recipe.coefficients.density", "known: lambda, lines_alpha, lines_beta, weight"),
+    (
+        {**TA, "coefficients": {"density": {"a": (1.0,)}}},
+        "recipe.coefficients.density",
+        "known: lambda, lines_alpha, lines_beta, weight",
+    ),
     ({**TA, "coefficients": {"weight": {"c": (1.0,)}}}, "recipe.coefficients.weight.c", "known: a, b"),
     ({**TA, "coefficients": {"weight": (1.0,)}}, "recipe.coefficients.weight", "one list per expert"),
     ({**TA, "coefficients": {"lambda": {"a": (1.0,)}}}, "recipe.coefficients.lambda", "for the whole merge"),

@@ -94,3 +94,46 @@ def test_output_takes_the_experiments_id(tiny_experiment: TinyExperiment) -> Non
     loaded = load_spec(tiny_experiment.spec("named", lambda spec: spec.update(output="out/{id}-merged")))
     found = output_path(loaded.spec, loaded.source_dir, "abc")
     assert found == (tiny_experiment.folder / "out" / "abc-merged").resolve()
+
+
+def with_calibration(path: str) -> Change:
+    def change(spec: dict[str, Any]) -> None:
+        spec["merge"] = {"method": "fisher", "options": {"calibration": path}}
+
+    return change
+
+
+def test_a_file_that_an_option_names_is_found_beside_the_spec_and_is_part_of_the_inputs(
+    tiny_experiment: TinyExperiment,
+) -> None:
+    plans = []
+    for text in ("one", "two"):
+        (tiny_experiment.folder / "calibration.jsonl").write_text(json.dumps({"text": text}))
+        loaded = load_spec(tiny_experiment.spec("calibrated", with_calibration("calibration.jsonl")))
+        plans.append(make_plan(loaded.spec, loaded.source_dir))
+    assert plans[0].genome.options["calibration"] == str(tiny_experiment.folder / "calibration.jsonl")
+    assert plans[0].inputs["option_files"] != plans[1].inputs["option_files"]
+
+
+def test_a_missing_file_of_an_option_is_named(tiny_experiment: TinyExperiment) -> None:
+    error = plan_error(tiny_experiment, with_calibration("nowhere.jsonl"))
+    assert error.field == "merge.options.calibration"
+    assert "nowhere.jsonl" in error.problem
+
+
+def test_the_engine_is_as_deep_as_the_longest_path(tiny_experiment: TinyExperiment) -> None:
+    def change(spec: dict[str, Any]) -> None:
+        spec["merge"] = {"method": "layer_path", "options": {"max_blocks": 6}}
+
+    loaded = load_spec(tiny_experiment.spec("deep", change))
+    plan = make_plan(loaded.spec, loaded.source_dir)
+    assert plan.worker.depth == 6
+    assert plan.genome.dimension == 2 * 2 * 4
+    assert [gene.init for gene in plan.genome.genes[:8]] == [0.7] * 4 + [0.3] * 4
+
+
+def test_an_engine_less_deep_than_the_base_is_refused(tiny_experiment: TinyExperiment) -> None:
+    def change(spec: dict[str, Any]) -> None:
+        spec["merge"] = {"method": "layer_path", "options": {"max_blocks": 2}}
+
+    assert plan_error(tiny_experiment, change).field == "merge.options.max_blocks"

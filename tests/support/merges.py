@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from merging.coefficients import filled_options
-from merging.operators import Operator, get_operator
+from merging.operators import Operator, get_operator, operator_names
 from merging.operators.base import Factors, MergeInputs, Options, Prepared, TensorInputs, Values
 
+Expert = TypeVar("Expert")
+
 SEED = 5
+# Operators that any full experts can be merged with, and of these the ones that merge a lone tensor.
+WITHOUT_DATA = tuple(
+    name for name in operator_names() if get_operator(name).data == "none" and name not in ("evo_merging", "ot_fusion")
+)
+ON_TENSORS = tuple(name for name in WITHOUT_DATA if name not in ("layer_path", "git_rebasin"))
+
+
+def as_many_as_fit(method: str, experts: Sequence[Expert]) -> list[Expert]:
+    """Return the first experts, as many of them as an operator takes."""
+    return list(experts[: get_operator(method).max_models])
 
 
 def merge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,8 +13,10 @@ import transformers
 from lm_eval.models.huggingface import HFLM
 
 from evomerge.errors import EngineError
+from merging.deep_models import with_depth
 from merging.materialize import Materializer
 from merging.models import ModelSet
+from merging.vocabulary.loadable import loadable_base
 from workers.config import WorkerConfig
 from workers.engines.base import Engine, MergedTensors, TokenCount
 
@@ -39,11 +42,14 @@ class TransformersEngine(Engine):
         if config.on_cpu:
             torch.set_num_threads(config.threads)
         self._config = config
-        self._materializer = Materializer(ModelSet.open(config.base, config.experts))
-        self._model = _load(config)
+        models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
+        self._materializer = Materializer(models)
+        with loadable_base(models) as base:
+            self._model = _load(base.path, config)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(base.path)
         self._parameters = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         self.tokens = TokenCount()
-        self.lm = CountingHFLM(self._model, config, self.tokens)
+        self.lm = CountingHFLM(self._model, tokenizer, config, self.tokens)
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
@@ -89,9 +95,8 @@ class TransformersEngine(Engine):
 class CountingHFLM(HFLM):  # type: ignore[misc]
     """lm-eval's transformers backend around a model that is already in memory, with tokens counted."""
 
-    def __init__(self, model: Any, config: WorkerConfig, tokens: TokenCount) -> None:
-        """Take the loaded model and where read and written tokens are counted."""
-        tokenizer = transformers.AutoTokenizer.from_pretrained(config.base.path)
+    def __init__(self, model: Any, tokenizer: Any, config: WorkerConfig, tokens: TokenCount) -> None:
+        """Take the loaded model, its tokenizer, and where read and written tokens are counted."""
         super().__init__(
             pretrained=model,
             tokenizer=tokenizer,
@@ -114,10 +119,10 @@ class CountingHFLM(HFLM):  # type: ignore[misc]
         return output
 
 
-def _load(config: WorkerConfig) -> Any:
+def _load(path: Path, config: WorkerConfig) -> Any:
     try:
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            config.base.path, dtype=getattr(torch, config.dtype), use_safetensors=True
+            path, dtype=getattr(torch, config.dtype), use_safetensors=True
         )
     except Exception as error:
         raise EngineError(f"transformers cannot load {config.base.path}: {type(error).__name__}: {error}") from error

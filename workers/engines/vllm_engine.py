@@ -7,6 +7,8 @@ import importlib.util
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evomerge.errors import EngineError
@@ -50,13 +52,20 @@ class VllmEngine(Engine):
 
             # Where torch was already imported, it has not seen the environment.
             torch.set_num_threads(config.threads)
+        from merging.deep_models import with_depth
         from merging.models import ModelSet
+        from merging.vocabulary.loadable import loadable_base
 
         # Bad models are refused in milliseconds here, before vLLM takes its time to start.
-        ModelSet.open(config.base, config.experts)
+        models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
         self._config = config
-        self._llm = _start(config)
-        self._call("open_models", config.base, config.experts)
+        with ExitStack() as stack:
+            base = stack.enter_context(loadable_base(models))
+            self._llm = _start(base.path, config)
+            # vLLM may read tokenizer and configuration again, but never the weights.
+            base.forget_weights()
+            self._directory = stack.pop_all()
+        self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
 
         from workers.engines.vllm_lm import VllmLM
 
@@ -100,6 +109,7 @@ class VllmEngine(Engine):
         from vllm.distributed import cleanup_dist_env_and_memory
 
         self._llm.llm_engine.engine_core.shutdown()
+        self._directory.close()
         del self._llm, self.lm
         gc.collect()
         cleanup_dist_env_and_memory()
@@ -116,7 +126,7 @@ class VllmEngine(Engine):
         return {step: max(answer.seconds[step] for answer in answers) for step in answers[0].seconds}
 
 
-def _start(config: WorkerConfig) -> Any:
+def _start(path: Path, config: WorkerConfig) -> Any:
     from vllm import LLM
 
     memory: dict[str, Any] = {}
@@ -126,7 +136,7 @@ def _start(config: WorkerConfig) -> Any:
         memory["gpu_memory_utilization"] = GPU_MEMORY_SHARE * min(1.0, config.gpus)
     try:
         return LLM(
-            model=config.base.path,
+            model=str(path),
             dtype=config.dtype,
             max_model_len=config.max_model_len,
             seed=config.seed,

@@ -30,9 +30,11 @@ from vllm.model_executor.layers.vocab_parallel_embedding import (
 from vllm.platforms import current_platform
 
 from evomerge.errors import EngineError, EvomergeError
+from merging.deep_models import with_depth
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
+from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
 
 PR_SET_PDEATHSIG = 1
@@ -58,10 +60,13 @@ class MergeExtension:
     model_runner: Any
     evomerge_materializer: Materializer
 
-    def open_models(self, base: ModelRef, experts: tuple[ModelRef, ...]) -> Answer:
+    def open_models(
+        self, base: ModelRef, experts: tuple[ModelRef, ...], vocabulary: VocabularyPolicy | None, depth: int | None
+    ) -> Answer:
         """Open base and experts for merging and check that this model can be rewritten in place."""
         with _answering() as answer:
-            self.evomerge_materializer = Materializer(ModelSet.open(base, experts))
+            models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
+            self.evomerge_materializer = Materializer(models)
             _check_rewritable(self.model_runner.model)
             _packed_modules(self.model_runner.model)
         return answer

@@ -1,0 +1,277 @@
+"""What every merge operator costs, beside mergekit on the same merge.
+
+For each operator, in a process of its own: preparing a search, applying one candidate (best of several), the bytes
+that moves over the machine's copy bandwidth, and peak memory; then `evomerge merge` and, where mergekit has the method
+and an environment with it is given, `mergekit-yaml`, both as whole commands. Prints a Markdown table.
+
+    python benchmarks/operators.py [METHOD ...] [--mergekit VENV] [--json FILE]
+
+The models are SmolLM2-135M-Instruct and two full experts, base plus normal noise of standard deviation 1e-3, as large a
+task vector as fine-tuning makes. Operators for adapters get the two adapters of `examples/experts` instead.
+`benchmarks/mergekit_env.py` makes an environment with mergekit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from candidate_cost import machine
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from merging.materialize import Materializer
+from merging.models import ModelRef, ModelSet
+from merging.operators import get_operator, operator_names
+from merging.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = ROOT / "models" / "smollm2-135m-instruct"
+ADAPTERS = {"a": ROOT / "examples" / "experts" / "arithmetic", "b": ROOT / "examples" / "experts" / "json"}
+CALIBRATION = ROOT / "examples" / "calibration" / "json-math.jsonl"
+NEEDS_ADAPTERS = ("evo_merging", "knots")
+SINGLE = ("passthrough",)
+# What mergekit cannot run without; everything else keeps its default on both sides.
+MERGEKIT: Mapping[str, dict[str, Any]] = {
+    "linear": {}, "task_arithmetic": {}, "slerp": {"t": 0.5}, "nuslerp": {}, "multislerp": {}, "karcher": {},
+    "passthrough": {}, "model_stock": {}, "arcee_fusion": {}, "nearswap": {"t": 0.001}, "sce": {"select_topk": 0.5},
+    "ram": {}, "ramplus_tl": {}, "ties": {"density": 0.5}, "dare_ties": {"density": 0.5},
+    "dare_linear": {"density": 0.5}, "breadcrumbs": {"density": 0.5}, "breadcrumbs_ties": {"density": 0.5},
+    "della": {"density": 0.5}, "della_linear": {"density": 0.5},
+}  # fmt: skip
+# No base of its own: the merge is of the two experts, the first of which stands as the base where one is demanded.
+BASELESS = ("linear", "karcher", "passthrough")
+FIRST_IS_BASE = ("slerp", "arcee_fusion", "nearswap")
+
+
+def main() -> None:
+    """Measure the methods asked for and print the table."""
+    arguments = parse_arguments()
+    if arguments.one:
+        print(json.dumps(measure(arguments.one, arguments.experts, arguments.applies)))
+        return
+    report: dict[str, Any] = {"machine": machine(), "load": os.getloadavg()[0], "copy_gb_s": copy_bandwidth()}
+    with tempfile.TemporaryDirectory() as scratch:
+        experts = make_experts(Path(scratch))
+        report["methods"] = {
+            method: run_one(method, experts, Path(scratch), arguments)
+            for method in arguments.methods or operator_names()
+        }
+    print(markdown(report))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("methods", nargs="*", metavar="METHOD", help="default: every operator")
+    parser.add_argument("--mergekit", type=Path, help="virtual environment with mergekit")
+    parser.add_argument("--json", type=Path, help="write everything measured to a file")
+    parser.add_argument("--applies", type=int, default=5, help="candidates to apply; the quickest counts")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--experts", type=json.loads, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def make_experts(folder: Path) -> dict[str, str]:
+    """Write two full experts and return their directories."""
+    base = load_file(BASE / "model.safetensors")
+    for seed, name in enumerate("ab"):
+        generator = torch.Generator().manual_seed(seed)
+        shutil.copytree(BASE, folder / name, ignore=shutil.ignore_patterns("*.safetensors"))
+        noisy = {key: noise(tensor, generator) for key, tensor in base.items()}
+        save_file(noisy, folder / name / "model.safetensors", metadata={"format": "pt"})
+    return {name: str(folder / name) for name in "ab"}
+
+
+def noise(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the tensor plus N(0, 1e-3), in its own dtype."""
+    return (tensor.float() + 1e-3 * torch.randn(tensor.shape, generator=generator)).to(tensor.dtype)
+
+
+def copy_bandwidth() -> float:
+    """Return GB/s of a copy of 256 MB, bytes read and written, best of ten."""
+    source, target = torch.ones(64_000_000), torch.ones(64_000_000)
+    return max(512e6 / seconds(lambda: target.copy_(source)) / 1e9 for _ in range(10))
+
+
+def seconds(function: Any) -> float:
+    """Return the wall time of a call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def recipe_of(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a recipe file's content: defaults, except what the method cannot do without."""
+    operator = get_operator(method)
+    names = list(ADAPTERS)[:1] if method in SINGLE else list(ADAPTERS)
+    options: dict[str, Any] = {}
+    if any(option.name == "calibration" for option in operator.all_options()):
+        options = {"calibration": str(CALIBRATION), "samples": 16}
+    return {
+        "base_model": str(BASE),
+        "models": {name: str(ADAPTERS[name]) if method in NEEDS_ADAPTERS else experts[name] for name in names},
+        "method": method,
+        "options": options,
+    }
+
+
+def measure(method: str, experts: Mapping[str, str], applies: int) -> dict[str, Any]:
+    """Prepare and apply in this process."""
+    content = recipe_of(method, experts)
+    refs = [ModelRef(name, path) for name, path in content["models"].items()]
+    # Names of examples' experts, so that the calibration file serves them.
+    models = ModelSet.open(ModelRef("base", str(BASE)), refs)
+    recipe = Recipe(method, tuple(content["models"]), options=content["options"])
+    materializer = Materializer(models)
+    prepare = seconds(lambda: materializer.prepare(recipe))
+
+    def apply() -> None:
+        for _ in materializer.tensors(recipe):
+            pass
+
+    times = [seconds(apply) for _ in range(applies)]
+    return {
+        "prepare_s": prepare,
+        "apply_s": min(times),
+        "moved_bytes": moved_bytes(materializer, recipe),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
+    """Return bytes that a candidate must read and write: base, result, and what it is made of.
+
+    Where the prepared state holds a whole merged change, that is read in place of the task vectors.
+    """
+    total = 0
+    for prepared in materializer.prepared(recipe):
+        base = prepared.inputs.base
+        state = tensors_in(prepared.data)
+        whole = [one for one in state if one.shape == base.shape and one.dtype == torch.float32]
+        read = whole or [delta for delta in prepared.inputs.deltas if delta is not None]
+        total += 2 * base.nbytes + sum(one.nbytes for one in read)
+    return total
+
+
+def tensors_in(data: Any) -> list[Tensor]:
+    """Return the tensors in prepared state, however nested."""
+    if isinstance(data, Tensor):
+        return [data]
+    if isinstance(data, list | tuple):
+        return [one for part in data for one in tensors_in(part)]
+    if hasattr(data, "__dataclass_fields__"):
+        return [one for part in vars(data).values() for one in tensors_in(part)]
+    return []
+
+
+def run_one(method: str, experts: dict[str, str], scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure one method in processes of its own."""
+    print(method, file=sys.stderr, flush=True)
+    words = [sys.executable, __file__, "--one", method, "--experts", json.dumps(experts)]
+    environment = {**os.environ, "EVOMERGE_CACHE": str(scratch / "cache" / method), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [*words, "--applies", str(arguments.applies)], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        return {"error": done.stderr.strip().splitlines()[-1]}
+    found: dict[str, Any] = json.loads(done.stdout)
+    shutil.rmtree(scratch / "cache", ignore_errors=True)
+    recipe = scratch / f"{method}.yaml"
+    recipe.write_text(yaml.safe_dump(recipe_of(method, experts)))
+    evomerge = Path(sys.executable).with_name("evomerge")
+    found |= command("merge", [str(evomerge), "merge", str(recipe)], "--out", scratch, environment)
+    if arguments.mergekit and method in MERGEKIT:
+        config = scratch / f"{method}-mergekit.yaml"
+        config.write_text(yaml.safe_dump(mergekit_config(method, experts)))
+        tool = [str(arguments.mergekit / "bin" / "mergekit-yaml"), str(config)]
+        found |= command("mergekit", tool, "", scratch, environment)
+        found |= command("same", [str(evomerge), "merge", str(config)], "--out", scratch, environment)
+    return found
+
+
+def command(name: str, words: list[str], flag: str, scratch: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run a whole merge as a command; returns wall seconds and peak memory."""
+    out = scratch / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    words = [*words, *([flag] if flag else []), str(out)]
+    start = time.perf_counter()
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(environment))
+    _, errors = process.communicate()
+    wall = time.perf_counter() - start
+    if process.returncode:
+        return {f"{name}_error": errors.decode().strip().splitlines()[-1]}
+    return {f"{name}_s": wall}
+
+
+def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
+    """Return mergekit's YAML for the same merge."""
+    wide = dict(MERGEKIT[method])
+    density = {"density": wide.pop("density")} if "density" in wide else {}
+    names = list(experts)[:1] if method in SINGLE else list(experts)
+    weighted = "weight" in {one.name for one in get_operator(method).parameters}
+    each = ({"weight": 0.5} if weighted else {}) | density
+    config: dict[str, Any] = {
+        "merge_method": method,
+        "models": [{"model": experts[name]} | ({"parameters": each} if each else {}) for name in names],
+        "dtype": "bfloat16",
+    }
+    if method in FIRST_IS_BASE:
+        config["base_model"] = experts["a"]
+    elif method not in BASELESS:
+        config["base_model"] = str(BASE)
+    return config | ({"parameters": wide} if wide else {})
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """Render one row for each method."""
+    bandwidth = report["copy_gb_s"]
+    lines = [
+        "| method | prepare s | apply s | GB moved | of copy bandwidth | peak MB | `evomerge merge` s | mergekit s "
+        "| same YAML here s | quicker | apply against mergekit |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for method, one in report["methods"].items():
+        if "error" in one:
+            lines.append(f"| {method} | {one['error']} |")
+            continue
+        moved = one["moved_bytes"] / 1e9
+        tool, same = one.get("mergekit_s"), one.get("same_s")
+        cells = [
+            method, f"{one['prepare_s']:.2f}", f"{one['apply_s']:.3f}", f"{moved:.2f}",
+            f"{moved / one['apply_s'] / bandwidth:.0%}", f"{one['peak_mb']:.0f}",
+            number(one.get("merge_s"), one.get("merge_error")), number(tool, one.get("mergekit_error")),
+            number(same, one.get("same_error")),
+            f"{tool / same:.1f}x" if tool and same else "", f"{tool / one['apply_s']:.0f}x" if tool else "",
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    hardware = report["machine"]
+    lines += [
+        "",
+        f"{hardware['date']}, {hardware['cores']} x {hardware['cpu']}, load average {report['load']:.1f} before, "
+        f"copy bandwidth {bandwidth:.1f} GB/s, torch {torch.__version__}.",
+    ]
+    return "\n".join(lines)
+
+
+def number(value: float | None, error: str | None) -> str:
+    """Return seconds, or why there are none."""
+    return error or ("" if value is None else f"{value:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Merging in the space of LoRA adapters: adapters in, an adapter or a reversible basis out."""

@@ -1,0 +1,177 @@
+"""Keeping the elements of a task vector whose magnitude lies in a band, in one or two passes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from merging.blocks import BLOCK, spans
+from merging.operators.base import Option, Options, TensorInputs
+from merging.operators.consensus import Fill, copied
+from merging.operators.thresholds import Cut, Population, population_of
+
+EQUAL_MAGNITUDES = Option(
+    "equal_magnitudes",
+    "all",
+    ("all", "by_position", "torch_sort"),
+    "Keep all elements that are as large as the smallest kept one, or exactly as many as the density says: of equal "
+    "ones the first, or those that torch's unstable sort leaves in front, as mergekit does.",
+)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The magnitudes of one tensor.
+
+    Args:
+        flat: the task vector.
+        population: its magnitudes.
+        descending: how torch is to sort them.
+    """
+
+    flat: Tensor
+    population: Population
+    descending: bool = False
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Where torch's unstable sort puts each magnitude, int32; found when first asked for, which is slow."""
+        order = torch.argsort(self.flat.abs(), descending=self.descending)
+        places = torch.empty(len(order), dtype=torch.int32)
+        places[order] = torch.arange(len(order), dtype=torch.int32)
+        return places
+
+
+def rankings(tensor: TensorInputs, *, descending: bool = False) -> tuple[Ranking | None, ...]:
+    """Rank every expert's magnitudes in one tensor: sorted for many look-ups, or counted for a single merge."""
+    once = tensor.values is not None
+    return tuple(
+        None if delta is None else Ranking(delta.view(-1), population_of(delta, once), descending)
+        for delta in tensor.deltas
+    )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Elements up to the flat index ``stop`` are kept where ``low`` < magnitude < ``high``."""
+
+    stop: int
+    low: float
+    high: float = math.inf
+
+
+def banded(flat: Tensor, segments: Sequence[Segment]) -> Fill:
+    """Return the fill that keeps each segment's band; segments are in order and cover the tensor."""
+    if len(segments) == 1:
+        only = segments[0]
+        if only.low <= 0.0 and only.high == math.inf:
+            return copied(flat)
+        return lambda span, out: _keep(flat[span], only, out)
+
+    def fill(span: slice, out: Tensor) -> None:
+        start = span.start
+        for segment in segments:
+            stop = min(segment.stop, span.stop)
+            if stop > start:
+                _keep(flat[start:stop], segment, out[start - span.start : stop - span.start])
+                start = stop
+
+    return fill
+
+
+def _keep(part: Tensor, segment: Segment, out: Tensor) -> None:
+    # Both operations are named for what networks use them for; here they compare and select in one pass.
+    if segment.low > 0.0:
+        torch.ops.aten.hardshrink.out(part, segment.low, out=out)
+    else:
+        out.copy_(part)
+    if segment.high < math.inf:
+        torch.ops.aten.hardtanh_backward.grad_input(out, part, -segment.high, segment.high, grad_input=out)
+
+
+def trimmed(delta: Tensor, threshold: float) -> Fill:
+    """Return the fill that keeps elements of at least ``threshold`` in magnitude and zeroes the others."""
+    return banded(delta.view(-1), [Segment(delta.numel(), below(threshold))])
+
+
+def largest(ranking: Ranking, kept: int, options: Options) -> Fill:
+    """Return the fill that keeps the ``kept`` largest elements; of equal ones the first under ``by_position``."""
+    flat, cut = ranking.flat, ranking.population.cut(kept)
+    if options["equal_magnitudes"] == "all" or not cut.splits:
+        return trimmed(flat, cut.magnitude)
+    if options["equal_magnitudes"] == "torch_sort":
+        return _placed(ranking, 0, kept)
+    place = _place(flat, cut.magnitude, cut.among, backwards=False)
+    return banded(flat, [Segment(place, below(cut.magnitude)), Segment(len(flat), cut.magnitude)])
+
+
+def between(ranking: Ranking, kept: int, outliers: int, options: Options) -> Fill:
+    """Return the fill that drops the ``outliers`` largest elements and keeps the ``kept`` largest of the rest.
+
+    Under ``by_position`` the last of equal elements count as the larger ones.
+    """
+    flat, size = ranking.flat, len(ranking.flat)
+    low = ranking.population.cut(outliers + kept)
+    if options["equal_magnitudes"] == "all":
+        # The largest that stays; nothing equal to it goes.
+        high = ranking.population.cut(outliers + 1)
+        return banded(flat, [Segment(size, below(low.magnitude), above(high.magnitude))])
+    dropped = ranking.population.cut(outliers) if outliers else Cut(math.inf, 0, 0)
+    if not low.splits and not dropped.splits:
+        return banded(flat, [Segment(size, below(low.magnitude), dropped.magnitude)])
+    if options["equal_magnitudes"] == "torch_sort":
+        return _placed(ranking, size - outliers - kept, size - outliers)
+    return banded(flat, _between_last(flat, low, dropped))
+
+
+def _between_last(flat: Tensor, low: Cut, high: Cut) -> list[Segment]:
+    size = len(flat)
+    lowest = _place(flat, low.magnitude, low.among, backwards=True) if low.splits else 0
+    highest = _place(flat, high.magnitude, high.among, backwards=True) if high.splits else 0
+    segments = []
+    for stop in sorted({lowest, highest, size}):
+        inside = below(low.magnitude) if stop > lowest else low.magnitude
+        outside = high.magnitude if stop > highest else above(high.magnitude)
+        segments.append(Segment(stop, inside, outside))
+    return segments
+
+
+def _placed(ranking: Ranking, first: int, stop: int) -> Fill:
+    """Return the fill that keeps the elements that the sort puts from ``first`` to before ``stop``."""
+    flat, places = ranking.flat, ranking.places.numpy().view(np.uint32)
+    buffer = torch.empty(BLOCK)
+
+    def fill(span: slice, out: Tensor) -> None:
+        # One unsigned comparison does for both ends: what lies before the first wraps round to a large number.
+        inside = places[span] - np.uint32(first) < np.uint32(stop - first)
+        mask = buffer[: out.numel()].copy_(torch.from_numpy(inside.view(np.uint8)))
+        torch.mul(flat[span], mask, out=out)
+
+    return fill
+
+
+def below(magnitude: float) -> float:
+    """Return the next smaller fp32 number, at least 0."""
+    return float(np.nextafter(np.float32(magnitude), np.float32(0.0)))
+
+
+def above(magnitude: float) -> float:
+    """Return the next larger fp32 number."""
+    return float(np.nextafter(np.float32(magnitude), np.float32(np.inf)))
+
+
+def _place(flat: Tensor, magnitude: float, count: int, *, backwards: bool) -> int:
+    """Return the index that cuts off the first (backwards: last) ``count`` elements of a magnitude."""
+    walk = spans(len(flat))
+    for span in reversed(walk) if backwards else walk:
+        places = np.flatnonzero(np.abs(flat[span].numpy()) == np.float32(magnitude))
+        if len(places) >= count:
+            return int(span.start) + int(places[-count] if backwards else places[count - 1] + 1)
+        count -= len(places)
+    raise ValueError(f"{count} elements of magnitude {magnitude} are missing")

@@ -1,0 +1,167 @@
+"""SCE: select what differs between experts, weigh experts by its energy, erase minority signs (2408.07990)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from evomerge.errors import Infeasible
+from merging.blocks import BLOCK, spans
+from merging.operators.band import below
+from merging.operators.base import (
+    FIXED_LAMBDA,
+    Kernel,
+    Operator,
+    Option,
+    Options,
+    Parameter,
+    Prepared,
+    TensorInputs,
+    Values,
+)
+from merging.operators.consensus import Election, Elector, Fill, consensus_kernel, copied
+from merging.operators.thresholds import Population, population_of
+
+_LEAST_OF_MERGEKIT = 1e-6
+
+
+@dataclass(frozen=True)
+class _Variance:
+    """How much each element differs between experts: flat fp32, with its ranking."""
+
+    flat: Tensor
+    population: Population
+    nonzero: int
+
+
+class Sce(Operator):
+    """Select the elements of largest variance, weigh experts by their energy there, merge what agrees in sign.
+
+    The variance over experts is computed in fp64. Elements that tie with the last selected one are selected
+    too, but in the variant ``mergekit``, which selects as ``torch.topk`` does. With ``select_topk`` 1 every
+    element is selected. Costs 8 bytes per element in a search, and reads the task vectors twice per candidate.
+    """
+
+    name = "sce"
+    summary = "Merges where experts differ most, each weighted by its energy there, without minority signs."
+    paper = "2408.07990"
+    linear_flag = "NL"
+    cost = "sort"
+    parameters = (
+        Parameter(
+            "select_topk", "merge", True, 0.1, 0.05, 1.0,
+            "Fraction of the elements that differ between experts which takes part.", domain="positive_unit",
+        ),
+        FIXED_LAMBDA,
+    )  # fmt: skip
+    options = (
+        Option(
+            "variant",
+            "paper",
+            ("paper", "official", "mergekit"),
+            "The selection limits the merge (paper) or only the weights (the official code); mergekit also weighs "
+            "experts equally where their task vectors are small and no divisor falls below 1e-6.",
+        ),
+    )
+    mergekit: ClassVar[Options] = {"variant": "mergekit"}
+
+    def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
+        """Compute and rank the variance of each element; None where nothing is selected by it."""
+        once = tensor.values is not None
+        selects = tensor.values is None or tensor.values.merge["select_topk"] < 1.0
+        if not selects or all(delta is None for delta in tensor.deltas):
+            return None
+        variance = _variance(tensor.deltas, tensor.base.numel())
+        return _Variance(variance, population_of(variance, once), int(np.count_nonzero(variance.numpy())))
+
+    def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
+        """Bind the selection; see :meth:`Operator.kernel`."""
+        inputs, variant = prepared.inputs, prepared.options["variant"]
+        fills: list[Fill | None] = [None if delta is None else copied(delta.view(-1)) for delta in inputs.deltas]
+        chosen = fills
+        if values.merge["select_topk"] < 1.0 and prepared.data is not None:
+            if not prepared.data.population.finite:
+                raise Infeasible("the task vectors are not finite")
+            chosen = _selected(inputs.deltas, prepared.data, values.merge["select_topk"], variant == "mergekit")
+        energies = [0.0 if fill is None else _energy(fill, inputs.base.numel()) for fill in chosen]
+        weights = _weights(energies, _LEAST_OF_MERGEKIT if variant == "mergekit" else 0.0)
+        merged = fills if variant == "official" else chosen
+        electors = [
+            Elector(fill, weight)
+            for fill, weight in zip(merged, weights, strict=True)
+            if fill is not None and weight != 0.0
+        ]
+        election = Election(draw_is_plus=True)
+        if variant == "mergekit":
+            election = Election(draw_is_plus=True, least=_LEAST_OF_MERGEKIT)
+        return consensus_kernel(inputs, electors, values.merge["lambda"], election)
+
+
+def _variance(deltas: Sequence[Tensor | None], size: int) -> Tensor:
+    """Return the population variance of each element over all experts; rounded once, from fp64."""
+    variance = torch.empty(size)
+    present = [delta.view(-1) for delta in deltas if delta is not None]
+    absent = len(deltas) - len(present)
+    buffers = torch.empty(3, BLOCK, dtype=torch.float64)
+    for span in spans(size):
+        mean, apart, total = buffers[:, : span.stop - span.start].unbind()
+        mean.copy_(present[0][span])
+        for delta in present[1:]:
+            mean.add_(apart.copy_(delta[span]))
+        mean.div_(len(deltas))
+        # Each absent expert is at zero, one mean away from the mean.
+        total.zero_()
+        if absent:
+            total.addcmul_(mean, mean, value=absent)
+        for delta in present:
+            apart.copy_(delta[span]).sub_(mean)
+            total.addcmul_(apart, apart)
+        variance[span] = total.div_(len(deltas))
+    return variance
+
+
+def _selected(
+    deltas: Sequence[Tensor | None], variance: _Variance, select_topk: float, as_torch: bool
+) -> list[Fill | None]:
+    """Return the fills of the selected elements; None where nothing is selected."""
+    kept = int(variance.nonzero * select_topk)
+    if kept == 0:
+        return [None] * len(deltas)
+    cut = variance.population.cut(kept)
+    score, bound = variance.flat, below(cut.magnitude)
+    if as_torch and cut.splits:
+        score, bound = torch.zeros_like(variance.flat), 0.5
+        score[torch.topk(variance.flat, kept).indices] = 1.0
+    return [None if delta is None else _above(delta.view(-1), score, bound) for delta in deltas]
+
+
+def _above(flat: Tensor, score: Tensor, bound: float) -> Fill:
+    def fill(span: slice, out: Tensor) -> None:
+        # Passes its first argument where the second exceeds the bound, in one pass.
+        torch.ops.aten.threshold_backward.grad_input(flat[span], score[span], bound, grad_input=out)
+
+    return fill
+
+
+def _energy(fill: Fill, size: int) -> float:
+    """Return the mean square, summed in fp64."""
+    total = 0.0
+    buffer = torch.empty(BLOCK)
+    for span in spans(size):
+        part = buffer[: span.stop - span.start]
+        fill(span, part)
+        total += float(np.add.reduce(part.square_().numpy(), dtype=np.float64))
+    return total / size
+
+
+def _weights(energies: Sequence[float], least: float) -> list[float]:
+    """Return shares of the energy; equal ones where there is none or less than ``least``."""
+    total = sum(energies)
+    if total < least or total == 0.0:
+        return [1.0 / len(energies)] * len(energies)
+    return [energy / total for energy in energies]

@@ -1,0 +1,256 @@
+"""The k-th largest magnitude of task vectors, exactly: from sorted magnitudes, or by counting bit patterns.
+
+The bit patterns of non-negative floats are ordered as the floats are. A histogram of the upper 15 bits says which
+cell holds the k-th largest, a second one of the lower 16 bits inside that cell says where. Nothing is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from merging.operators.base import MergeInputs, TensorInputs
+from merging.threads import Threads
+
+_CELLS, _FINE = 1 << 15, 1 << 16
+_INFINITE = 0x7F80
+"""First cell of infinity and NaN."""
+_CHUNK = 1 << 17
+
+Floats = npt.NDArray[np.float32]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the k largest elements of a population end.
+
+    Args:
+        magnitude: of the k-th largest element; 0 where fewer than k elements are not zero.
+        among: how many elements of exactly that magnitude are among the k largest.
+        equal: how many elements have it.
+    """
+
+    magnitude: float
+    among: int
+    equal: int
+
+    @property
+    def splits(self) -> bool:
+        """Whether some, but not all, elements of one magnitude are among the k largest."""
+        return self.magnitude > 0.0 and self.among < self.equal
+
+
+class Population(Protocol):
+    """The magnitudes of some task-vector elements.
+
+    Args:
+        count: elements, zeros that are not stored included.
+    """
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether no element is NaN or infinite."""
+
+    def cut(self, kept: int) -> Cut:
+        """Return where the ``kept`` largest elements end; ``kept`` is at least 1."""
+
+
+@dataclass(frozen=True)
+class Magnitudes:
+    """Sorted magnitudes of one population; zeros may be only counted.
+
+    Args:
+        ascending: fp32 magnitudes in ascending order.
+        count: size of the population, at least ``len(ascending)``; the difference is elements that are
+            zero and not stored.
+    """
+
+    ascending: Floats
+    count: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether no element is NaN or infinite; both sort last."""
+        return not len(self.ascending) or bool(np.isfinite(self.ascending[-1]))
+
+    def cut(self, kept: int) -> Cut:
+        """Look up where the ``kept`` largest elements end."""
+        stored = len(self.ascending)
+        if kept > stored:
+            return Cut(0.0, 0, 0)
+        magnitude = self.ascending[stored - kept]
+        first, last = (int(np.searchsorted(self.ascending, magnitude, side=side)) for side in ("left", "right"))
+        return Cut(float(magnitude), kept - stored + last, last - first)
+
+    def threshold(self, density: float) -> float:
+        """Return the magnitude of the k-th largest element, see :func:`kept_elements`."""
+        return 0.0 if density >= 1.0 else self.cut(kept_elements(density, self.count)).magnitude
+
+
+def sorted_magnitudes(deltas: Sequence[Tensor], count: int) -> Magnitudes:
+    """Sort the magnitudes of all elements of some task vectors into one population."""
+    magnitudes = np.empty(sum(delta.numel() for delta in deltas), dtype=np.float32)
+    start = 0
+    for delta in deltas:
+        stop = start + delta.numel()
+        np.abs(delta.numpy().reshape(-1), out=magnitudes[start:stop])
+        start = stop
+    magnitudes.sort()
+    return Magnitudes(magnitudes, count)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One tensor as a population whose cuts are counted when they are asked for; keeps nothing else."""
+
+    flat: Floats
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return len(self.flat)
+
+    @property
+    def finite(self) -> bool:
+        """Whether no element is NaN or infinite."""
+        return not self._coarse[_INFINITE:].any()
+
+    @cached_property
+    def _coarse(self) -> Counts:
+        return _coarse(self.flat)
+
+    def cut(self, kept: int) -> Cut:
+        """Count where the ``kept`` largest elements end."""
+        cell, rank = _located(self._coarse, kept)
+        return _cut(cell, rank, _fine(self.flat, cell))
+
+
+@dataclass(frozen=True)
+class Known:
+    """A population of which only the cuts that will be asked for are known."""
+
+    count: int
+    cuts: dict[int, Cut]
+    finite: bool
+
+    def cut(self, kept: int) -> Cut:
+        """Look up where the ``kept`` largest elements end."""
+        return self.cuts[kept]
+
+
+def population_of(delta: Tensor, once: bool) -> Population:
+    """Return a tensor's magnitudes, sorted for many look-ups, or counted where one merge is all there is."""
+    if once:
+        return Counted(delta.numpy().reshape(-1))
+    return sorted_magnitudes([delta], delta.numel())
+
+
+def kept_elements(density: float, count: int) -> int:
+    """Return how many elements a density keeps: its share of ``count`` rounded down, and at least one."""
+    return max(1, int(density * count))
+
+
+Asked = Callable[[TensorInputs], Sequence[float] | None]
+"""Which density a tensor asks of each expert; None where the tensor is outside the populations."""
+
+
+def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
+    """Return each expert's whole task vector as a population, by reading the model twice.
+
+    Args:
+        inputs: read tensor by tensor on all threads; elements that an expert does not change count as zeros.
+        asked: says which cuts will be asked for.
+    """
+    threads = Threads()
+    counts = [np.zeros(_CELLS, dtype=np.int64) for _ in inputs.models]
+    densities: list[set[float]] = [set() for _ in inputs.models]
+    names: dict[str, int] = {}
+
+    def coarse(name: str) -> tuple[TensorInputs, list[Counts]]:
+        tensor = inputs.load(name)
+        return replace(tensor, deltas=()), [] if asked(tensor) is None else list(map(_coarse, _flats(tensor)))
+
+    for tensor, found in threads.map(coarse, inputs.names):
+        for expert, density in enumerate(asked(tensor) or ()):
+            names[tensor.name] = tensor.base.numel()
+            counts[expert] += found[expert]
+            if density < 1.0:
+                densities[expert].add(density)
+    total = sum(names.values())
+    places = [
+        {kept: _located(count, kept) for kept in {kept_elements(density, total) for density in wanted}}
+        for count, wanted in zip(counts, densities, strict=True)
+    ]
+    fines = [{cell: np.zeros(_FINE, dtype=np.int64) for cell, _ in found.values() if cell >= 0} for found in places]
+
+    def fine(name: str) -> list[list[Counts]]:
+        flats = _flats(inputs.load(name))
+        return [[_fine(flat, cell) for cell in cells] for flat, cells in zip(flats, fines, strict=True)]
+
+    for parts in threads.map(fine, names if any(fines) else ()):
+        for cells, part in zip(fines, parts, strict=True):
+            for total_in_cell, one in zip(cells.values(), part, strict=True):
+                total_in_cell += one
+    return tuple(
+        Known(
+            total,
+            {kept: _cut(cell, rank, cells.get(cell)) for kept, (cell, rank) in found.items()},
+            not count[_INFINITE:].any(),
+        )
+        for found, cells, count in zip(places, fines, counts, strict=True)
+    )
+
+
+def _flats(tensor: TensorInputs) -> list[Floats]:
+    return [np.empty(0, np.float32) if d is None else d.numpy().reshape(-1) for d in tensor.deltas]
+
+
+def _coarse(flat: Floats) -> Counts:
+    counts = np.zeros(_CELLS, dtype=np.int64)
+    for start in range(0, len(flat), _CHUNK):
+        upper = np.right_shift(flat[start : start + _CHUNK].view(np.int32), 16).astype(np.int16)
+        upper &= np.int16(_CELLS - 1)
+        # torch counts 16-bit integers as they are; numpy would widen them to 64 bits first.
+        counts += torch.bincount(torch.from_numpy(upper), minlength=_CELLS).numpy()
+    return counts
+
+
+def _fine(flat: Floats, cell: int) -> Counts:
+    counts = np.zeros(_FINE, dtype=np.int64)
+    for start in range(0, len(flat), _CHUNK):
+        # The shift drops the sign; what lies below the cell wraps round to large numbers.
+        apart = np.left_shift(flat[start : start + _CHUNK].view(np.uint32), 1)
+        apart -= np.uint32(cell << 17)
+        inside = apart[apart < 2 * _FINE] >> 1
+        counts += np.bincount(inside, minlength=_FINE)
+    return counts
+
+
+def _located(counts: Counts, kept: int) -> tuple[int, int]:
+    """Return the last cell from which upward there are ``kept`` elements, and the rank inside it; -1 without one."""
+    from_above = np.cumsum(counts[::-1])
+    place = int(np.searchsorted(from_above, kept))
+    if place == len(counts):
+        return -1, 0
+    above = int(from_above[place - 1]) if place else 0
+    return len(counts) - 1 - place, kept - above
+
+
+def _cut(cell: int, rank: int, fine: Counts | None) -> Cut:
+    if fine is None or cell < 0:
+        return Cut(0.0, 0, 0)
+    low, among = _located(fine, rank)
+    magnitude = np.array([cell << 16 | low], dtype=np.int32).view(np.float32)[0]
+    return Cut(float(magnitude), among, int(fine[low]))

@@ -1,0 +1,1 @@
+"""Models whose tokenizers differ, presented in one vocabulary."""
