@@ -52,7 +52,7 @@ def _check_models(recipe: Recipe, operator: Operator) -> None:
             expected = f"exactly {most}"
         raise RecipeError(
             "recipe.models",
-            f"{operator.name} merges {expected} experts, found {count}",
+            f"{operator.name} merges {expected} {'expert' if most == 1 else 'experts'}, found {count}",
             "change the experts or the method",
         )
     if len(set(recipe.models)) != count:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from evomerge.errors import Infeasible, ModelError, RecipeError
-from merges import WITHOUT_DATA, as_many_as_fit
+from merges import WITHOUT_DATA, as_many_as_fit, quick
 from merging.materialize import KEPT_STATES, Materializer
 from merging.models import ModelRef, ModelSet
 from merging.names import block_index
@@ -57,14 +57,14 @@ def as_shards(source: Path, target: Path) -> Path:
 @pytest.mark.parametrize("method", WITHOUT_DATA)
 def test_g1_experts_equal_to_the_base_give_the_base(family: Any, merge: Merge, same: Same, method: str) -> None:
     models = family.open(a=family.base, b=family.base)
-    assert same(merge(models, method, experts(method)), stored(family.base))
+    assert same(merge(models, method, experts(method), options=quick(method)), stored(family.base))
 
 
 @pytest.mark.parametrize("method", SCALED)
 def test_g2_lambda_zero_gives_the_base(
     full_models: ModelSet, family: Any, merge: Merge, same: Same, method: str
 ) -> None:
-    merged = merge(full_models, method, ("a", "b"), coefficients={"lambda": (0.0,)})
+    merged = merge(full_models, method, ("a", "b"), coefficients={"lambda": (0.0,)}, options=quick(method))
     assert same(merged, stored(family.base))
 
 
@@ -83,10 +83,11 @@ def coefficients(method: str, models: tuple[str, ...]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", UNORDERED)
 def test_g3_the_order_of_experts_changes_no_bit(mixed_models: ModelSet, merge: Merge, same: Same, method: str) -> None:
-    setting = coefficients(method, ("a", "b", "c"))
-    first = merge(mixed_models, method, ("a", "b", "c"), coefficients=setting)
-    assert same(first, merge(mixed_models, method, ("c", "a", "b"), coefficients=setting))
-    assert not same(first, merge(mixed_models, method, ("a", "b"), coefficients=coefficients(method, ("a", "b"))))
+    setting, options = coefficients(method, ("a", "b", "c")), quick(method)
+    first = merge(mixed_models, method, ("a", "b", "c"), coefficients=setting, options=options)
+    assert same(first, merge(mixed_models, method, ("c", "a", "b"), coefficients=setting, options=options))
+    fewer = coefficients(method, ("a", "b"))
+    assert not same(first, merge(mixed_models, method, ("a", "b"), coefficients=fewer, options=options))
 
 
 @pytest.mark.parametrize("method", SPHERICAL)
@@ -108,15 +109,15 @@ def test_g4_sharding_and_tensor_order_change_no_bit(
         for name, source in (("base", family.base), ("a", family.full[0]), ("b", family.full[1]))
     )
     shards = ModelSet.open(ModelRef("base", str(base)), [ModelRef("a", str(a)), ModelRef("b", str(b))])
-    chosen = experts(method)
-    assert same(merge(full_models, method, chosen), merge(shards, method, chosen))
+    chosen, options = experts(method), quick(method)
+    assert same(merge(full_models, method, chosen, options=options), merge(shards, method, chosen, options=options))
 
 
 @pytest.mark.parametrize("method", WITHOUT_DATA)
 def test_g5_to_g8_keys_shapes_types_and_finite_values(
     mixed_models: ModelSet, family: Any, merge: Merge, method: str
 ) -> None:
-    merged, base = merge(mixed_models, method, experts(method, "ac")), stored(family.base)
+    merged, base = merge(mixed_models, method, experts(method, "ac"), options=quick(method)), stored(family.base)
     assert list(merged) == sorted(base)
     assert "lm_head.weight" not in merged
     for name, tensor in merged.items():
@@ -246,7 +247,7 @@ def test_results_do_not_depend_on_what_was_merged_before(mixed_models: ModelSet,
 def test_seeds_matter_to_random_masks_and_to_nothing_else(
     full_models: ModelSet, merge: Merge, same: Same, method: str
 ) -> None:
-    first, second = (merge(full_models, method, experts(method), seed=seed) for seed in (0, 1))
+    first, second = (merge(full_models, method, experts(method), seed=seed, options=quick(method)) for seed in (0, 1))
     assert same(first, second) == (method not in RANDOM)
     assert get_operator(method).seeded or method not in RANDOM
 
@@ -317,7 +318,7 @@ def test_real_base_with_two_adapters(smollm2: Path, make_lora: Callable[..., Pat
 @pytest.mark.parametrize("method", WITHOUT_DATA)
 def test_a_streamed_merge_equals_a_resident_one_bit_for_bit(mixed_models: ModelSet, same: Any, method: str) -> None:
     chosen = experts(method, "abc")
-    recipe = Recipe(method, chosen, coefficients=coefficients(method, chosen), seed=3)
+    recipe = Recipe(method, chosen, coefficients=coefficients(method, chosen), options=quick(method), seed=3)
     streamed = dict(Materializer(mixed_models, resident=False).tensors(recipe))
     assert same(streamed, dict(Materializer(mixed_models).tensors(recipe)))
 

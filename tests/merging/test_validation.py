@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evomerge.errors import RecipeError
+from merges import as_many_as_fit
 from merging.granularity import Granularity
 from merging.operators import get_operator, operator_names
 from merging.recipe import Recipe
@@ -23,14 +24,15 @@ TA = {"method": "task_arithmetic", "models": ("a", "b")}
 )
 def test_everything_inside_the_declared_ranges_is_valid(method: str, granularity: str, position: float) -> None:
     operator, slots = get_operator(method), Granularity.parse(granularity).num_slots(BLOCKS)
+    models = tuple(as_many_as_fit(method, ("a", "b")))
     coefficients: dict[str, Any] = {}
     for parameter in operator.parameters:
         value = parameter.low + position * (parameter.high - parameter.low)
         values = (value,) * (slots if parameter.granular else 1)
-        coefficients[parameter.name] = {"a": values, "b": values} if parameter.scope == "model" else values
+        coefficients[parameter.name] = dict.fromkeys(models, values) if parameter.scope == "model" else values
     options = {option.name: option.default for option in operator.options}
-    validate_recipe(Recipe(method, ("a", "b"), granularity, coefficients, options), BLOCKS)
-    validate_recipe(Recipe(method, ("a", "b"), granularity), BLOCKS)
+    validate_recipe(Recipe(method, models, granularity, coefficients, options), BLOCKS)
+    validate_recipe(Recipe(method, models, granularity), BLOCKS)
 
 
 CASES: list[tuple[dict[str, Any], str, str]] = [
@@ -75,7 +77,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "outside [0, 1]",
     ),
     ({**TA, "coefficients": {"lambda": (1e7,)}}, "recipe.coefficients.lambda", "outside [-1e6, 1e6]"),
-    ({**TA, "options": {"normalize": True}}, "recipe.options.normalize", "no such option"),
+    ({**TA, "options": {"rescale": "l1"}}, "recipe.options.rescale", "no such option"),
     ({"method": "linear", "models": ("a",), "options": {"normalize": 1}}, "recipe.options.normalize", "a bool"),
     (
         {"method": "ties", "models": ("a",), "options": {"threshold_scope": "block"}},

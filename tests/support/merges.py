@@ -21,6 +21,11 @@ WITHOUT_DATA = tuple(
 ON_TENSORS = tuple(name for name in WITHOUT_DATA if name not in ("layer_path", "git_rebasin"))
 
 
+def quick(method: str) -> dict[str, Any]:
+    """Return options with which an operator that iterates takes a few steps only."""
+    return {"iterations": 3} if any(one.name == "iterations" for one in get_operator(method).options) else {}
+
+
 def as_many_as_fit(method: str, experts: Sequence[Expert]) -> list[Expert]:
     """Return the first experts, as many of them as an operator takes."""
     return list(experts[: get_operator(method).max_models])
