@@ -241,15 +241,24 @@ class Materializer:
     def _delta(self, name: str, model: str) -> Tensor | None:
         if (name, model) in self._deltas:
             return self._deltas[name, model]
-        delta = self.models.delta(name, model)
-        # A selection, a clamp or a failed decomposition would hide it from the check of the result.
-        if delta is not None and not is_finite(delta):
-            raise ModelError(
-                f"model {model}", f"its change to {name} holds NaN or infinite values", "repair it or leave it out"
-            )
+        delta = finite(self.models.delta(name, model), model, name)
         if self._resident:
             self._deltas[name, model] = delta
         return delta
+
+
+def finite(delta: Tensor | None, model: str, name: str) -> Tensor | None:
+    """Return an expert's change to a tensor as it is.
+
+    Raises:
+        ModelError: it holds NaN or infinity, which a selection, a clamp or a failed decomposition would hide from
+            the check of the result.
+    """
+    if delta is not None and not is_finite(delta):
+        raise ModelError(
+            f"model {model}", f"its change to {name} holds NaN or infinite values", "repair it or leave it out"
+        )
+    return delta
 
 
 def wants_all_cores(operator: Operator) -> bool:

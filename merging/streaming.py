@@ -12,7 +12,7 @@ from torch import Tensor
 
 from evomerge.errors import Infeasible
 from merging.chunks import Piece
-from merging.materialize import wants_all_cores, write_piece
+from merging.materialize import finite, wants_all_cores, write_piece
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
 from merging.sources import TensorRef
@@ -114,7 +114,10 @@ class Plan:
             job.name,
             base,
             job.models,
-            tuple(expert.delta(base, job.base) for expert in job.experts),
+            tuple(
+                finite(expert.delta(base, job.base), model, job.name)
+                for expert, model in zip(job.experts, job.models, strict=True)
+            ),
             self.seed,
             tuple(expert.factors(job.base) for expert in job.experts) if self.operator.needs_factors else (),
             job.values,

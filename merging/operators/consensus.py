@@ -118,18 +118,21 @@ def consensus_kernel(
     ballots = _Ballots.of(electors, election)
     scale *= ballots.scale
     base = inputs.base.view(-1)
-    buffers = torch.empty(len(electors) + 2, BLOCK)
+    # As few buffers as possible, because they have to stay in the cache together.
+    buffers = torch.empty(len(electors) + 1, BLOCK)
 
     def kernel(span: slice, out: Tensor) -> None:
-        sign, divisor, *vectors = buffers[:, : out.numel()].unbind()
+        sign, *vectors = buffers[:, : out.numel()].unbind()
+        # All vectors at once where possible: fewer calls for threads to wait for each other's turn.
+        stacked = buffers[1:, : out.numel()]
         ballots.fill(span, vectors)
-        ballots.elect(vectors, sign, scratch=divisor)
-        for vector in vectors:
-            vector.mul_(sign).clamp_min_(0.0)
+        ballots.elect(vectors, sign, scratch=out)
+        stacked.mul_(sign).clamp_min_(0.0)
         _combine(vectors, ballots.shares, out)
         out.mul_(sign)
         if election.mean:
-            ballots.divide(vectors, divisor, scratch=sign)
+            stacked.sign_()
+            divisor = ballots.divisor(vectors, scratch=sign)
             torch.addcdiv(sign.copy_(base[span]), out, divisor, value=scale, out=out)
         else:
             torch.add(sign.copy_(base[span]), out, alpha=scale, out=out)
@@ -196,18 +199,18 @@ class _Ballots:
         else:
             out.sign_()
 
-    def divide(self, agreeing: Sequence[Tensor], out: Tensor, scratch: Tensor) -> None:
-        """Write the divisors; ``agreeing`` are magnitudes where an elector agrees, else 0, and are overwritten."""
-        _combine([vector.sign_() for vector in agreeing], self.parts, out)
+    def divisor(self, agreeing: Sequence[Tensor], scratch: Tensor) -> Tensor:
+        """Return the divisors, in place of the first vector; ``agreeing`` are 1 where an elector agrees, else 0."""
+        out = agreeing[0]
+        _combine(agreeing, self.parts, out)
         if min(self.parts) < 0.0:
-            out.add_(scratch.copy_(out).eq_(0.0), alpha=1.0 / self.unit)
-        else:
-            # Where nobody agrees the numerator is zero too; any divisor leaves it zero.
-            out.clamp_min_(self.election.least / self.unit)
+            return out.add_(scratch.copy_(out).eq_(0.0), alpha=1.0 / self.unit)
+        # Where nobody agrees the numerator is zero too; any divisor leaves it zero.
+        return out.clamp_min_(self.election.least / self.unit)
 
 
 def _combine(vectors: Sequence[Tensor], factors: Sequence[float], out: Tensor) -> None:
-    """Write the linear combination of some vectors."""
+    """Write the linear combination of some vectors; ``out`` may be the first of them."""
     rest = list(zip(vectors, factors, strict=True))
     first, factor = rest.pop(0)
     if factor == 1.0 and rest:

@@ -111,7 +111,7 @@ def test_methods_come_from_the_operators_own_declaration() -> None:
     methods = json.loads(run("methods", "--format", "json").stdout)["methods"]
     ties = next(one for one in methods if one["name"] == "ties")
     assert ties["paper"] == "2306.01708"
-    assert {one["name"] for one in ties["parameters"]} == {"weight", "density", "lambda"}
+    assert {one["name"] for one in ties["parameters"]} == {"weight", "density", "lambda", "lines_alpha", "lines_beta"}
     text = run("methods", "ties").stdout
     assert "density" in text and "slerp" not in text
     assert run("methods", "tie").returncode == 2

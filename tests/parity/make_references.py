@@ -91,6 +91,7 @@ def make_reference(name: str, venv: Path, work: Path) -> None:
     text = json.dumps(dict(sorted(references.items())), indent=1)
     parity.REFERENCES.write_text(text + "\n", encoding="utf-8")
     save_file(dict(sorted(samples.items())), parity.SAMPLES)
+    parity.SAMPLES.chmod(0o644)
     sys.stdout.write(f"{name}: mergekit {seconds:.1f} s, here {our_seconds:.1f} s, {json.dumps(agreement)}\n")
     sys.stdout.flush()
 
