@@ -16,7 +16,7 @@ from merging.operators.inputs import Factors, MergeInputs, Options, OptionValue,
 __all__ = [
     "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Cost", "Factors",
     "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "StepSlot",
-    "TensorInputs", "Values", "effective_density",
+    "TensorInputs", "Values",
 ]  # fmt: skip
 
 Domain = Literal["real", "unit", "positive_unit"]
@@ -215,8 +215,3 @@ EXEMPT_1D = Option(
     (True, False),
     "Leave one-dimensional tensors (norm gains, biases) whole: their density is 1 whatever the recipe says.",
 )
-
-
-def effective_density(density: float, tensor: TensorInputs, options: Options) -> float:
-    """Return the density that applies to a tensor under the ``exempt_1d`` option."""
-    return 1.0 if options["exempt_1d"] and tensor.base.ndim < 2 else density

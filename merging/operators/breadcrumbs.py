@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.blocks import BLOCK, is_finite
+from merging.blocks import is_finite
 from merging.operators.band import EQUAL_MAGNITUDES, Segment, banded, between, rankings
 from merging.operators.base import (
     EXEMPT_1D,
@@ -152,10 +152,10 @@ def _counts(density: float, gamma: float, count: int, options: Options) -> tuple
 
 def _ranked_between(flat: Tensor, ranks: Tensor, first: int, stop: int) -> Fill:
     """Return the fill that keeps ranks from ``first`` to before ``stop``."""
-    buffer = torch.empty(BLOCK)
 
     def fill(span: slice, out: Tensor) -> None:
-        rank = buffer[: out.numel()].copy_(ranks[span])
+        # Passes its first argument where the second lies between the bounds, in one pass.
+        rank = out.copy_(ranks[span])
         torch.ops.aten.hardtanh_backward.grad_input(flat[span], rank, first - 0.5, stop - 0.5, grad_input=out)
 
     return fill

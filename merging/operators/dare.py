@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK
 from merging.operators.base import (
     EXEMPT_1D,
     FIXED_LAMBDA,
@@ -106,11 +105,8 @@ def dropped(flat: Tensor, draws: Draws, density: float, options: Options) -> Spa
 
 
 def _kept(flat: Tensor, levels: Tensor, bound: float) -> Fill:
-    buffer = torch.empty(BLOCK)
-
     def fill(span: slice, out: Tensor) -> None:
-        level = buffer[: out.numel()].copy_(levels[span])
         # Passes its first argument where the second exceeds the bound, in one pass.
-        torch.ops.aten.threshold_backward.grad_input(flat[span], level, bound, grad_input=out)
+        torch.ops.aten.threshold_backward.grad_input(flat[span], out.copy_(levels[span]), bound, grad_input=out)
 
     return fill

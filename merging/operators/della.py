@@ -149,14 +149,13 @@ class Della(_Della):
 def _kept(flat: Tensor, ranked: _Ranked, lowest: float, window: float, inverse: bool) -> Fill:
     """Return the fill for keep probabilities from ``lowest`` to ``lowest + window``."""
     draws, ranks, highest = ranked.draws, ranked.ranks, float(ranked.highest)
-    buffers = torch.empty(2, BLOCK)
+    buffer = torch.empty(BLOCK)
 
     def fill(span: slice, out: Tensor) -> None:
-        probability, level = buffers[:, : out.numel()].unbind()
         # In this order of operations fp32 probabilities are those of mergekit to the last bit.
-        probability.copy_(ranks[span]).div_(highest).mul_(window).add_(lowest)
-        level.copy_(draws.levels[span]).add_(probability, alpha=draws.slope)
-        part = torch.div(flat[span], probability, out=out) if inverse else flat[span]
+        probability = buffer[: out.numel()].copy_(ranks[span]).div_(highest).mul_(window).add_(lowest)
+        level = out.copy_(draws.levels[span]).add_(probability, alpha=draws.slope)
+        part = torch.div(flat[span], probability, out=probability) if inverse else flat[span]
         # Passes its first argument where the second exceeds the bound, so a quotient by zero never counts.
         torch.ops.aten.threshold_backward.grad_input(part, level, draws.origin, grad_input=out)
 

@@ -24,13 +24,10 @@ from merging.operators.base import (
 from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, copied
 from merging.operators.sparse import ELECTED_WEIGHT, RESCALE_TRIMMED, Sparse, SparseMerge, is_exempt
 from merging.operators.thresholds import (
-    Magnitudes,
     counted_populations,
     kept_elements,
     sorted_magnitudes,
 )
-
-__all__ = ["Magnitudes", "Ties", "sorted_magnitudes", "trimmed"]
 
 
 class Ties(SparseMerge):

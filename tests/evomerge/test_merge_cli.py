@@ -226,7 +226,9 @@ def test_a_killed_merge_looks_like_nothing(models: Path, tmp_path: Path) -> None
     content = native(models) | {"method": "task_arithmetic"}
     path = written(tmp_path, content)
     slow = (
-        "import sys, time\n"
+        # A test run in the background inherits an ignored SIGINT.
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import merging.weights as weights\n"
         "write = weights._write_shard\n"
         "def slowly(handle, shard, stream):\n"
