@@ -35,7 +35,7 @@ from merging.recipe import Recipe
 from optimizer.cluster import ray_cluster
 from optimizer.journal import Journal
 from optimizer.launch import create
-from optimizer.preflight import Plan, versions
+from optimizer.preflight import Plan, algorithm_name, popsize, versions
 from optimizer.search import NevergradSearch
 from workers.worker import start_worker
 
@@ -102,12 +102,12 @@ def open_experiment(path: Path, engine: str, items: int, scratch: Path) -> tuple
 def measure_resident(plan: Plan, journal: Journal, candidates: int) -> tuple[list[Timings], Recipe]:
     """Run candidates through one worker as a run does; the first warms everything up and is not returned."""
     search = NevergradSearch(
-        plan.spec.search.algorithm,
+        algorithm_name(plan.spec),
         plan.genome.dimension,
         seed=plan.spec.search.seed,
         evaluations=candidates + 1,
         workers=1,
-        popsize=plan.spec.search.population,
+        popsize=popsize(plan.spec),
     )
     worker = start_worker(plan.worker)
     ray.get(worker.ready.remote())

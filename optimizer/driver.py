@@ -20,7 +20,7 @@ from optimizer.finals import ReportRow, choose_finalists, choose_winner, ranked,
 from optimizer.genome import Genome
 from optimizer.journal import Journal
 from optimizer.pool import Job, Outcome, WorkerPool
-from optimizer.preflight import Plan
+from optimizer.preflight import Plan, algorithm_name, popsize
 from optimizer.progress import Phase
 from optimizer.replay import replay
 from optimizer.search import GREEDY_SOUP, NevergradSearch, Search, Vector
@@ -125,12 +125,12 @@ class Driver:
         if spec.search.algorithm == GREEDY_SOUP:
             return GreedySoup(genome, self._expert_scores())
         return NevergradSearch(
-            spec.search.algorithm,
+            algorithm_name(spec),
             genome.dimension,
             seed=spec.search.seed,
             evaluations=spec.search.budget.evaluations,
             workers=spec.workers.count,
-            popsize=spec.search.population,
+            popsize=popsize(spec),
         )
 
     def _expert_scores(self) -> dict[str, float]:

@@ -79,7 +79,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     Raises:
         SpecError, ModelError, TaskError, RecipeError: naming the field and the fix.
     """
-    check_algorithm(spec.search.algorithm, spec.search.population)
+    check_algorithm(algorithm_name(spec), popsize(spec))
     _check_engine(spec)
     _check_output(spec, source_dir)
     base = _model_ref("base", spec.base_model, source_dir, "base_model")
@@ -130,6 +130,17 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "versions": versions(),
     }
     return Plan(spec, source_dir, genome, plain_merges, worker, provenance, inputs)
+
+
+def algorithm_name(spec: ExperimentSpec) -> str:
+    """Name of the search algorithm that ``auto`` stands for."""
+    return "cma" if spec.search.algorithm == "auto" else spec.search.algorithm
+
+
+def popsize(spec: ExperimentSpec) -> int | None:
+    """Population size that the spec asks for; None for the algorithm's own."""
+    found = spec.search.options.get("popsize")
+    return None if found is None else int(found)
 
 
 def versions() -> dict[str, str]:

@@ -45,8 +45,12 @@ tasks:
     splits: {search: 64, selection: 64, test: 200}
 search:
   algorithm: cma
-  budget: {evaluations: 96, generated_tokens: null, hours: null}
-  population: null
+  budget: {evaluations: 96, items: null, generated_tokens: null, hours: null}
+  options: {popsize: 10}
+  block_size: null
+  prior: none
+  constraints: [{task: arithmetic_json, max_drop: 0.02, versus: best_parent}]
+  estimator: effects
   sigma: null
   seed: 0
   reference_weight: 0.02
@@ -113,7 +117,8 @@ def test_full_spec(tmp_path: Path) -> None:
 def test_defaults() -> None:
     spec = parse_spec(MINIMAL)
     assert spec.merge.granularity == "global" and spec.merge.parameters == {}
-    assert (spec.search.algorithm, spec.search.seed, spec.search.finalists) == ("cma", 0, 4)
+    assert (spec.search.algorithm, spec.search.seed, spec.search.finalists) == ("auto", 0, 4)
+    assert (spec.search.prior, spec.search.block_size, spec.search.constraints) == ("none", None, ())
     assert spec.search.reference_weight == 0.02
     assert (spec.workers.engine, spec.workers.count, spec.workers.dtype) == ("vllm", 1, "bfloat16")
     task = spec.tasks[0]
@@ -254,13 +259,23 @@ def test_task_name_is_derived_from_the_task() -> None:
             {"search__budget": {}},
             "search.budget",
             "no limit is set",
-            "evaluations, generated_tokens or hours",
+            "evaluations, items, generated_tokens or hours",
         ),
         ({"search__budget": {"hours": 0}}, "search.budget.hours", "greater than 0", ""),
         (
             {"search__budget": {"evaluations": "96"}},
             "search.budget.evaluations",
             "found '96', expected a whole",
+            "",
+        ),
+        ({"search__block_size": 0}, "search.block_size", "at least 1", ""),
+        ({"search__prior": "magic"}, "search.prior", "found 'magic', expected 'auto'", ""),
+        ({"search__options": {"popsize": [1]}}, "search.options.popsize", "found [1], expected true, false", ""),
+        ({"search__constraints": [{"task": "x"}]}, "search", "constraints[0] is about a task named 'x'", "gsm8k"),
+        (
+            {"search__constraints": [{"task": "gsm8k", "max_drop": -1}]},
+            "search.constraints[0].max_drop",
+            "at least 0",
             "",
         ),
         ({"search__sigma": 1.5}, "search.sigma", "a number of at most 1", ""),
@@ -397,7 +412,7 @@ def test_json_schema_accepts_what_the_spec_accepts() -> None:
 def test_every_key_of_the_schema_is_described() -> None:
     schema = json_schema()
     sections = {"": schema, **schema["$defs"]}
-    assert len(sections) == 11
+    assert len(sections) == 12
     for name, section in sections.items():
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():

@@ -103,7 +103,7 @@ def test_a_real_run_ends_once_every_expert_had_its_turn(tiny_experiment: TinyExp
     def greedy(spec: dict[str, Any]) -> None:
         spec["merge"] = {"method": "linear"}
         spec["search"]["algorithm"] = "greedy_soup"
-        spec["search"].pop("population", None)
+        spec["search"].pop("options", None)
 
     spec = tiny_experiment.spec("soup", greedy)
     done = subprocess.run(

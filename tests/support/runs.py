@@ -72,7 +72,13 @@ class TinyExperiment:
                 },
                 {"task": "choice.yaml", "metric": "acc", "splits": {"search": 10, "selection": 6, "test": 8}},
             ],
-            "search": {"budget": {"evaluations": 24}, "seed": 3, "finalists": 2, "population": 4},
+            "search": {
+                "budget": {"evaluations": 24},
+                "seed": 3,
+                "finalists": 2,
+                "algorithm": "cma",
+                "options": {"popsize": 4},
+            },
             "workers": {"engine": "transformers", "cpus": 1},
         }
         change(spec)
