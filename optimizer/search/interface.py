@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
+# A point below a task's floor costs as much as ten points of fitness: more than falling by it can buy on other tasks
+# unless their scores move ten times as fast.
+FLOOR_PENALTY = 10.0
+
 
 @dataclass(frozen=True)
 class SearchItems:
@@ -25,11 +29,13 @@ class SearchItems:
         weights: weight of every task, shape (t,); only ratios matter.
         blocks: positions of the items of each block; the blocks are disjoint, hold every item, and each has
             its share of every task. One block where candidates are scored on all items at once.
+        floors: least mean value of every task, shape (t,), NaN where a task has none; None = no floors.
     """
 
     tasks: Positions
     weights: Vector
     blocks: tuple[Positions, ...]
+    floors: Vector | None = None
 
     @property
     def count(self) -> int:
@@ -47,9 +53,31 @@ class SearchItems:
         found: Vector = per_item[self.tasks[positions]]
         return found
 
+    def task_means(self, scores: Scores) -> Vector:
+        """Return the mean value of the scored items of each task, shape (t,); NaN where none was scored."""
+        tasks = self.tasks[scores.positions]
+        counts = np.bincount(tasks, minlength=len(self.weights))
+        sums = np.bincount(tasks, weights=scores.values, minlength=len(self.weights))
+        return np.divide(sums, counts, out=np.full(len(self.weights), np.nan), where=counts > 0)
+
+    def shortfall(self, task_means: Vector) -> float:
+        """Return by how much the tasks are below their floors, summed; 0 where every floor holds.
+
+        Args:
+            task_means: shape (t,), see :meth:`task_means`; a task without a mean breaks no floor.
+        """
+        if self.floors is None:
+            return 0.0
+        return float(np.nansum(np.maximum(self.floors - task_means, 0.0)))
+
     def fitness(self, scores: Scores) -> float:
-        """Return the weighted mean over tasks of the mean value of the scored items."""
-        return float(self.item_weights(scores.positions) @ scores.values)
+        """Return the weighted mean over tasks of the mean value of the scored items, less the floors' penalty.
+
+        The penalty is ``FLOOR_PENALTY`` times the shortfall: linear, so that it is exact (a candidate on the floor
+        pays nothing, and one below it loses more than it can win elsewhere), and felt however small the breach.
+        """
+        value = float(self.item_weights(scores.positions) @ scores.values)
+        return value - FLOOR_PENALTY * self.shortfall(self.task_means(scores)) if self.floors is not None else value
 
 
 @dataclass(frozen=True)
