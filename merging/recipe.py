@@ -25,7 +25,8 @@ class Recipe:
     Args:
         method: operator name, for example ``task_arithmetic``.
         models: short names of the experts, in the order of the spec.
-        granularity: ``global``, ``group:K`` (K blocks each) or ``layer``, each optionally with ``+module``.
+        granularity: ``global``, ``group:K`` (K blocks each) or ``layer``, each optionally with ``+module`` or
+            ``+module+other``; or ``chunks:N``.
         coefficients: a per-model parameter maps each expert to its values, a merge-wide parameter is one
             tuple. A tuple holds one value for the whole model or one value per slot of the granularity.
             What is missing takes the operator's default.

@@ -11,6 +11,7 @@ from evomerge.errors import Infeasible
 from merging.operators.base import (
     FIXED_LAMBDA,
     WEIGHT_DOC,
+    Coding,
     Kernel,
     Operator,
     Option,
@@ -88,11 +89,20 @@ class Linear(Operator):
     paper = "2203.05482"
     needs_base = False
     linear_flag = "LIN"
-    parameters = (Parameter("weight", "model", True, 1.0, 0.0, 1.0, "Share of this expert's weights in the average."),)
+    parameters = (
+        Parameter(
+            "weight", "model", True, 1.0, 0.0, 1.0, "Share of this expert's weights in the average.",
+            coding="log_ratio",
+        ),
+    )  # fmt: skip
     options = (
         Option("normalize", True, (True, False), "Divide by the sum of the weights."),
     )  # fmt: skip
     mergekit: ClassVar[Options] = {"normalize": True}
+
+    def coding(self, parameter: Parameter, options: Options) -> Coding:
+        """Return log-ratios where the weights are divided by their sum: their scale then cancels."""
+        return parameter.coding if options["normalize"] else "linear"
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind weights; see :meth:`Operator.kernel`."""

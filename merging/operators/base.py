@@ -14,12 +14,13 @@ from merging.blocks import spans
 from merging.operators.inputs import Factors, MergeInputs, Options, OptionValue, Prepared, TensorInputs, Values
 
 __all__ = [
-    "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Cost", "Factors",
-    "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "StepSlot",
+    "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Coding", "Cost",
+    "Factors", "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "StepSlot",
     "TensorInputs", "Values",
 ]  # fmt: skip
 
 Domain = Literal["real", "unit", "positive_unit"]
+Coding = Literal["linear", "log", "logit", "log_ratio"]
 INTERVALS: Mapping[Domain, str] = {"real": "[-1e6, 1e6]", "unit": "[0, 1]", "positive_unit": "(0, 1]"}
 
 Kernel = Callable[[slice, Tensor], None]
@@ -41,6 +42,8 @@ class Parameter:
         searched: part of the default search space.
         domain: values that are meaningful at all: ``real`` is [-1e6, 1e6], whose products stay in the range
             of fp32, ``unit`` is [0, 1], ``positive_unit`` is (0, 1].
+        coding: the scale on which a search takes equal steps: the value itself, its logarithm, its log-odds, or
+            log-ratios between the experts where only those matter.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Parameter:
     doc: str
     searched: bool = True
     domain: Domain = "real"
+    coding: Coding = "linear"
 
     def admits(self, value: float) -> bool:
         """Return whether a finite value lies in the parameter's domain."""
@@ -161,6 +165,10 @@ class Operator(ABC):
     def steps(self, models: Sequence[str], num_blocks: int, options: Options) -> tuple[StepSlot, ...]:
         """Return the steps that parameters of scope ``step`` have a value for; none by default."""
         return ()
+
+    def coding(self, parameter: Parameter, options: Options) -> Coding:
+        """Return the scale on which a search takes equal steps with these options."""
+        return parameter.coding
 
     def survey(self, inputs: MergeInputs, options: Options) -> Any:
         """Return statistics of the whole model, handed to every :meth:`prepare`; reads tensor by tensor.

@@ -39,6 +39,7 @@ _PARAMETERS = (
     Parameter(
         "density", "model", True, 0.15, 0.05, 1.0,
         "Fraction of the task vector that is kept.", domain="positive_unit",
+        coding="logit",
     ),
     Parameter(
         "gamma", "model", True, 0.006, 0.0, 0.02,

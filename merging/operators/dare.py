@@ -33,6 +33,7 @@ from merging.operators.sparse import (
 _DENSITY = Parameter(
     "density", "model", True, 0.8, 0.1, 1.0,
     "Probability that an element of the task vector is kept.", domain="positive_unit",
+    coding="logit",
 )  # fmt: skip
 
 

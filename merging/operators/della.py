@@ -39,6 +39,7 @@ _PARAMETERS = (
     Parameter(
         "density", "model", True, 0.7, 0.1, 1.0,
         "Mean probability that an element of the task vector is kept.", domain="positive_unit",
+        coding="logit",
     ),
     Parameter(
         "epsilon", "model", True, 0.07, 0.0, 0.3,

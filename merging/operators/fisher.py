@@ -47,6 +47,7 @@ class Fisher(Operator):
         Parameter(
             "weight", "model", True, 1.0, 0.05, 1.0,
             "Importance of this expert; only the ratios between experts matter.", domain="unit",
+            coding="log_ratio",
         ),
         LAMBDA,
     )  # fmt: skip

@@ -94,6 +94,7 @@ class Knots(Operator):
         Parameter(
             "density", "model", True, 0.2, 0.05, 1.0,
             "Fraction of an expert's part that the inner rule keeps; the mean keeps all.", domain="positive_unit",
+            coding="logit",
         ),
         LAMBDA,
     )  # fmt: skip

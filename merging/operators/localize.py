@@ -34,7 +34,7 @@ _MOST = 1e30
 _DENSITY = Parameter(
     "density", "model", True, 0.05, 0.001, 0.2,
     "Fraction of the task vector that is kept by magnitude; learned masks have their own.",
-    domain="positive_unit",
+    domain="positive_unit", coding="log",
 )  # fmt: skip
 
 

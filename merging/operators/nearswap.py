@@ -24,7 +24,7 @@ class NearSwap(Operator):
     max_models = 1
     linear_flag = "NL"
     parameters = (
-        Parameter("t", "merge", True, 1e-3, 1e-5, 1e-2, "Largest change of a weight.", domain="unit"),
+        Parameter("t", "merge", True, 1e-3, 1e-5, 1e-2, "Largest change of a weight.", domain="unit", coding="log"),
     )  # fmt: skip
     mergekit: ClassVar[Options] = {}
 

@@ -56,6 +56,7 @@ class Sce(Operator):
         Parameter(
             "select_topk", "merge", True, 0.1, 0.05, 1.0,
             "Fraction of the elements that differ between experts which takes part.", domain="positive_unit",
+            coding="logit",
         ),
         FIXED_LAMBDA,
     )  # fmt: skip

@@ -50,6 +50,7 @@ class Ties(SparseMerge):
         Parameter(
             "density", "model", True, 0.2, 0.05, 1.0,
             "Fraction of the task vector that survives the trim.", domain="positive_unit",
+            coding="logit",
         ),
         LAMBDA,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from merging.models import ModelSet
 LLAMA = "model.layers.{}."
 
 
-@pytest.mark.parametrize("text", ["global", "layer", "group:4", "global+module", "layer+module", "group:7+module"])
+@pytest.mark.parametrize("text", ["global", "layer", "group:4", "global+module", "layer+module", "group:7+module", "group:4+module+other"])
 def test_text_round_trip(text: str) -> None:
     assert str(Granularity.parse(text)) == text
 
@@ -37,6 +37,11 @@ def test_slots_and_labels_of_a_group_that_does_not_divide() -> None:
         "blocks 4-7 mlp",
         "blocks 8-9 attention",
         "blocks 8-9 mlp",
+    ]
+    assert Granularity.parse("group:4+module+other").slot_labels(10)[:3] == [
+        "blocks 0-3 attention",
+        "blocks 0-3 mlp",
+        "blocks 0-3 other",
     ]
     assert Granularity.parse("layer").slot_labels(2) == ["block 0", "block 1"]
     assert Granularity.parse("global").slot_labels(2) == ["all blocks"]
@@ -73,6 +78,21 @@ def test_global_module_averages_what_is_neither() -> None:
     granularity = Granularity.parse("global+module")
     assert granularity.slots_of("model.layers.9.self_attn.v_proj.weight", 10) == (0,)
     assert granularity.slots_of("model.embed_tokens.weight", 10) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "slot"),
+    [
+        ("model.embed_tokens.weight", 2),
+        ("model.layers.0.self_attn.q_proj.weight", 0),
+        ("model.layers.3.mlp.up_proj.weight", 4),
+        ("model.layers.2.input_layernorm.weight", 5),
+        ("model.norm.weight", 8),
+        ("lm_head.weight", 8),
+    ],
+)
+def test_other_tensors_can_have_their_own_slot(name: str, slot: int) -> None:
+    assert Granularity.parse("group:2+module+other").slots_of(name, 6) == (slot,)
 
 
 @given(st.sampled_from(["global", "layer", "group:2", "group:5"]), st.booleans(), st.integers(1, 40), st.data())
