@@ -163,11 +163,31 @@ def _upgrade(engine: Engine) -> None:
     with engine.connect() as connection:
         if _at_head(connection):
             return  # without the lock: a reader does not wait for a writer
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with engine.execution_options(**{WRITES: True}).connect() as connection, _foreign_keys_off(connection):
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         if not _at_head(connection):
             command.upgrade(migration_config(connection), "head")
+
+
+@contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """Run one transaction in which SQLite lets a table be replaced that others refer to; check them at its end."""
+    if connection.dialect.name != "sqlite":
+        with connection.begin():
+            yield
+        return
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA foreign_keys = OFF")  # ignored inside a transaction
+    try:
+        with connection.begin():
+            yield
+            broken = raw.execute("PRAGMA foreign_key_check").fetchone()
+            if broken is not None:
+                raise StoreError(f"the upgrade would leave {broken} behind. Fix: restore a backup of the store")
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
 
 
 def _at_head(connection: Connection) -> bool:

@@ -56,6 +56,7 @@ class Progress:
     lost: int  # attempts that were lost, retried ones included
     prompt_tokens: int
     generated_tokens: int
+    search_items: int  # scored items of the search split, over all candidates
     best_fitness: float | None
 
 
@@ -69,7 +70,7 @@ class ExperimentSummary:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One point of the search, or a baseline; ``fitness`` is that of the search split."""
+    """One point of the search, or a baseline; ``fitness`` is that of all search items it was scored on."""
 
     id: int
     experiment_id: str
@@ -87,7 +88,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One candidate on one split.
+    """One candidate on one block of a split (``block`` -1: on all of its items at once).
 
     ``summary`` is {task: {"items": n, "score": mean, "reference_logprob": mean or None}}; times in seconds.
     """
@@ -95,6 +96,7 @@ class Evaluation:
     id: int
     candidate_id: int
     split: Split
+    block: int
     state: EvaluationState
     attempt: int
     worker: str | None
@@ -105,6 +107,8 @@ class Evaluation:
     generated_tokens: int
     fitness: float | None
     summary: Mapping[str, Mapping[str, Any]]
+    num_items: int
+    items_digest: str | None  # of the items' hashes; on the test split only
     reason: str | None
 
 
@@ -137,11 +141,19 @@ class StoredItem:
 
 
 @dataclass(frozen=True)
+class SplitScore:
+    """What all evaluations of a candidate on one split found together; ``summary`` as that of an evaluation."""
+
+    items: int
+    summary: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Standing:
-    """One line of the leaderboard: a scored candidate and its evaluations by split."""
+    """One line of the leaderboard: a scored candidate and what it reached on each split."""
 
     candidate: Candidate
-    evaluations: Mapping[Split, Evaluation]
+    splits: Mapping[Split, SplitScore]
 
 
 @dataclass(frozen=True)

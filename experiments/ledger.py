@@ -14,6 +14,7 @@ from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, 
 from experiments.states import (
     EVALUATION_STEPS,
     EXPERIMENT_STEPS,
+    WHOLE,
     EvaluationState,
     EventKind,
     ExperimentState,
@@ -85,16 +86,19 @@ class Ledger:
         by = driver and f"{driver['host']}:{driver['pid']}"
         self.append(EventKind.STATE, {"from": old, "to": state, "driver": by, "error": error})
 
-    def evaluation(self, candidate: CandidateRecord, split: Split) -> EvaluationRecord | None:
-        """Return the evaluation of a candidate on a split, if it was ever started."""
-        query = select(EvaluationRecord).filter_by(candidate_id=candidate.id, split=split)
+    def evaluation(self, candidate: CandidateRecord, split: Split, block: int) -> EvaluationRecord | None:
+        """Return the evaluation of a candidate on a block of a split, if it was ever started."""
+        query = select(EvaluationRecord).filter_by(candidate_id=candidate.id, split=split, block=block)
         return self.session.scalars(query).first()
 
-    def new_evaluation(self, candidate: CandidateRecord, split: Split, state: EvaluationState) -> EvaluationRecord:
+    def new_evaluation(
+        self, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
+    ) -> EvaluationRecord:
         """Add an evaluation that has no attempt yet."""
         row = EvaluationRecord(
             candidate_id=candidate.id,
             split=split,
+            block=block,
             state=state,
             attempt=0,
             worker=None,
@@ -105,6 +109,8 @@ class Ledger:
             generated_tokens=0,
             fitness=None,
             summary={},
+            num_items=0,
+            items_digest=None,
             reason=None,
         )
         self.session.add(row)
@@ -116,7 +122,7 @@ class Ledger:
         Raises:
             StateConflict: it is not running.
         """
-        subject = f"candidate {candidate.number} on {evaluation.split}"
+        subject = subject_of(candidate, evaluation.split, evaluation.block)
         check_step(EVALUATION_STEPS, subject, evaluation.state, EvaluationState.LOST)
         evaluation.state = EvaluationState.LOST
         evaluation.finished_at = self.now
@@ -127,6 +133,7 @@ class Ledger:
                 "candidate_id": candidate.id,
                 "number": candidate.number,
                 "split": evaluation.split,
+                "block": evaluation.block,
                 "attempt": evaluation.attempt,
                 "reason": reason,
             },
@@ -145,3 +152,9 @@ class Ledger:
         )
         for candidate, evaluation in self.session.execute(query).all():
             self.lose(candidate, evaluation, reason)
+
+
+def subject_of(candidate: CandidateRecord, split: Split, block: int) -> str:
+    """Return what messages call an evaluation: ``candidate 3 on search, block 1``."""
+    part = "" if block == WHOLE else f", block {block}"
+    return f"candidate {candidate.number} on {split}{part}"

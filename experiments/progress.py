@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from experiments.entities import Progress
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord
-from experiments.states import CandidateState, EvaluationState, EventKind
+from experiments.states import CandidateState, EvaluationState, EventKind, Split
 
 
 def count_progress(session: Session, ids: Sequence[str]) -> dict[str, Progress]:
@@ -38,6 +38,9 @@ def count_progress(session: Session, ids: Sequence[str]) -> dict[str, Progress]:
                 _count(EvaluationRecord.state == EvaluationState.DONE).label("done"),
                 func.sum(EvaluationRecord.prompt_tokens).label("prompt_tokens"),
                 func.sum(EvaluationRecord.generated_tokens).label("generated_tokens"),
+                func.sum(case((EvaluationRecord.split == Split.SEARCH, EvaluationRecord.num_items), else_=0)).label(
+                    "search_items"
+                ),
             )
             .join(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
             .where(owner.in_(ids))
@@ -64,6 +67,7 @@ def count_progress(session: Session, ids: Sequence[str]) -> dict[str, Progress]:
             lost=lost.get(key, 0),
             prompt_tokens=int(second.prompt_tokens) if second else 0,
             generated_tokens=int(second.generated_tokens) if second else 0,
+            search_items=int(second.search_items) if second else 0,
             best_fitness=first.best_fitness if first else None,
         )
     return result

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, and_, or_, select
+from sqlalchemy import Engine, and_, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from evomerge.errors import NotFound, nearest
@@ -23,6 +23,7 @@ from experiments.entities import (
     Standing,
     StoredItem,
 )
+from experiments.pooling import pooled
 from experiments.progress import count_progress
 from experiments.records import (
     CandidateRecord,
@@ -168,11 +169,26 @@ class Reader:
         with self._session() as session:
             candidates = [to_candidate(row) for row in session.scalars(best)]
             ids = [candidate.id for candidate in candidates]
-            query = select(EvaluationRecord).where(EvaluationRecord.candidate_id.in_(ids))
-            found: dict[int, dict[Split, Evaluation]] = {number: {} for number in ids}
-            for row in session.scalars(query):
-                found[row.candidate_id][row.split] = to_evaluation(row)
-        return [Standing(candidate, found[candidate.id]) for candidate in candidates]
+            query = select(EvaluationRecord).where(
+                EvaluationRecord.candidate_id.in_(ids), EvaluationRecord.state == EvaluationState.DONE
+            )
+            found: dict[int, dict[Split, list[Evaluation]]] = {number: {} for number in ids}
+            for row in session.scalars(query.order_by(EvaluationRecord.block)):
+                found[row.candidate_id].setdefault(row.split, []).append(to_evaluation(row))
+        return [
+            Standing(candidate, {split: pooled(blocks) for split, blocks in found[candidate.id].items()})
+            for candidate in candidates
+        ]
+
+    def tests_on(self, digest: str) -> int:
+        """Return how many experiments of this store were tested on the same items; one query."""
+        query = (
+            select(func.count(CandidateRecord.experiment_id.distinct()))
+            .join(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
+            .where(EvaluationRecord.items_digest == digest)
+        )
+        with self._session() as session:
+            return session.scalar(query) or 0
 
     def ledger(self, experiment_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return the events of an experiment with ``seq`` above ``after``, in order."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from statistics import fmean
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
-from evomerge.errors import InvalidInput, StateConflict
+from evomerge.errors import StateConflict
 from experiments.database import WRITES, translated
 from experiments.entities import Candidate, Evaluation, Event, ScoredItem
-from experiments.ledger import Ledger
+from experiments.ledger import Ledger, subject_of
 from experiments.reading import Reader, to_candidate, to_evaluation, to_event
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
+from experiments.results import check_result, item_row, items_digest, summary_of
 from experiments.states import (
     CANDIDATE_STEPS,
     EVALUATION_STEPS,
+    WHOLE,
     CandidateKind,
     CandidateState,
     EvaluationState,
@@ -52,6 +52,7 @@ class Recorder(Reader):
         vector: Sequence[float] | None,
         recipe: Mapping[str, Any],
         digest: str,
+        block: int | None = None,
     ) -> Candidate:
         """Record a candidate before it is scored.
 
@@ -63,6 +64,8 @@ class Recorder(Reader):
             vector: point of the search space; None for a recipe that was not searched.
             recipe: ``Recipe.to_dict()``.
             digest: ``Recipe.digest()``.
+            block: block of the search items that the search wants it scored on; None where it was not the search
+                that asked.
 
         Raises:
             StateConflict: the number is taken.
@@ -86,19 +89,25 @@ class Recorder(Reader):
             )
             ledger.session.add(row)
             ledger.session.flush()
-            ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind})
+            ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind, "block": block})
             return to_candidate(row)
 
-    def record_started(self, candidate_id: int, split: Split, *, worker: str) -> int:
-        """Record that a worker scores a candidate; return the attempt, from 1.
+    def record_ask_again(self, candidate_id: int, *, block: int) -> None:
+        """Record that the search wants a candidate scored on another block of the search items."""
+        with self._evaluating(candidate_id) as (ledger, candidate):
+            subject = {"candidate_id": candidate.id, "number": candidate.number, "kind": candidate.kind}
+            ledger.append(EventKind.ASK, {**subject, "block": block})
+
+    def record_started(self, candidate_id: int, split: Split, *, worker: str, block: int = WHOLE) -> int:
+        """Record that a worker scores a candidate on a block of a split; return the attempt, from 1.
 
         Raises:
             StateConflict: the evaluation runs already or has ended.
         """
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = ledger.evaluation(candidate, split)
+            row = ledger.evaluation(candidate, split, block)
             if row is None:
-                row = ledger.new_evaluation(candidate, split, EvaluationState.RUNNING)
+                row = ledger.new_evaluation(candidate, split, block, EvaluationState.RUNNING)
             else:
                 _step_evaluation(candidate, row, EvaluationState.RUNNING)
             row.attempt += 1
@@ -106,7 +115,7 @@ class Recorder(Reader):
             row.started_at, row.finished_at = ledger.now, None
             ledger.append(
                 EventKind.START,
-                {**_subject(candidate, split), "attempt": row.attempt, "worker": worker},
+                {**_subject(candidate, split, block), "attempt": row.attempt, "worker": worker},
             )
             return row.attempt
 
@@ -121,66 +130,75 @@ class Recorder(Reader):
         prompt_tokens: int,
         generated_tokens: int,
         worker: str | None = None,
+        block: int = WHOLE,
+        overall: float | None = None,
     ) -> Evaluation:
         """Record the result of an evaluation and all its items, once; on ``search`` the candidate is scored.
+
+        A candidate that is infeasible on another block stays infeasible.
 
         Args:
             candidate_id: the candidate.
             split: the split that was scored.
-            items: one score per item of the split.
-            fitness: larger is better; needed on ``search``.
+            items: one score per item of the block.
+            fitness: of these items, larger is better; needed on ``search``.
             timings_s: seconds per phase.
             prompt_tokens: tokens read by the model.
             generated_tokens: tokens written by the model.
             worker: who scored it; None keeps the worker of ``record_started``.
+            block: the block of the split that was scored.
+            overall: the candidate's fitness over all search items so far; None where ``fitness`` is that.
 
         Raises:
             InvalidInput: no items, an item twice, a number that is not finite, no fitness on ``search``.
             StateConflict: the evaluation has a result already, or is infeasible; nothing changes.
         """
-        _check_result(split, items, fitness)
+        check_result(split, items, fitness)
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, EvaluationState.DONE)
+            row = self._end(ledger, candidate, split, block, EvaluationState.DONE)
             row.worker = worker or row.worker
             row.timings_s = dict(timings_s)
             row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
-            row.fitness, row.summary = fitness, _summary(items)
-            if split == Split.SEARCH:
-                _step_candidate(candidate, CandidateState.SCORED)
-                candidate.fitness = fitness
+            row.fitness, row.summary, row.num_items = fitness, summary_of(items), len(items)
+            if split == Split.TEST:
+                row.items_digest = items_digest(item.item for item in items)
+            if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
+                if candidate.state is CandidateState.ASKED:
+                    _step_candidate(candidate, CandidateState.SCORED)
+                candidate.fitness = fitness if overall is None else overall
             ledger.session.flush()
-            ledger.session.execute(insert(ItemScoreRecord), [_item_row(row, item) for item in items])
+            ledger.session.execute(insert(ItemScoreRecord), [item_row(row, item) for item in items])
             kind = EventKind.TELL if split == Split.SEARCH else EventKind.MEASURE
-            ledger.append(kind, {**_subject(candidate, split), "fitness": fitness})
+            ledger.append(kind, {**_subject(candidate, split, block), "fitness": fitness})
             return to_evaluation(row)
 
-    def record_infeasible(self, candidate_id: int, split: Split, reason: str) -> Evaluation:
+    def record_infeasible(self, candidate_id: int, split: Split, reason: str, *, block: int = WHOLE) -> Evaluation:
         """Record that a candidate cannot be merged or scored; on ``search`` the candidate is infeasible.
 
         Raises:
             StateConflict: the evaluation has ended already.
         """
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, EvaluationState.INFEASIBLE)
+            row = self._end(ledger, candidate, split, block, EvaluationState.INFEASIBLE)
             row.reason = reason
-            if split == Split.SEARCH:
+            if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
                 _step_candidate(candidate, CandidateState.INFEASIBLE)
-                candidate.reason = reason
+                candidate.fitness, candidate.reason = None, reason
             ledger.session.flush()
-            ledger.append(EventKind.INFEASIBLE, {**_subject(candidate, split), "reason": reason})
+            ledger.append(EventKind.INFEASIBLE, {**_subject(candidate, split, block), "reason": reason})
             return to_evaluation(row)
 
-    def record_lost(self, candidate_id: int, split: Split, reason: str) -> None:
+    def record_lost(self, candidate_id: int, split: Split, reason: str, *, block: int = WHOLE) -> None:
         """Record that the worker of a running evaluation is gone; it can be started again.
 
         Raises:
             StateConflict: the evaluation is not running.
         """
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = ledger.evaluation(candidate, split)
+            row = ledger.evaluation(candidate, split, block)
             if row is None:
                 raise StateConflict(
-                    f"candidate {candidate.number} on {split}",
+                    subject_of(candidate, split, block),
                     "it was never started",
                     "record its start first",
                 )
@@ -222,10 +240,12 @@ class Recorder(Reader):
         raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
 
     @staticmethod
-    def _end(ledger: Ledger, candidate: CandidateRecord, split: Split, state: EvaluationState) -> EvaluationRecord:
-        row = ledger.evaluation(candidate, split)
+    def _end(
+        ledger: Ledger, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
+    ) -> EvaluationRecord:
+        row = ledger.evaluation(candidate, split, block)
         if row is None:  # known without a worker, such as a recipe that was scored before
-            row = ledger.new_evaluation(candidate, split, state)
+            row = ledger.new_evaluation(candidate, split, block, state)
         else:
             _step_evaluation(candidate, row, state)
         row.finished_at, row.reason = ledger.now, None
@@ -233,7 +253,7 @@ class Recorder(Reader):
 
 
 def _step_evaluation(candidate: CandidateRecord, row: EvaluationRecord, state: EvaluationState) -> None:
-    check_step(EVALUATION_STEPS, f"candidate {candidate.number} on {row.split}", row.state, state)
+    check_step(EVALUATION_STEPS, subject_of(candidate, row.split, row.block), row.state, state)
     row.state = state
 
 
@@ -242,53 +262,5 @@ def _step_candidate(candidate: CandidateRecord, state: CandidateState) -> None:
     candidate.state = state
 
 
-def _subject(candidate: CandidateRecord, split: Split) -> dict[str, Any]:
-    return {"candidate_id": candidate.id, "number": candidate.number, "split": split}
-
-
-def _check_result(split: Split, items: Sequence[ScoredItem], fitness: float | None) -> None:
-    if not items:
-        raise InvalidInput("items", "there are none", "record the candidate as lost or infeasible")
-    advice = "record the candidate as infeasible"
-    if split == Split.SEARCH and fitness is None:
-        raise InvalidInput("fitness", "none is given for the search split", "give one")
-    if fitness is not None and not math.isfinite(fitness):
-        raise InvalidInput("fitness", f"{fitness} is not finite", advice)
-    seen: set[tuple[str, str]] = set()
-    for item in items:
-        where = f"item {item.item} of {item.task}"
-        if not math.isfinite(item.score):
-            raise InvalidInput(where, f"score {item.score} is not finite", advice)
-        # A reference of probability 0 has log-likelihood -inf: rare, but a result.
-        if item.reference_logprob is not None and math.isnan(item.reference_logprob):
-            raise InvalidInput(where, "reference log-likelihood is nan", advice)
-        if (item.task, item.item) in seen:
-            raise InvalidInput(where, "it is scored twice", "give each item once")
-        seen.add((item.task, item.item))
-
-
-def _summary(items: Sequence[ScoredItem]) -> dict[str, Any]:
-    by_task: dict[str, list[ScoredItem]] = {}
-    for item in items:
-        by_task.setdefault(item.task, []).append(item)
-    summary = {}
-    for task, scored in by_task.items():
-        logprobs = [x.reference_logprob for x in scored if x.reference_logprob is not None]
-        mean = fmean(logprobs) if len(logprobs) == len(scored) else -math.inf
-        summary[task] = {
-            "items": len(scored),
-            "score": fmean(x.score for x in scored),
-            "reference_logprob": mean if math.isfinite(mean) else None,
-        }
-    return summary
-
-
-def _item_row(evaluation: EvaluationRecord, item: ScoredItem) -> dict[str, Any]:
-    return {
-        "evaluation_id": evaluation.id,
-        "task": item.task,
-        "item": item.item,
-        "score": float(item.score),
-        "reference_logprob": item.reference_logprob,
-        "output": item.output,
-    }
+def _subject(candidate: CandidateRecord, split: Split, block: int) -> dict[str, Any]:
+    return {"candidate_id": candidate.id, "number": candidate.number, "split": split, "block": block}

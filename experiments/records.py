@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from experiments.states import (
+    WHOLE,
     CandidateKind,
     CandidateState,
     EvaluationState,
@@ -157,14 +158,15 @@ class CandidateRecord(Record):
 
 
 class EvaluationRecord(Record):
-    """One row per candidate and split: a second result has nowhere to go."""
+    """One row per candidate, split and block: a second result has nowhere to go."""
 
     __tablename__ = "evaluations"
-    __table_args__ = (UniqueConstraint("candidate_id", "split"),)
+    __table_args__ = (UniqueConstraint("candidate_id", "split", "block"), Index(None, "items_digest"))
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"))
     split: Mapped[Split]
+    block: Mapped[int] = mapped_column(server_default=str(WHOLE))
     state: Mapped[EvaluationState]
     attempt: Mapped[int]
     worker: Mapped[str | None] = mapped_column(SafeText)
@@ -175,6 +177,8 @@ class EvaluationRecord(Record):
     generated_tokens: Mapped[int] = mapped_column(BigInteger)
     fitness: Mapped[float | None]
     summary: Mapped[dict[str, Any]]
+    num_items: Mapped[int] = mapped_column(server_default="0")
+    items_digest: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(SafeText)
 
 

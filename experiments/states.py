@@ -20,7 +20,7 @@ class ExperimentState(StrEnum):
 
 
 class CandidateState(StrEnum):
-    """State of a candidate, decided by its evaluation on the search split."""
+    """State of a candidate on the search split, from its first result or failure on."""
 
     ASKED = "asked"
     SCORED = "scored"
@@ -28,7 +28,7 @@ class CandidateState(StrEnum):
 
 
 class EvaluationState(StrEnum):
-    """State of a candidate's evaluation on one split; ``lost`` is started again."""
+    """State of a candidate's evaluation on one block of a split; ``lost`` is started again."""
 
     RUNNING = "running"
     LOST = "lost"
@@ -52,16 +52,20 @@ class Split(StrEnum):
     TEST = "test"
 
 
+# Block of an evaluation that scored all items of its split at once.
+WHOLE = -1
+
+
 class EventKind(StrEnum):
     """What an entry of the ledger reports."""
 
     STATE = "state"  # payload: from, to, driver, error
-    ASK = "ask"  # payload: candidate_id, number, kind
-    START = "start"  # payload: candidate_id, number, split, attempt, worker
-    TELL = "tell"  # payload: candidate_id, number, split ("search"), fitness
+    ASK = "ask"  # payload: candidate_id, number, kind, block (None: not the search's)
+    START = "start"  # payload: candidate_id, number, split, block, attempt, worker
+    TELL = "tell"  # payload: candidate_id, number, split ("search"), block, fitness (of the block)
     MEASURE = "measure"  # as tell, for the other splits: the search algorithm never sees them
-    INFEASIBLE = "infeasible"  # payload: candidate_id, number, split, reason
-    LOST = "lost"  # payload: candidate_id, number, split, attempt, reason
+    INFEASIBLE = "infeasible"  # payload: candidate_id, number, split, block, reason
+    LOST = "lost"  # payload: candidate_id, number, split, block, attempt, reason
     DECISION = "decision"  # payload: decision, data
 
 
@@ -77,7 +81,7 @@ EXPERIMENT_STEPS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
 }
 CANDIDATE_STEPS: Mapping[CandidateState, frozenset[CandidateState]] = {
     CandidateState.ASKED: frozenset({CandidateState.SCORED, CandidateState.INFEASIBLE}),
-    CandidateState.SCORED: frozenset(),
+    CandidateState.SCORED: frozenset({CandidateState.INFEASIBLE}),
     CandidateState.INFEASIBLE: frozenset(),
 }
 EVALUATION_STEPS: Mapping[EvaluationState, frozenset[EvaluationState]] = {

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 
 from evomerge.errors import StoreError
-from experiments.database import VERSION_TABLE, _use_wal
+from experiments.database import VERSION_TABLE, _use_wal, migration_config
 from experiments.records import Record
+from experiments.results import items_digest
+from experiments.states import WHOLE, Split
 from experiments.store import Store
 
 OPEN = """
@@ -26,6 +30,23 @@ sys.stdin.readline()
 with Store.open(sys.argv[1]) as store:
     print(store.create_experiment({"name": "race"}, "/", {}).id, flush=True)
 """
+
+
+MOMENT = "'2026-11-01 00:00:00+00:00'"
+EVALUATION = "(id, candidate_id, split, state, attempt, timings_s, prompt_tokens, generated_tokens, fitness, summary)"
+OLD_ROWS = (
+    "INSERT INTO experiments (id, name, state, spec, source_dir, resolved, created_at, updated_at, seconds_spent) "
+    f"VALUES ('abcdefgh', 'old', 'created', '{{}}', '/', '{{}}', {MOMENT}, {MOMENT}, 1.0)",
+    "INSERT INTO candidates (id, experiment_id, number, kind, label, recipe, recipe_digest, state, fitness, created_at)"
+    f" VALUES (1, 'abcdefgh', 0, 'search', 'c', '{{}}', 'd', 'scored', 0.5, {MOMENT})",
+    f"INSERT INTO evaluations {EVALUATION} VALUES (91, 1, 'search', 'done', 1, '{{}}', 1, 1, 0.5, '{{}}')",
+    f"INSERT INTO evaluations {EVALUATION} VALUES (92, 1, 'test', 'done', 1, '{{}}', 1, 1, 0.5, '{{}}')",
+    "INSERT INTO item_scores (evaluation_id, task, item, score) VALUES (91, 't', 'a', 1.0)",
+    "INSERT INTO item_scores (evaluation_id, task, item, score) VALUES (92, 't', 'y', 1.0)",
+    "INSERT INTO item_scores (evaluation_id, task, item, score) VALUES (92, 't', 'x', 0.0)",
+    "INSERT INTO events (id, experiment_id, seq, kind, payload, at) VALUES (99, 'abcdefgh', 1, 'ask', "
+    f'\'{{"candidate_id": 1, "number": 0, "kind": "search"}}\', {MOMENT})',
+)
 
 
 def plain_engine(url: str) -> Engine:
@@ -72,10 +93,45 @@ def test_newer_schema_is_refused_and_left_alone(store_url: str) -> None:
     engine = plain_engine(store_url)
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"schema 9999, this evomerge knows up to 0001.*upgrade evomerge"):
+    with pytest.raises(StoreError, match=r"schema 9999, this evomerge knows up to 0002.*upgrade evomerge"):
         Store.open(store_url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "9999"
+    engine.dispose()
+
+
+def make_store_of(revision: str, url: str) -> Engine:
+    """A store as an older evomerge left it: its schema, and one scored and tested candidate."""
+    engine = plain_engine(url)
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection), revision)
+        for statement in OLD_ROWS:
+            connection.execute(text(statement))
+    return engine
+
+
+def test_store_of_the_first_schema_is_upgraded_with_its_data(store_url: str) -> None:
+    make_store_of("0001", store_url).dispose()
+    with Store.open(store_url) as store:
+        search, test = store.evaluations("abcdefgh")
+        assert (search.split, search.block, search.num_items, search.items_digest) == (Split.SEARCH, WHOLE, 1, None)
+        assert (test.split, test.num_items, test.items_digest) == (Split.TEST, 2, items_digest(["y", "x"]))
+        assert [one.item for one in store.items("abcdefgh", Split.TEST)] == ["x", "y"]
+        assert store.tests_on(items_digest(["x", "y"])) == 1
+        assert [one.payload for one in store.ledger("abcdefgh")] == [{"candidate_id": 1, "number": 0, "kind": "search"}]
+        store.claim_driver("abcdefgh")
+        store.record_started(1, Split.SEARCH, worker="w", block=0)
+    engine = plain_engine(store_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, Record.metadata) == []
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO evaluations (candidate_id, split, state, attempt, timings_s, "
+                "prompt_tokens, generated_tokens, summary) VALUES (1, 'search', 'done', 1, '{}', 0, 0, '{}')"
+            )
+        )
     engine.dispose()
 
 

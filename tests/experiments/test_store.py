@@ -20,6 +20,7 @@ from evomerge.errors import InvalidInput, NotFound, StateConflict, StoreError
 from experiments import drivers
 from experiments.entities import Candidate, Evaluation, Experiment
 from experiments.states import (
+    WHOLE,
     CandidateKind,
     CandidateState,
     EvaluationState,
@@ -61,11 +62,22 @@ def ask(store: Store, experiment: Experiment, number: int, digest: str | None = 
     )
 
 
-def tell(store: Store, candidate: Candidate, fitness: float, split: Split = Split.SEARCH) -> Evaluation:
+def tell(
+    store: Store,
+    candidate: Candidate,
+    fitness: float,
+    split: Split = Split.SEARCH,
+    *,
+    block: int = WHOLE,
+    overall: float | None = None,
+    items: list[Item] | None = None,
+) -> Evaluation:
     return store.record_result(
         candidate.id,
         split,
-        some_items(),
+        items or some_items(),
+        block=block,
+        overall=overall,
         fitness=fitness,
         timings_s={"apply": 0.5, "score": 2.25},
         prompt_tokens=100,
@@ -316,7 +328,7 @@ class TestStoreContract:
         assert [str(e.kind) for e in events] == (
             ["state", "state", "ask", "ask", "start", "tell", "infeasible", "decision", "state"]
         )
-        told = {"candidate_id": second.id, "number": 1, "split": "search", "fitness": 0.25}
+        told = {"candidate_id": second.id, "number": 1, "split": "search", "block": WHOLE, "fitness": 0.25}
         assert events[5].payload == told
         assert events[7].payload == {"decision": "finalists", "data": {"numbers": [1]}}
         assert store.ledger(experiment.id, after=3, limit=2) == events[3:5]
@@ -337,8 +349,8 @@ class TestStoreContract:
         tell(store, store.candidates(experiment.id)[3], 0.7, Split.TEST)
         standings = store.leaderboard(experiment.id)
         assert [s.candidate.number for s in standings] == [1, 3, 0, 2]
-        assert set(standings[1].evaluations) == {Split.SEARCH, Split.TEST}
-        assert standings[1].evaluations[Split.TEST].fitness == 0.7
+        assert set(standings[1].splits) == {Split.SEARCH, Split.TEST}
+        assert standings[1].splits[Split.TEST].summary["gsm"]["score"] == 1.0
         assert len(store.leaderboard(experiment.id, limit=1)) == 1
 
     def test_progress_counts(self, store: Store) -> None:
@@ -352,6 +364,7 @@ class TestStoreContract:
         assert (progress.candidates, progress.scored, progress.infeasible) == (4, 2, 1)
         assert (progress.running, progress.done, progress.lost) == (1, 3, 0)
         assert (progress.prompt_tokens, progress.generated_tokens) == (300, 60)
+        assert progress.search_items == 6
         assert progress.best_fitness == 0.75
         assert store.list_experiments()[0].progress == progress
 
@@ -370,6 +383,69 @@ class TestStoreContract:
                 assert store.leaderboard(experiment.id, limit=200)
             counts.append((len(listing), len(board)))
         assert counts == [(4, 2), (4, 2)]
+
+
+class TestBlocks:
+    def test_each_block_is_an_evaluation_of_its_own_and_is_recorded_once(self, store: Store) -> None:
+        experiment = claimed(store)
+        candidate = ask(store, experiment, 0)
+        store.record_ask_again(candidate.id, block=1)
+        for block, overall in ((0, 0.25), (1, 0.5)):
+            store.record_started(candidate.id, Split.SEARCH, worker="w", block=block)
+            tell(store, candidate, 0.25 + 0.5 * block, block=block, overall=overall)
+            with pytest.raises(StateConflict, match=rf"candidate 0 on search, block {block}: it is done"):
+                tell(store, candidate, 1.0, block=block)
+        assert [(one.block, one.fitness) for one in store.evaluations(experiment.id)] == [(0, 0.25), (1, 0.75)]
+        assert store.candidates(experiment.id)[0].fitness == 0.5
+        events = store.ledger(experiment.id)[2:]
+        assert [(str(one.kind), one.payload["block"]) for one in events] == [
+            ("ask", None), ("ask", 1), ("start", 0), ("tell", 0), ("start", 1), ("tell", 1)
+        ]  # fmt: skip
+
+    def test_a_lost_block_leaves_the_others_alone(self, store: Store) -> None:
+        experiment = claimed(store)
+        candidate = ask(store, experiment, 0)
+        for block in (0, 1):
+            store.record_started(candidate.id, Split.SEARCH, worker="w", block=block)
+        store.record_lost(candidate.id, Split.SEARCH, "gone", block=1)
+        states = {one.block: one.state for one in store.evaluations(experiment.id)}
+        assert states == {0: EvaluationState.RUNNING, 1: EvaluationState.LOST}
+        assert store.record_started(candidate.id, Split.SEARCH, worker="v", block=1) == 2
+
+    def test_one_infeasible_block_makes_the_candidate_infeasible_for_good(self, store: Store) -> None:
+        experiment = claimed(store)
+        candidate = ask(store, experiment, 0)
+        tell(store, candidate, 0.5, block=0)
+        store.record_infeasible(candidate.id, Split.SEARCH, "NaN logits", block=1)
+        tell(store, candidate, 0.9, block=2)
+        (row,) = store.candidates(experiment.id)
+        assert (row.state, row.fitness, row.reason) == (CandidateState.INFEASIBLE, None, "NaN logits")
+
+    def test_standings_pool_the_blocks_of_a_split(self, store: Store) -> None:
+        experiment = claimed(store)
+        candidate = ask(store, experiment, 0)
+        tell(store, candidate, 0.5, block=0, items=[Item("gsm", "a", 1.0), Item("mbpp", "b", 0.0, -2.0)])
+        tell(store, candidate, 0.5, block=1, items=[Item("gsm", "c", 0.0), Item("gsm", "d", 0.0)])
+        (standing,) = store.leaderboard(experiment.id)
+        pooled = standing.splits[Split.SEARCH]
+        assert pooled.items == 4
+        assert pooled.summary["gsm"] == {"items": 3, "score": pytest.approx(1 / 3), "reference_logprob": None}
+        assert pooled.summary["mbpp"] == {"items": 1, "score": 0.0, "reference_logprob": -2.0}
+        assert store.progress(experiment.id).search_items == 4
+
+    def test_tests_on_the_same_items_are_counted_by_experiment(self, store: Store) -> None:
+        items = [Item("gsm", "a", 1.0), Item("gsm", "b", 0.0)]
+        renamed = [Item("maths", "b", 0.0), Item("maths", "a", 1.0)]
+        for scored in (items, renamed, items[:1]):
+            experiment = claimed(store)
+            for number in range(2):
+                tell(store, ask(store, experiment, number), 0.5, Split.TEST, items=scored)
+            tell(store, ask(store, experiment, 2), 0.5, Split.SELECTION, items=items)
+        digests = {one.items_digest for one in store.evaluations(experiment.id, split=Split.TEST)}
+        assert [store.tests_on(str(digest)) for digest in digests] == [1]
+        first = store.evaluations(store.list_experiments()[-1].experiment.id, split=Split.TEST)[0]
+        assert store.tests_on(str(first.items_digest)) == 2
+        assert store.tests_on("none") == 0
 
 
 class TestDriverContract:

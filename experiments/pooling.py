@@ -1,0 +1,33 @@
+"""Putting a candidate's evaluations on the blocks of one split together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from experiments.entities import Evaluation, SplitScore
+
+
+def pooled(evaluations: Iterable[Evaluation]) -> SplitScore:
+    """Return what the evaluations found on all their items together; the blocks of a split are disjoint."""
+    by_task: dict[str, list[Mapping[str, Any]]] = {}
+    for evaluation in evaluations:
+        for task, found in evaluation.summary.items():
+            by_task.setdefault(task, []).append(found)
+    summary = {
+        task: {
+            "items": sum(one["items"] for one in parts),
+            "score": _mean(parts, "score"),
+            "reference_logprob": _mean(parts, "reference_logprob"),
+        }
+        for task, parts in by_task.items()
+    }
+    return SplitScore(sum(task["items"] for task in summary.values()), summary)
+
+
+def _mean(parts: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    if any(one[key] is None for one in parts):
+        return None
+    if len(parts) == 1:
+        return float(parts[0][key])
+    return float(sum(one["items"] * one[key] for one in parts) / sum(one["items"] for one in parts))
