@@ -1,0 +1,261 @@
+"""One run of one arm on one problem: what it cost to get where, and what three rules would have returned in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizer.search.blocks import cut_blocks, default_block_size
+from optimizer.search.interface import Coordinate, Proposal, Scores, Search, SearchItems, SearchSetting
+
+Vector = NDArray[np.float64]
+Positions = NDArray[np.intp]
+TARGETS = (0.5, 0.8, 0.95)
+RULES = ("center", "native", "final")
+FINALISTS = 3
+# What a candidate's mean is pulled to the average by, in items, when finalists are chosen.
+SHRINKAGE = 30
+# Costs are known to 7 %: the truth of the recommendation is looked at on a geometric grid.
+GRID_RATIO = 1.07
+
+
+class Landscape(Protocol):
+    """What a run needs of a problem; see ``tasks.Problem`` and ``pool.PoolProblem``."""
+
+    name: str
+    seed: int
+
+    @property
+    def seeds(self) -> dict[str, Vector]: ...
+    @property
+    def best_known(self) -> float: ...
+    @property
+    def search_tasks(self) -> Positions: ...
+    @property
+    def task_weights(self) -> Vector: ...
+    @property
+    def tokens(self) -> Vector: ...
+    @property
+    def uniform(self) -> Vector: ...
+    def space(self, start: Vector) -> tuple[Coordinate, ...]: ...
+    def score(self, raw: Vector, positions: Positions) -> Vector: ...
+    def correct(self, raw: Vector) -> float: ...
+    def select(self, raw: Vector) -> float: ...
+    def truth(self, raw: Vector) -> float: ...
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to search.
+
+    Args:
+        name: shown in tables.
+        make: builds the search.
+        from_best_seed: scores the seeds first and starts at the best; else at the uniform merge, like the original.
+        native: what the tool itself returns: its ``center``, or the ``best`` single sample.
+        blocks: whether it can use blocks of items; else every candidate is scored on all items.
+    """
+
+    name: str
+    make: Callable[[SearchSetting], Search]
+    from_best_seed: bool
+    native: str
+    blocks: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run did.
+
+    Args:
+        arm, task, seed: what was run.
+        items: item evaluations spent, seeds included; the finals cost every arm the same and are left out.
+        candidates: points scored.
+        best_seed, best_known: truths of the problem.
+        cost: item evaluations until the recommendation of a rule was first true to a target, by rule and target; None
+            where it never was.
+        token_cost: the same in tokens.
+        final: truth of what every rule returned.
+        gap: score on the search items less truth, of what the native rule returned.
+        curve: truth of the center at the grid, as progress from best seed (0) to best known (1).
+        seconds: of processor time that the algorithm itself took.
+    """
+
+    arm: str
+    task: str
+    seed: int
+    items: int
+    candidates: int
+    best_seed: float
+    best_known: float
+    cost: dict[str, list[int | None]]
+    token_cost: dict[str, list[int | None]]
+    final: dict[str, float]
+    gap: float
+    curve: list[float]
+    seconds: float
+
+
+class Archive:
+    """Every item score of a run, and the candidates that simple rules would return."""
+
+    def __init__(self, count: int) -> None:
+        self._points: dict[int, Vector] = {}
+        self._values: dict[int, Vector] = {}
+        self._sums = np.zeros(count)
+        self._counts = np.zeros(count)
+        self._best: tuple[float, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def add(self, number: int, raw: Vector, scores: Scores, items: SearchItems) -> None:
+        """Record a block of a candidate."""
+        row = self._values.setdefault(number, np.full(items.count, np.nan))
+        row[scores.positions] = scores.values
+        self._points[number] = raw
+        self._sums[scores.positions] += scores.values
+        self._counts[scores.positions] += 1
+        seen = np.nonzero(~np.isnan(row))[0]
+        fitness = items.fitness(Scores(seen, row[seen]))
+        if self._best is None or fitness > self._best[0]:
+            self._best = (fitness, number)
+
+    def best_sample(self) -> Vector | None:
+        """Return the candidate with the highest score on the items it was scored on: the luckiest."""
+        return None if self._best is None else self._points[self._best[1]]
+
+    def leaders(self, count: int) -> list[Vector]:
+        """Return the candidates with the highest shrunken mean of item scores less the items' own means."""
+        means = self._sums / np.maximum(self._counts, 1)
+        numbers = list(self._values)
+        table = np.array([self._values[number] for number in numbers]) - means
+        merit = np.nansum(table, axis=1) / (np.sum(~np.isnan(table), axis=1) + SHRINKAGE)
+        return [self._points[numbers[index]] for index in np.argsort(-merit, kind="stable")[:count]]
+
+
+class Session:
+    """A problem being searched: counts what is spent and keeps the record."""
+
+    def __init__(self, problem: Landscape, arm: Arm, budget: int, block_size: int | None = None) -> None:
+        self.problem = problem
+        self.arm = arm
+        self.budget = budget
+        self.spent = 0
+        self.tokens = 0
+        everything = np.arange(len(problem.search_tasks))
+        size = block_size or default_block_size(problem.search_tasks)
+        blocks = cut_blocks(problem.search_tasks, size, problem.seed) if arm.blocks else (everything,)
+        self.items = SearchItems(problem.search_tasks, problem.task_weights, blocks)
+        self.archive = Archive(self.items.count)
+        self._everything = everything
+        self.seed_point, start = self._score_seeds() if arm.from_best_seed else (None, problem.uniform)
+        self.space = problem.space(start)
+
+    def _score_seeds(self) -> tuple[Vector, Vector]:
+        fitness = {}
+        for name, raw in self.problem.seeds.items():
+            values = self.problem.score(raw, self._everything)
+            self._charge(self._everything)
+            fitness[name] = self.items.fitness(Scores(self._everything, values))
+        best = self.problem.seeds[max(fitness, key=lambda name: fitness[name])]
+        return best, best
+
+    def setting(self, workers: int = 1) -> SearchSetting:
+        """Return what the search is built from; its budget is what the seeds left."""
+        return SearchSetting(self.space, self.items, self.problem.seed, self.budget - self.spent, workers)
+
+    def raw(self, point: Vector) -> Vector:
+        """Map a standardized point to raw coefficients, reflecting at the ends of the ranges."""
+        low = np.array([one.low for one in self.space])
+        span = np.array([one.high - one.low for one in self.space])
+        steps = np.array([one.step for one in self.space])
+        offset = (np.array([one.init for one in self.space]) + np.asarray(point) * steps - low) % (2 * span)
+        found: Vector = low + np.minimum(offset, 2 * span - offset)
+        return found
+
+    def evaluate(self, proposal: Proposal) -> Scores:
+        """Score a proposal and charge for it."""
+        positions = self.items.blocks[proposal.block]
+        raw = self.raw(proposal.point)
+        scores = Scores(positions, self.problem.score(raw, positions))
+        self.archive.add(proposal.number, raw, scores, self.items)
+        self._charge(positions)
+        return scores
+
+    def _charge(self, positions: Positions) -> None:
+        self.spent += len(positions)
+        self.tokens += int(self.problem.tokens[positions].sum())
+
+    def recommendation(self, search: Search, rule: str) -> Vector:
+        """Return the raw coefficients that ``center`` or ``native`` would return now."""
+        if rule == "center" or self.arm.native == "center":
+            return self.raw(search.center())
+        best = self.archive.best_sample()
+        return self.raw(np.zeros(len(self.space))) if best is None else best
+
+    def final(self, search: Search) -> Vector:
+        """Race center, leaders and best seed on the selection items and return the winner; the same for all arms."""
+        finalists = [self.raw(search.center()), *self.archive.leaders(FINALISTS)]
+        finalists += [] if self.seed_point is None else [self.seed_point]
+        scores = [self.problem.select(raw) for raw in finalists]
+        return finalists[int(np.argmax(scores))]
+
+
+def run(problem: Landscape, arm: Arm, budget: int) -> Run:
+    """Search until the budget of item evaluations is spent, looking at the truth on the way."""
+    session = Session(problem, arm, budget)
+    best_seed = max(problem.truth(raw) for raw in problem.seeds.values())
+    span = problem.best_known - best_seed
+    search = arm.make(session.setting())
+    rules = RULES[:2]
+    cost: dict[str, list[int | None]] = {rule: [None] * len(TARGETS) for rule in rules}
+    token_cost: dict[str, list[int | None]] = {rule: [None] * len(TARGETS) for rule in rules}
+    ticks = grid(budget, session.items.count)
+    curve: list[float] = []
+    start = time.process_time()
+    while True:
+        proposal = search.ask() if session.spent < budget else None
+        if proposal is not None:
+            search.tell(proposal, session.evaluate(proposal))
+        if proposal is not None and session.spent < ticks[len(curve)]:
+            continue
+        for rule in rules:
+            progress = (problem.truth(session.recommendation(search, rule)) - best_seed) / span
+            if rule == "center":
+                reached = progress
+            for index, target in enumerate(TARGETS):
+                if progress >= target and cost[rule][index] is None:
+                    cost[rule][index], token_cost[rule][index] = session.spent, session.tokens
+        while len(curve) < len(ticks) and (proposal is None or session.spent >= ticks[len(curve)]):
+            curve.append(reached)
+        if proposal is None or len(curve) == len(ticks):
+            break
+    seconds = time.process_time() - start
+    returned = {rule: session.recommendation(search, rule) for rule in rules} | {"final": session.final(search)}
+    return Run(
+        arm.name,
+        problem.name,
+        problem.seed,
+        session.spent,
+        len(session.archive),
+        best_seed,
+        problem.best_known,
+        cost,
+        token_cost,
+        {rule: problem.truth(raw) for rule, raw in returned.items()},
+        problem.correct(returned["native"]) - problem.truth(returned["native"]),
+        curve,
+        seconds,
+    )
+
+
+def grid(budget: int, items: int) -> list[int]:
+    """Return the item evaluations at which the truth is looked at: geometric, from one pass to the budget."""
+    steps = int(np.ceil(np.log(budget / items) / np.log(GRID_RATIO)))
+    return sorted({int(round(value)) for value in np.geomspace(items, budget, steps + 1)})
