@@ -9,6 +9,9 @@ from statistics import fmean
 from evals.tasks import ItemScore
 from evomerge.errors import InvalidInput, nearest
 
+# Smallest log-likelihood of a reference answer that counts, in nats.
+REFERENCE_FLOOR = -25.0
+
 
 @dataclass(frozen=True)
 class Fitness:
@@ -29,16 +32,17 @@ def fitness(
     items: Sequence[ItemScore],
     weights: Mapping[str, float],
     reference_weight: float,
-    reference_floor: float = -25.0,
+    reference_floor: float = REFERENCE_FLOOR,
 ) -> Fitness:
     """Weigh the tasks' mean scores and add a small share of the reference answers' log-likelihood.
 
-    value = sum over tasks t of w_t / sum(w) * (mean score + reference_weight * mean max(log p, floor))
+    value = sum over tasks t of w_t / sum(w) * mean over items of item_value
 
     The score alone is a step function: on 64 items most neighbouring candidates tie. The log-likelihood of
     the reference answers moves with every weight, so a small ``reference_weight`` (0.01, say) breaks ties and
     tells a wrong answer that is nearly right from a hopeless one. The floor keeps one impossible answer from
-    outweighing all others. Items without a log-likelihood do not take part in that term.
+    outweighing all others. Items without a log-likelihood, which are the same ones for every candidate, add their score
+    alone.
 
     Args:
         items: scores of one candidate.
@@ -62,7 +66,12 @@ def fitness(
     means = {}
     for task, scores in by_task.items():
         means[task] = fmean(item.score for item in scores)
-        logprobs = [max(i.reference_logprob, reference_floor) for i in scores if i.reference_logprob is not None]
-        dense = fmean(logprobs) if logprobs else 0.0
-        value += weights[task] / total * (means[task] + reference_weight * dense)
+        value += weights[task] / total * fmean(item_value(item, reference_weight, reference_floor) for item in scores)
     return Fitness(value, means, len(items))
+
+
+def item_value(item: ItemScore, reference_weight: float, reference_floor: float = REFERENCE_FLOOR) -> float:
+    """Return what one item adds to the mean of its task: score + reference_weight * max(log p, floor)."""
+    if item.reference_logprob is None:
+        return item.score
+    return item.score + reference_weight * max(item.reference_logprob, reference_floor)

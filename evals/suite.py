@@ -59,17 +59,22 @@ class TaskSuite:
         _check_split(split)
         return tuple(ItemRef(task.definition.name, item) for task in self._tasks for item in task.splits[split])
 
-    def score(self, lm: LM, split: str) -> list[ItemScore]:
-        """Score a model on every item of a split, in the order of ``items``.
+    def score(self, lm: LM, split: str, positions: Sequence[int] | None = None) -> list[ItemScore]:
+        """Score a model on every item of a split, or on some, in the order of ``items``.
+
+        Args:
+            lm: the model.
+            split: name of the split.
+            positions: places in ``items(split)``, ascending; None scores all of them.
 
         On the search split, generation tasks also ask for the log-likelihood of the reference answer; on the
         other splits they leave it None. Multiple-choice and log-likelihood tasks give it on every split.
 
         Raises:
             Infeasible: the model answers NaN, or an answer of it cannot be scored.
-            TaskError: no such split, or the model's tokenizer rules teacher forcing out.
+            TaskError: no such split or position, or the model's tokenizer rules teacher forcing out.
         """
-        planned = self._plan(lm, split)
+        planned = _chosen(self._plan(lm, split), split, positions)
         copies = [copy.deepcopy(entry.instances) for entry in planned]
         ask(lm, (instance for instances in copies for instance in instances))
         for task in self._tasks:
@@ -98,6 +103,19 @@ class TaskSuite:
         if split not in plans:
             plans[split] = [entry for task in self._tasks for entry in plan(lm, task, split)]
         return plans[split]
+
+
+def _chosen(planned: list[PlannedItem], split: str, positions: Sequence[int] | None) -> list[PlannedItem]:
+    if positions is None:
+        return planned
+    wanted = list(positions)
+    if wanted != sorted({*wanted}) or not wanted or wanted[0] < 0 or wanted[-1] >= len(planned):
+        raise TaskError(
+            "positions",
+            f"found {wanted[:8]}{' …' if len(wanted) > 8 else ''} on {split} with its {len(planned)} items",
+            f"give ascending positions from 0 to {len(planned) - 1}, each once",
+        )
+    return [planned[position] for position in wanted]
 
 
 def _check_split(split: str) -> None:

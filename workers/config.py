@@ -63,7 +63,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """One candidate's scores on one split.
+    """One candidate's scores on one split, or on a part of it.
 
     Attributes:
         items: per-item scores in the suite's order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evals.suite import TaskSuite
@@ -37,19 +38,22 @@ class ScoringWorker:
         self._start()
         return dict(self._description)
 
-    def score(self, recipe: Recipe, split: str) -> ScoreResult:
-        """Score a recipe on every item of a split.
+    def score(self, recipe: Recipe, split: str, positions: Sequence[int] | None = None) -> ScoreResult:
+        """Score a recipe on every item of a split, or on those at some positions of it.
+
+        A recipe that is resident already, such as one whose other items were scored just before, is not merged again.
 
         Raises:
             Infeasible: the merged weights or the log-probabilities are not finite.
             RecipeError: the recipe does not fit the models.
+            TaskError: there is no such split or position.
             EngineError: the engine failed; its state is unknown.
         """
         engine, suite = self._start()
         timings = self._write(engine, recipe)
         before = (engine.tokens.prompt, engine.tokens.generated)
         start = time.perf_counter()
-        items = tuple(suite.score(engine.lm, split))
+        items = tuple(suite.score(engine.lm, split, positions))
         timings["score"] = time.perf_counter() - start
         return ScoreResult(
             items=items,

@@ -27,7 +27,7 @@ def test_fitness_by_hand() -> None:
         ItemScore("b", "0", -3.0, None, None),
     ]
     found = fitness(scores, {"a": 1.0, "b": 3.0, "unused": 5.0}, 0.1)
-    assert found.value == pytest.approx(0.25 * (1 / 3 + 0.1 * (-2 - 25) / 2) + 0.75 * -3)
+    assert found.value == pytest.approx(0.25 * (1 / 3 + 0.1 * (-2 - 25) / 3) + 0.75 * -3)
     assert found.tasks == pytest.approx({"a": 1 / 3, "b": -3.0})
     assert found.n == 4
     deeper = fitness(scores, {"a": 1.0, "b": 3.0}, 0.1, reference_floor=-1000.0)

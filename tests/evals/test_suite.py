@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from evals.splits import item_id
 from evals.suite import TaskSuite
 from evals.tasks import SPLITS, TaskDefinition
-from evomerge.errors import Infeasible
+from evomerge.errors import Infeasible, TaskError
 
 SIZES = {"search": 8, "selection": 6, "test": 8}
 MEAN = {"aggregation": "mean", "higher_is_better": True}
@@ -128,6 +129,18 @@ def test_scoring_twice_gives_the_same_and_leaves_no_state(learnt: Any, write_tas
     assert suite.score(learnt, "search") == first
     assert TaskSuite.load([definition]).score(learnt, "search") == first
     assert [(s.task, s.item) for s in first] == [(r.task, r.item) for r in suite.items("search")]
+
+
+def test_some_positions_score_as_in_the_whole_split(learnt: Any, write_task: Any) -> None:
+    suite = TaskSuite.load(
+        [define(write_task(), chat_template=True), replace(define(write_task("other")), name="other")]
+    )
+    everything = suite.score(learnt, "search")
+    positions = [0, 3, len(everything) - 1]
+    assert suite.score(learnt, "search", positions) == [everything[position] for position in positions]
+    for bad in ([], [3, 0], [1, 1], [-1], [len(everything)]):
+        with pytest.raises(TaskError, match="ascending positions"):
+            suite.score(learnt, "search", bad)
 
 
 def test_token_limit_is_obeyed(learnt: Any, write_task: Any) -> None:

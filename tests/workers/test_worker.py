@@ -132,7 +132,11 @@ def test_errors_reach_the_caller_as_what_they_are(workers: Callable[[WorkerConfi
     assert caught.value.cause.field == "recipe.models"
     with pytest.raises(TaskError, match="is not a split"):
         ray.get(worker.score.remote(recipe(1.0, 0.0), "serch"))
-    assert len(ray.get(worker.score.remote(recipe(1.0, 0.0), "search")).items) == 8
+    whole = ray.get(worker.score.remote(recipe(1.0, 0.0), "search"))
+    assert len(whole.items) == 8
+    part = ray.get(worker.score.remote(recipe(1.0, 0.0), "search", (2, 5)))
+    assert part.items == (whole.items[2], whole.items[5])
+    assert set(part.timings_s) == {"score"}  # still resident
 
 
 def test_what_cannot_start_is_named(config: WorkerConfig, tmp_path: Path) -> None:
