@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from landscape import Landscape, Positions, Vector
 
 from optimizer.search.blocks import cut_blocks, default_block_size
-from optimizer.search.interface import Coordinate, Proposal, Scores, Search, SearchItems, SearchSetting
+from optimizer.search.interface import Proposal, Scores, Search, SearchItems, SearchSetting
 
-Vector = NDArray[np.float64]
-Positions = NDArray[np.intp]
 TARGETS = (0.5, 0.8, 0.95)
 RULES = ("center", "native", "final")
 FINALISTS = 3
@@ -22,31 +19,6 @@ FINALISTS = 3
 SHRINKAGE = 30
 # Costs are known to 7 %: the truth of the recommendation is looked at on a geometric grid.
 GRID_RATIO = 1.07
-
-
-class Landscape(Protocol):
-    """What a run needs of a problem; see ``tasks.Problem`` and ``pool.PoolProblem``."""
-
-    name: str
-    seed: int
-
-    @property
-    def seeds(self) -> dict[str, Vector]: ...
-    @property
-    def best_known(self) -> float: ...
-    @property
-    def search_tasks(self) -> Positions: ...
-    @property
-    def task_weights(self) -> Vector: ...
-    @property
-    def tokens(self) -> Vector: ...
-    @property
-    def uniform(self) -> Vector: ...
-    def space(self, start: Vector) -> tuple[Coordinate, ...]: ...
-    def score(self, raw: Vector, positions: Positions) -> Vector: ...
-    def correct(self, raw: Vector) -> float: ...
-    def select(self, raw: Vector) -> float: ...
-    def truth(self, raw: Vector) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -210,7 +182,7 @@ class Session:
 def run(problem: Landscape, arm: Arm, budget: int) -> Run:
     """Search until the budget of item evaluations is spent, looking at the truth on the way."""
     session = Session(problem, arm, budget)
-    best_seed = max(problem.truth(raw) for raw in problem.seeds.values())
+    best_seed = problem.best_seed_truth
     span = problem.best_known - best_seed
     search = arm.make(session.setting())
     rules = RULES[:2]
@@ -258,4 +230,4 @@ def run(problem: Landscape, arm: Arm, budget: int) -> Run:
 def grid(budget: int, items: int) -> list[int]:
     """Return the item evaluations at which the truth is looked at: geometric, from one pass to the budget."""
     steps = int(np.ceil(np.log(budget / items) / np.log(GRID_RATIO)))
-    return sorted({int(round(value)) for value in np.geomspace(items, budget, steps + 1)})
+    return sorted({round(float(value)) for value in np.geomspace(items, budget, steps + 1)})

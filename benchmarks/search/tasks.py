@@ -15,16 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from landscape import HIGH, LOW, Landscape, Positions, Vector
 from scipy import optimize
 from scipy.special import expit, log_expit
 
-from optimizer.search.interface import Coordinate, SearchItems
+from optimizer.search.interface import SearchItems
 
-Vector = NDArray[np.float64]
-Positions = NDArray[np.intp]
-LOW, HIGH, STEP = -0.5, 1.8, 0.23
-SCALES = (0.3, 0.5, 0.7, 0.85, 1.0)
 TRUTH_ITEMS = 2000
 SELECTION_ITEMS = 100
 # The abilities of the uniform merge lie this far below the optimum's: truth goes from about 0.35 to about 0.85.
@@ -34,46 +30,38 @@ HEADROOM, LEAST_OPTIMUM = (0.12, 1.0), 0.7
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One instance of a benchmark task: landscape, items, and everything that is the same for all arms.
+class Problem(Landscape):
+    """One instance of a task.
 
     Args:
-        name: of the task it is an instance of.
-        seed: of the instance.
-        experts: number of experts; coordinates are ordered expert, slot.
-        dimension: number of coefficients.
         search: item parameters that the search may see.
         selection: item parameters that choose among the finalists.
         population: item parameters that define the truth.
         abilities: ``gamma``, from raw coefficients, shape (dimension,), to shape (r,).
-        reference_weight: share of the reference log-likelihood in an item's value.
         optimum: raw coefficients from where the best known truth is looked for.
+        reference_weight: share of the reference log-likelihood in an item's value.
     """
 
-    name: str
-    seed: int
-    experts: int
-    dimension: int
     search: Items
     selection: Items
     population: Items
     abilities: Callable[[Vector], Vector]
     optimum: Vector
-    reference_weight: float = 0.0
+    reference_weight: float
 
     @property
     def search_tasks(self) -> Positions:
-        """Task index of every search item."""
+        """See ``Landscape``."""
         return self.search.tasks
 
     @property
     def task_weights(self) -> Vector:
-        """Weight of every task."""
+        """See ``Landscape``."""
         return self.search.weights
 
     @property
     def tokens(self) -> Vector:
-        """Tokens that one evaluation of each search item costs, shape (n,)."""
+        """See ``Landscape``."""
         return self.search.tokens
 
     def score(self, raw: Vector, positions: Positions) -> Vector:
@@ -93,25 +81,6 @@ class Problem:
     def truth(self, raw: Vector) -> float:
         """Return the expected score over the population."""
         return float(self.population.shares @ expit(self.population.logits(self.abilities(raw))))
-
-    @property
-    def uniform(self) -> Vector:
-        """Raw coefficients of the uniform mean."""
-        return np.full(self.dimension, 1 / self.experts)
-
-    def space(self, start: Vector) -> tuple[Coordinate, ...]:
-        """Return the search space around raw coefficients, with the default step of a tenth of the range."""
-        return weights_around(self.experts, start)
-
-    @cached_property
-    def seeds(self) -> dict[str, Vector]:
-        """Raw coefficients of what needs no search: base, experts, uniform mean and the line of scales."""
-        return seed_points(self.experts, self.dimension)
-
-    @cached_property
-    def best_seed_truth(self) -> float:
-        """The highest truth of a seed."""
-        return max(self.truth(point) for point in self.seeds.values())
 
     @cached_property
     def best_known(self) -> float:
@@ -182,26 +151,6 @@ def draw_items(random: np.random.Generator, count: int, skills: int, weights: Ve
     difficulties = 1.2 * random.standard_normal(count)
     tokens = np.clip(np.exp(4.5 + 0.35 * random.standard_normal(count)), 40, 200).round()
     return Items(shares * sharpness, difficulties, tasks, weights, tokens)
-
-
-def seed_points(experts: int, dimension: int) -> dict[str, Vector]:
-    """Return raw coefficients of base, experts, uniform mean and the scales of ``optimizer.baselines``."""
-    slots = dimension // experts
-    found = {"base": np.zeros(dimension)}
-    for expert in range(experts):
-        found[f"expert {expert}"] = np.repeat(np.eye(experts)[expert], slots)
-    found["uniform mean"] = np.full(dimension, 1 / experts)
-    found |= {f"task arithmetic {scale:g}": np.full(dimension, scale) for scale in SCALES if scale != 1 / experts}
-    return found
-
-
-def weights_around(experts: int, start: Vector) -> tuple[Coordinate, ...]:
-    """Return one task-arithmetic weight for each expert and slot, starting at raw coefficients."""
-    slots = len(start) // experts
-    return tuple(
-        Coordinate("weight", f"expert {index // slots}", float(value), STEP, LOW, HIGH)
-        for index, value in enumerate(start)
-    )
 
 
 @dataclass(frozen=True)
