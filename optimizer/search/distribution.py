@@ -1,0 +1,203 @@
+"""The search distribution of CMA-ES (Hansen, arXiv 1604.00772), driven from outside.
+
+Written here because no library takes the recombination weights of every generation, a prior factor and steps that were
+drawn from an older distribution, all of which noisy item scores and asynchronous workers need.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.search.interface import Vector
+
+# Exponentials of the step size are bounded, so that one odd generation cannot blow the search up (pycma does the same).
+_LARGEST_LOG_CHANGE = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A point and how it was drawn.
+
+    Args:
+        point: shape (dimension,), standardized units.
+        step: ``(point - mean) / sigma`` in the prior's basis at the moment of drawing, shape (dimension,).
+    """
+
+    point: Vector
+    step: Vector
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """Learning rates for one set of weights (Table 1 of arXiv 1604.00772; separable: Ros & Hansen 2008)."""
+
+    mass: float
+    path: float
+    damping: float
+    covariance_path: float
+    one: float
+    mu: float
+
+    @classmethod
+    def of(cls, weights: Vector, dimension: int, separable: bool) -> _Rates:
+        d = dimension
+        mass = 1.0 / float(np.sum(weights**2))
+        path = (mass + 2) / (d + mass + 5)
+        damping = 1 + 2 * max(0.0, math.sqrt((mass - 1) / (d + 1)) - 1) + path
+        covariance_path = (4 + mass / d) / (d + 4 + 2 * mass / d)
+        faster = (d + 2) / 3 if separable else 1.0
+        one = min(1.0, faster * 2 / ((d + 1.3) ** 2 + mass))
+        mu = min(1 - one, faster * 2 * (mass - 2 + 1 / mass) / ((d + 2) ** 2 + mass))
+        return cls(mass, path, damping, covariance_path, one, max(0.0, mu))
+
+
+class Distribution:
+    """A normal distribution ``mean + sigma * L @ C^(1/2) @ z`` that moves towards good steps.
+
+    ``C`` is full, or diagonal in the basis of the prior factor ``L`` where ``separable``. Nothing here is elitist and
+    nothing stops: ties, plateaus and noise only make steps short.
+
+    Args:
+        mean: shape (dimension,), standardized units.
+        separable: learn a diagonal only.
+        factor: the prior's ``L``, shape (dimension, dimension); None is the identity.
+        sigma: initial step size.
+        limits: largest useful standard deviation of every coordinate, shape (dimension,); ``sigma`` shrinks to keep
+            it. Points are reflected into their range by the genome, so nothing is gained beyond half of it.
+    """
+
+    def __init__(
+        self,
+        mean: Vector,
+        *,
+        separable: bool,
+        factor: Vector | None = None,
+        sigma: float = 1.0,
+        limits: Vector | None = None,
+    ) -> None:
+        d = len(mean)
+        self.mean: Vector = np.array(mean, dtype=np.float64)
+        self.sigma = float(sigma)
+        self.separable = separable
+        self.updates = 0
+        self._factor = None if factor is None else np.array(factor, dtype=np.float64)
+        self._inverse = None if self._factor is None else np.linalg.pinv(self._factor)
+        self._limits = limits
+        self._covariance: Vector = np.ones(d) if separable else np.eye(d)
+        self._root: Vector = np.ones(d) if separable else np.eye(d)
+        self._inverse_root: Vector = np.ones(d) if separable else np.eye(d)
+        self._sigma_path = np.zeros(d)
+        self._covariance_path = np.zeros(d)
+        self._normal_length = math.sqrt(d) * (1 - 1 / (4 * d) + 1 / (21 * d * d))
+        self._decay = 1.0
+        self._keep_limits()
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates."""
+        return len(self.mean)
+
+    @property
+    def deviations(self) -> Vector:
+        """Standard deviation of every coordinate, shape (dimension,), standardized units."""
+        root = np.diag(self._root) if self.separable else self._root
+        if self._factor is not None:
+            root = self._factor @ root
+        found: Vector = self.sigma * np.sqrt(np.sum(root**2, axis=1))
+        return found
+
+    def sample(self, random: np.random.Generator) -> Sample:
+        """Draw one point."""
+        step = _apply(self._root, random.standard_normal(self.dimension))
+        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step)
+
+    def step_of(self, point: Vector) -> Vector:
+        """Return the step that leads from the present mean to a point that was drawn elsewhere, shape (dimension,)."""
+        step = (np.asarray(point) - self.mean) / self.sigma
+        return step if self._inverse is None else self._inverse @ step
+
+    def update(self, steps: Vector, weights: Vector, covariance_weights: Vector | None = None) -> None:
+        """Move towards the steps of a generation.
+
+        Steps count from the mean they were drawn around, in their own step size. Late ones therefore neither pull the
+        mean back nor lengthen or shorten the evolution path, which is what makes them safe for step-size control.
+
+        Args:
+            steps: shape (k, dimension).
+            weights: of the steps in the new mean, at least 0 and summing to 1, shape (k,).
+            covariance_weights: the same for the covariance, where negative ones push variance away (active CMA-ES);
+                shape (k,), the positive ones summing to 1; None takes ``weights``.
+        """
+        rates = _Rates.of(weights, self.dimension, self.separable)
+        move = weights @ steps
+        self.updates += 1
+        self.mean = self.mean + self.sigma * self._from_prior_basis(move)
+        self._update_paths(move, rates)
+        self._update_covariance(steps, weights if covariance_weights is None else covariance_weights, rates)
+        length = float(np.linalg.norm(self._sigma_path))
+        change = (rates.path / rates.damping) * (length / self._normal_length - 1)
+        self.sigma *= math.exp(min(_LARGEST_LOG_CHANGE, change))
+        self._keep_limits()
+
+    def _update_paths(self, move: Vector, rates: _Rates) -> None:
+        whitened = _apply(self._inverse_root, move)
+        self._sigma_path = (1 - rates.path) * self._sigma_path + math.sqrt(
+            rates.path * (2 - rates.path) * rates.mass
+        ) * whitened
+        self._decay *= (1 - rates.path) ** 2
+        threshold = (1.4 + 2 / (self.dimension + 1)) * self._normal_length
+        steady = np.linalg.norm(self._sigma_path) / math.sqrt(1 - self._decay) < threshold
+        c = rates.covariance_path
+        self._covariance_path = (1 - c) * self._covariance_path
+        if steady:
+            self._covariance_path = self._covariance_path + math.sqrt(c * (2 - c) * rates.mass) * move
+        self._missing_variance = 0.0 if steady else c * (2 - c)
+
+    def _update_covariance(self, steps: Vector, weights: Vector, rates: _Rates) -> None:
+        whitened = steps * self._inverse_root if self.separable else steps @ self._inverse_root
+        # A long step with a negative weight could make C indefinite: its length is set to that of an average step.
+        lengths = np.maximum(np.sum(whitened**2, axis=1), 1e-300)
+        scaled = np.where(weights < 0, weights * self.dimension / lengths, weights)
+        keep = 1 - rates.one - rates.mu * float(np.sum(weights)) + rates.one * self._missing_variance
+        path = self._covariance_path
+        if self.separable:
+            covariance = keep * self._covariance + rates.one * path**2 + rates.mu * (scaled @ steps**2)
+            self._covariance = np.maximum(covariance, 1e-20)
+            self._root = np.sqrt(self._covariance)
+            self._inverse_root = 1 / self._root
+            return
+        covariance = keep * self._covariance + rates.one * np.outer(path, path) + rates.mu * (steps.T * scaled) @ steps
+        values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+        values = np.maximum(values, 1e-14 * values[-1])
+        self._covariance = (vectors * values) @ vectors.T
+        self._root = (vectors * np.sqrt(values)) @ vectors.T
+        self._inverse_root = (vectors / np.sqrt(values)) @ vectors.T
+
+    def _from_prior_basis(self, step: Vector) -> Vector:
+        return step if self._factor is None else self._factor @ step
+
+    def _keep_limits(self) -> None:
+        if self._limits is not None:
+            self.sigma /= max(1.0, float(np.max(self.deviations / self._limits)))
+
+
+def _apply(matrix: Vector, vector: Vector) -> Vector:
+    """Multiply by a symmetric matrix, or by a diagonal one that is stored as a vector."""
+    found: Vector = matrix * vector if matrix.ndim == 1 else matrix @ vector
+    return found
+
+
+def log_weights(count: int, *, active: bool = False) -> Vector:
+    """Return CMA-ES's weights by rank, best first, shape (count,): positive for the better half, summing to 1.
+
+    Where ``active``, the worse half has negative weights that sum to -1; otherwise zeros.
+    """
+    raw = math.log((count + 1) / 2) - np.log(np.arange(1, count + 1))
+    better, worse = np.maximum(raw, 0), np.minimum(raw, 0)
+    if count == 1:
+        return np.ones(1)
+    weights: Vector = better / better.sum()
+    return weights + worse / -worse.sum() if active else weights

@@ -1,0 +1,268 @@
+"""MergeCMA: CMA-ES on single item scores, for few tokens, noisy and tied fitness, and workers that never wait.
+
+A generation's candidates are scored on the same small block of items, and blocks rotate between generations. Candidates
+are weighted by the expected weight of their rank under resampling of those items. The mean of the distribution, not a
+lucky sample, is the result.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from optimizer.search.blocks import Rotation
+from optimizer.search.candidates import Candidate, contest, observations, surely_worse
+from optimizer.search.distribution import Distribution, Sample, log_weights
+from optimizer.search.interface import Proposal, Scores, SearchSetting, Vector
+from optimizer.search.irt import ESTIMATORS, Estimator
+from optimizer.search.rank_weights import expected_rank_weights, misranking, rank_weights
+
+_BOOTSTRAP_DRAWS = 100
+# A generation is closed without its stragglers once this share is there and a whole generation's worth waits behind.
+_SHARE_TO_CLOSE = 0.8
+# Weight of the newest generation in the running misranking statistic.
+_MISRANKING_MEMORY = 0.3
+# A last look at the mean on all items must not cost more than this share of the budget.
+_SHARE_TO_CONFIRM = 0.1
+# Earlier candidates that help to tell how difficult items are, in generations.
+_RECENT_GENERATIONS = 5
+
+
+@dataclass(frozen=True)
+class MergeCmaOptions:
+    """The ingredients of MergeCMA, each of which can be taken out.
+
+    Args:
+        popsize: candidates of a generation; None is ``default_popsize``.
+        separable_above: dimension above which only a diagonal covariance is learned.
+        rotate: use another block in every generation; otherwise the first block for ever.
+        bootstrap_weights: weight candidates by expected rank weights; otherwise by rank.
+        growing_blocks: double the blocks of a generation while the ranking is mostly noise.
+        misranking_limit: running misranking statistic above which they double; see ``rank_weights.misranking``.
+        asynchronous: what a worker gets while a generation is incomplete. ``speculative``: a candidate of the next
+            generation, drawn from the present distribution; late candidates join a later generation. ``steady``: a
+            candidate from the present distribution; every ``popsize`` results are a generation. ``barrier``: nothing.
+        racing: candidates surely worse than their generation's median get no more of its blocks, and workers that
+            would speculate first give another block to the best candidate so far.
+        racing_level: error level of one such decision.
+        active: negative covariance weights for bad candidates.
+        use_prior: start from the prior's mean and shape; otherwise from 0 with one step in every coordinate.
+        confirm_mean: score the mean on all items with the end of the budget.
+        estimator: how the best candidate so far is told for racing.
+    """
+
+    popsize: int | None = None
+    separable_above: int = 10
+    rotate: bool = True
+    bootstrap_weights: bool = True
+    growing_blocks: bool = False
+    misranking_limit: float = 0.22
+    asynchronous: Literal["speculative", "steady", "barrier"] = "speculative"
+    racing: bool = False
+    racing_level: float = 0.05
+    active: bool = False
+    use_prior: bool = True
+    confirm_mean: bool = True
+    estimator: Estimator = "effects"
+
+
+def default_popsize(dimension: int, workers: int) -> int:
+    """Return CMA-ES's ``4 + 3 ln d`` plus ``d / 2`` against noise, and at least two for every worker."""
+    usual = 4 + int(3 * math.log(max(dimension, 1))) + dimension // 2
+    return max(usual, 2 * workers)
+
+
+class MergeCma:
+    """See the module; implements ``interface.Search``.
+
+    The pool holds the candidates that no generation has used yet, oldest first. Its first ``popsize`` are the present
+    generation, those behind them were drawn ahead of their time so that no worker waits.
+
+    Args:
+        setting: space, items, budget, workers, prior and seed.
+        options: the ingredients.
+    """
+
+    def __init__(self, setting: SearchSetting, options: MergeCmaOptions | None = None) -> None:
+        self.options = options or MergeCmaOptions()
+        self.popsize = self.options.popsize or default_popsize(setting.dimension, setting.workers)
+        self.distribution = _first_distribution(setting, self.options)
+        self._setting = setting
+        self._sizes = [len(block) for block in setting.items.blocks]
+        self._random = np.random.default_rng(setting.seed)
+        self._rotation = Rotation(len(self._sizes), setting.seed, rotate=self.options.rotate)
+        self._all: list[Candidate] = []
+        self._pool: list[Candidate] = []
+        self._used: list[Candidate] = []
+        self._extra: list[tuple[Candidate, int]] = []
+        self._last: list[tuple[Candidate, int]] = []
+        self._confirmed = not self.options.confirm_mean or not self._can_confirm()
+        self._spent = 0
+        self._place = 0
+        self._blocks_each = 1
+        self._misranking = 0.0
+
+    def ask(self) -> Proposal | None:
+        """See ``Search.ask``; None once the budget has no room for another block, or at a barrier."""
+        if self._left() < min(self._sizes):
+            return None
+        if not self._confirmed and self._left() < self._setting.items.count + max(self._sizes):
+            self._confirm()
+        unit = self._next()
+        if unit is None:
+            return None
+        candidate, block = unit
+        if self._sizes[block] > self._left():
+            return None
+        candidate.asked.append(block)
+        self._spent += self._sizes[block]
+        return Proposal(candidate.number, candidate.sample.point, block)
+
+    def tell(self, proposal: Proposal, scores: Scores | None) -> None:
+        """See ``Search.tell``."""
+        candidate = self._all[proposal.number]
+        if scores is None:
+            candidate.infeasible = True
+        else:
+            candidate.scores[proposal.block] = scores
+        if self.options.racing:
+            self._race()
+        while members := self._due():
+            self._close(members)
+
+    def center(self) -> Vector:
+        """See ``Search.center``: the mean of the distribution, shape (dimension,)."""
+        return self.distribution.mean.copy()
+
+    def _left(self) -> float:
+        budget = self._setting.item_evaluations
+        return math.inf if budget is None else budget - self._spent
+
+    def _can_confirm(self) -> bool:
+        budget = self._setting.item_evaluations
+        return budget is not None and self._setting.items.count <= _SHARE_TO_CONFIRM * budget
+
+    def _confirm(self) -> None:
+        self._confirmed = True
+        blocks = tuple(range(len(self._sizes)))
+        mean = self._add(Sample(self.center(), np.zeros(self._setting.dimension)), blocks)
+        self._last = [(mean, block) for block in blocks]
+
+    def _next(self) -> tuple[Candidate, int] | None:
+        if self._last:
+            return self._last.pop(0)
+        unit = self._missing()
+        if unit is not None:
+            return unit
+        if self._extra:
+            return self._extra.pop(0)
+        return None if self.options.asynchronous == "barrier" else self._draw()
+
+    def _front(self) -> list[Candidate]:
+        return self._pool if self.options.asynchronous == "steady" else self._pool[: self.popsize]
+
+    def _missing(self) -> tuple[Candidate, int] | None:
+        """The next block of the present generation: the first block of every candidate, then the second, and so on."""
+        front = self._front()
+        if len(front) < self.popsize:
+            return self._draw()
+        open_ones = [one for one in front if one.missing is not None and not (one.dropped or one.infeasible)]
+        if not open_ones:
+            return None
+        candidate = min(open_ones, key=lambda one: len(one.asked))
+        assert candidate.missing is not None
+        return candidate, candidate.missing
+
+    def _draw(self) -> tuple[Candidate, int]:
+        ahead = 0 if self.options.asynchronous == "steady" else len(self._pool) // self.popsize
+        blocks = self._rotation.take(self._place + ahead * self._blocks_each, self._blocks_each)
+        candidate = self._add(self.distribution.sample(self._random), blocks)
+        self._pool.append(candidate)
+        return candidate, blocks[0]
+
+    def _add(self, sample: Sample, blocks: tuple[int, ...]) -> Candidate:
+        candidate = Candidate(len(self._all), sample, blocks)
+        self._all.append(candidate)
+        return candidate
+
+    def _due(self) -> list[Candidate]:
+        """The candidates whose scores make the next update; empty while it has to wait."""
+        front = self._pool[: self.popsize]
+        ready = [candidate for candidate in front if candidate.ready]
+        if len(ready) == self.popsize:
+            return ready
+        if self.options.asynchronous == "barrier":
+            return []
+        everywhere = [candidate for candidate in self._pool if candidate.infeasible or not candidate.pending]
+        if len(everywhere) < self.popsize:
+            return []
+        if self.options.asynchronous == "steady":
+            return [candidate for candidate in self._pool if candidate.ready][: self.popsize]
+        return ready if len(ready) >= _SHARE_TO_CLOSE * self.popsize else []
+
+    def _close(self, members: list[Candidate]) -> None:
+        self._pool = [candidate for candidate in self._pool if candidate not in members]
+        if any(not member.infeasible for member in members):
+            self._update(members)
+        self._used = [*self._used, *members][-_RECENT_GENERATIONS * self.popsize :]
+        self._place += self._blocks_each
+        if self.options.growing_blocks and self._misranking > self.options.misranking_limit:
+            self._blocks_each = min(2 * self._blocks_each, len(self._sizes))
+            self._misranking = 0.0
+        if self.options.racing:
+            self._favour()
+
+    def _update(self, members: list[Candidate]) -> None:
+        table = contest(members, self._used, self._setting.items)
+        resampled = table.resampled(_BOOTSTRAP_DRAWS, self._random)
+        noise = misranking(table.fitness, resampled)
+        self._misranking += _MISRANKING_MEMORY * (noise - self._misranking)
+
+        def weigh(by_rank: Vector) -> Vector:
+            if self.options.bootstrap_weights:
+                return expected_rank_weights(resampled, by_rank)
+            return rank_weights(table.fitness, by_rank)
+
+        feasible = np.array([not member.infeasible for member in members])
+        # Where most are infeasible, ranks of the better half reach them; nothing may move towards them.
+        weights = weigh(log_weights(len(members))) * feasible
+        steps = np.array([member.sample.step for member in members])
+        active = weigh(log_weights(len(members), active=True)) if self.options.active else None
+        self.distribution.update(steps, weights / weights.sum(), active)
+
+    def _race(self) -> None:
+        """Drop candidates of the present generation that are surely worse than its median."""
+        front = self._front()
+        scored = [one for one in front if one.scores and not one.infeasible]
+        if 2 * len(scored) < self.popsize:
+            return
+        fitness = contest(scored, self._used, self._setting.items).fitness
+        median = scored[int(np.argsort(-fitness, kind="stable")[len(scored) // 2])]
+        for one in scored:
+            if one.missing is not None and surely_worse(one, median, self.options.racing_level):
+                one.dropped = True
+
+    def _favour(self) -> None:
+        """Queue another block of the best candidate so far for the next worker that would speculate."""
+        scored = [one for one in self._all if one.scores and not one.infeasible]
+        if not scored:
+            return
+        estimates = ESTIMATORS[self.options.estimator](self._setting.items, observations(scored))
+        best = scored[int(np.argmax(estimates.mean))]
+        unseen = [block for block in range(len(self._sizes)) if block not in best.asked]
+        self._extra = [(best, unseen[0])] if unseen and not best.pending else []
+
+
+def _first_distribution(setting: SearchSetting, options: MergeCmaOptions) -> Distribution:
+    prior = setting.prior if options.use_prior else None
+    # Points are reflected at the ends of their range: beyond half of it a wider distribution is only a flatter one.
+    limits = np.array([(one.high - one.low) / (2 * abs(one.step)) for one in setting.coordinates])
+    return Distribution(
+        np.zeros(setting.dimension) if prior is None else prior.mean,
+        separable=setting.dimension > options.separable_above,
+        factor=None if prior is None else prior.factor,
+        limits=limits,
+    )
