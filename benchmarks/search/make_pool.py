@@ -166,19 +166,45 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def pack(rows_path: Path, out: Path) -> None:
-    """Write the rows as arrays: points, positions of the items, scores as bits, log-likelihoods in half precision."""
+    """Write the rows as arrays, with the surrogate fitted on them; its quality on held-out rows goes beside it."""
+    from surrogate import Rows, fit, quality
+
     rows = read_rows(rows_path)
     names = sorted({item for row in rows for item in row["items"]})
     position = {name: index for index, name in enumerate(names)}
+    table = Rows(
+        points=np.array([row["point"] for row in rows]),
+        positions=np.array([[position[item] for item in row["items"]] for row in rows], dtype=np.intp),
+        scores=np.array([row["scores"] for row in rows], dtype=np.float64),
+        logprobs=np.array([row["logprobs"] for row in rows], dtype=np.float16).astype(np.float64),
+        items=len(names),
+    )
     np.savez_compressed(
         out,
         items=np.array(names),
-        points=np.array([row["point"] for row in rows], dtype=np.float32),
-        positions=np.array([[position[item] for item in row["items"]] for row in rows], dtype=np.uint16),
-        scores=np.packbits(np.array([row["scores"] for row in rows], dtype=np.uint8), axis=1),
-        logprobs=np.array([row["logprobs"] for row in rows], dtype=np.float16),
+        tokens=np.array(token_counts(names), dtype=np.uint16),
+        points=table.points.astype(np.float32),
+        positions=table.positions.astype(np.uint16),
+        scores=np.packbits(table.scores.astype(np.uint8), axis=1),
+        logprobs=table.logprobs.astype(np.float16),
+        **{f"fit_{name}": value for name, value in fit(table).items()},
     )
-    print(f"{out}: {len(rows)} candidates, {len(names)} items, {out.stat().st_size / 1024:.0f} KiB")
+    found = {name: round(value, 4) for name, value in quality(table).items()}
+    out.with_name("pool_quality.json").write_text(json.dumps(found, indent=2) + "\n")
+    print(f"{out}: {len(rows)} candidates, {len(names)} items, {out.stat().st_size / 1024:.0f} KiB, {found}")
+
+
+def token_counts(names: list[str]) -> list[int]:
+    """Return the tokens of prompt and reference answer of items, by the base's tokenizer."""
+    from transformers import AutoTokenizer
+
+    from evals.splits import item_id
+
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "models" / "smollm2-135m-instruct")
+    docs = [json.loads(line) for line in TASK.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()]
+    frame = len(tokenizer("<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n")["input_ids"])
+    counts = {item_id(doc): frame + len(tokenizer(doc["question"] + doc["answer"])["input_ids"]) for doc in docs}
+    return [counts[name] for name in names]
 
 
 if __name__ == "__main__":
