@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 NAME = r"^[a-z0-9-]{1,64}$"
 SHORT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
-GRANULARITY = r"^((global|layer|group:[1-9][0-9]*)(\+module)?|chunks:[1-9][0-9]*)$"
+GRANULARITY = r"^((global|layer|group:[1-9][0-9]*|spline:([2-9]|[1-9][0-9]+))(\+module(\+other)?)?|chunks:[1-9][0-9]*)$"
 VOCABULARY = r"^(base|union|model:[A-Za-z0-9_-]{1,64})$"
 TOKEN_SOURCE = r"^(base|zero|model:[A-Za-z0-9_-]{1,64})$"
 PATTERNS = {
     NAME: "1 to 64 lower-case letters, digits and '-'",
     SHORT_NAME: "1 to 64 letters, digits, '_' and '-'",
-    GRANULARITY: "global, layer or group:K (K blocks each), optionally followed by +module, or chunks:N",
+    GRANULARITY: "global, layer or group:K (K blocks each) or spline:K (K of 2 or more), optionally followed by "
+    "+module or +module+other, or chunks:N",
     VOCABULARY: "base, union or model:<short name>",
     TOKEN_SOURCE: "base, zero or model:<short name>",
 }

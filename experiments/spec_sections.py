@@ -6,22 +6,19 @@ import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from evomerge.errors import nearest
-from experiments.spec_base import GRANULARITY, NAME, SHORT_NAME, Text
+from experiments.spec_base import NAME, SHORT_NAME, Text
 from experiments.spec_base import Section as _Section
 from experiments.spec_errors import complaint
-from experiments.spec_search import OptionValue, SearchSpec
-from experiments.spec_tokenizer import TokenizerSpec
+from experiments.spec_merge import MergeSpec
+from experiments.spec_search import SearchSpec
 
 _HUB_ID_WITH_REVISION = re.compile(r"(?P<model>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<revision>[^@\s]+)")
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-GranularityText = Annotated[str, StringConstraints(pattern=GRANULARITY)]
 
 
 class ModelSpec(_Section):
@@ -45,80 +42,6 @@ def _model_from_text(value: object) -> object:
 
 
 ModelField = Annotated[ModelSpec, BeforeValidator(_model_from_text, json_schema_input_type=Text | ModelSpec)]
-
-
-class ParameterSpec(_Section):
-    """How one parameter of the merge method is chosen: searched in a range, or fixed."""
-
-    range: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = Field(
-        default=None, description="Lowest and highest value of the search; null = the method's own range."
-    )
-    init: Finite | None = Field(default=None, description="Where the search starts; null = at the best plain merge.")
-    granularity: GranularityText | None = Field(
-        default=None, description="Granularity of this parameter alone; null = merge.granularity."
-    )
-    fixed: Finite | None = Field(default=None, description="One value that is not searched.")
-
-    @field_validator("range")
-    @classmethod
-    def _ordered(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
-        if value is not None and not value[0] < value[1]:
-            raise complaint(
-                f"low {value[0]} is not below high {value[1]}",
-                "write [low, high] with low < high, or {fixed: x} for one value",
-            )
-        return value
-
-    @field_validator("init")
-    @classmethod
-    def _inside(cls, value: float | None, info: ValidationInfo) -> float | None:
-        bounds = info.data.get("range")
-        if value is not None and bounds is not None and not bounds[0] <= value <= bounds[1]:
-            raise complaint(f"{value} is outside the range [{bounds[0]}, {bounds[1]}]", "move it into the range")
-        return value
-
-    @model_validator(mode="after")
-    def _fixed_alone(self) -> Self:
-        if self.fixed is not None and len(self.model_fields_set) > 1:
-            others = ", ".join(sorted(self.model_fields_set - {"fixed"}))
-            raise complaint(f"'fixed' cannot stand beside {others}", "keep either 'fixed' or the others")
-        return self
-
-
-def _parameter_from_number(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"fixed": value}
-    if not isinstance(value, Mapping | ParameterSpec):
-        raise complaint(
-            f"found {reprlib.repr(value)}, expected a number or a mapping",
-            "write a number (fixed) or {range: [low, high], init: x}",
-        )
-    return value
-
-
-ParameterField = Annotated[
-    ParameterSpec, BeforeValidator(_parameter_from_number, json_schema_input_type=float | ParameterSpec)
-]
-
-
-class MergeSpec(_Section):
-    """The merge method and what is searched of it."""
-
-    method: Text = Field(description="Merge method, such as task_arithmetic, ties or dare_ties.")
-    granularity: GranularityText = Field(
-        default="global",
-        description="How finely coefficients vary: global, layer or group:K, optionally +module, or chunks:N.",
-    )
-    parameters: dict[str, ParameterField] = Field(
-        default_factory=dict,
-        description="Parameter name -> number (fixed) or range; one left out is searched in its own range.",
-    )
-    options: dict[str, OptionValue] = Field(
-        default_factory=dict, description="Switches of the method, such as normalize: false."
-    )
-    tokenizer: TokenizerSpec | None = Field(
-        default=None, description="The vocabulary of the merge; null = all models have the same tokens."
-    )
 
 
 class SplitSpec(_Section):

@@ -17,7 +17,6 @@ from experiments.entities import Candidate
 from experiments.states import CandidateKind, Split
 from merging.recipe import Recipe
 from optimizer.finals import ReportRow, choose_finalists, choose_winner, ranked, report_rows
-from optimizer.genome import Genome
 from optimizer.journal import Journal
 from optimizer.pool import Job, Outcome, WorkerPool
 from optimizer.preflight import Plan, algorithm_name, popsize
@@ -25,6 +24,7 @@ from optimizer.progress import Phase
 from optimizer.replay import replay
 from optimizer.search import GREEDY_SOUP, NevergradSearch, Search, Vector
 from optimizer.soup import GreedySoup
+from optimizer.space import Genome
 from optimizer.watch import Watch
 
 # A candidate that takes three workers down with it is the cause, not the victim.

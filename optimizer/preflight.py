@@ -16,7 +16,8 @@ from evals.suite import TaskSuite
 from evals.tasks import SPLITS, TaskDefinition
 from evomerge.errors import ModelError, SpecError, TaskError
 from experiments.spec import ExperimentSpec, resolve_path
-from experiments.spec_sections import MergeSpec, ModelSpec
+from experiments.spec_merge import MergeSpec
+from experiments.spec_sections import ModelSpec
 from merging.coefficients import filled_options
 from merging.export import sha256
 from merging.granularity import Granularity
@@ -25,9 +26,9 @@ from merging.operators import get_operator
 from merging.resolve import resolve_model
 from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import Baseline, baselines
-from optimizer.genome import Genome, build_genome
 from optimizer.search import GREEDY_SOUP, check_algorithm
 from optimizer.soup import check_soup
+from optimizer.space import Genome, build_genome
 from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
 
@@ -88,8 +89,9 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     models = open_models(base, experts, vocabulary)
     sigma = DEFAULT_SIGMA if spec.search.sigma is None else spec.search.sigma
     merge = _with_option_paths(spec.merge, source_dir)
-    genome = build_genome(merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed)
-    if spec.search.algorithm == GREEDY_SOUP:
+    soup = spec.search.algorithm == GREEDY_SOUP
+    genome = build_genome(merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed, linear=soup)
+    if soup:
         check_soup(genome)
     plain_merges = baselines(tuple(spec.models))
     _check_budget(spec, len(plain_merges))
@@ -115,7 +117,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     inputs = {
         "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},
         "items": {split: _digest([[ref.task, ref.item] for ref in suite.items(split)]) for split in SPLITS},
-        "genes": _digest([gene.label for gene in genome.genes]),
+        "space": genome.digest(),
         "option_files": {name: sha256(Path(str(merge.options[name]))) for name in _path_options(merge)},
     }
     if models.vocabulary is not None:
@@ -125,8 +127,8 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
         "models": {ref.name: {"path": ref.path, "revision": ref.revision} for ref in (base, *experts)},
         "tasks": suite.describe(),
-        "genes": [gene.label for gene in genome.genes],
-        "slots": Granularity.parse(spec.merge.granularity).slot_labels(models.num_blocks),
+        "genes": list(genome.labels),
+        "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),
         "versions": versions(),
     }
     return Plan(spec, source_dir, genome, plain_merges, worker, provenance, inputs)
@@ -172,7 +174,7 @@ def output_path(spec: ExperimentSpec, source_dir: Path, experiment: str) -> Path
 
 def _depth(merge: MergeSpec, num_blocks: int) -> int | None:
     """Return the decoder blocks of the resident model where the merge composes depth."""
-    operator = get_operator(merge.method)
+    operator = get_operator(merge.choices[0])
     if not operator.composes_depth:
         return None
     depth = int(filled_options(operator, merge.options)["max_blocks"]) or num_blocks
@@ -187,7 +189,8 @@ def _depth(merge: MergeSpec, num_blocks: int) -> int | None:
 
 def _path_options(merge: MergeSpec) -> list[str]:
     """Return the options that are given and name a file."""
-    return [o.name for o in get_operator(merge.method).all_options() if o.path and merge.options.get(o.name)]
+    options = {one.name: one for method in merge.choices for one in get_operator(method).all_options()}
+    return [name for name, option in options.items() if option.path and merge.options.get(name)]
 
 
 def _with_option_paths(merge: MergeSpec, source_dir: Path) -> MergeSpec:

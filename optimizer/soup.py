@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evomerge.errors import SpecError
-from optimizer.genome import Gene, Genome
 from optimizer.search import Proposal, Vector
+from optimizer.space import Gene, Genome
 
 METHODS = ("linear", "task_arithmetic")
 
@@ -62,7 +62,8 @@ def check_soup(genome: Genome) -> None:
         SpecError: naming what does not fit.
     """
     weights = [gene.model for gene in genome.genes if gene.parameter == "weight"]
-    if genome.method not in METHODS or weights != list(genome.models) or len(weights) != genome.dimension:
+    plain = len(genome.methods) == 1 and genome.methods[0] in METHODS
+    if not plain or weights != list(genome.models) or len(weights) != genome.dimension:
         raise SpecError(
             "search.algorithm",
             "'greedy_soup' averages whole experts, but this search space is not one weight per expert",

@@ -167,7 +167,7 @@ def test_task_name_is_derived_from_the_task() -> None:
     ("changes", "field", "problem", "fix"),
     [
         ({"serach": {}}, "serach", "unknown key; did you mean 'search'?", "correct or remove"),
-        ({"merge__methd": "x"}, "merge.methd", "did you mean 'method'? (known: granularity, method,", ""),
+        ({"merge__methd": "x"}, "merge.methd", "did you mean 'method'? (known: deviation, granularity,", ""),
         ({"tasks__0__metrics": "x"}, "tasks[0].metrics", "did you mean 'metric'?", ""),
         ({"tasks__0__splits__tst": 3}, "tasks[0].splits.tst", "did you mean 'test'?", ""),
         ({"search__budget__hour": 3}, "search.budget.hour", "did you mean 'hours'?", ""),
@@ -182,7 +182,7 @@ def test_task_name_is_derived_from_the_task() -> None:
         (
             {"merge__parameters": {"range": {"rnge": [0, 1]}}},
             "merge.parameters.range.rnge",
-            "did you mean 'range'? (known: fixed,",
+            "did you mean 'range'? (known: coding, fixed,",
             "",
         ),
         ({"name": None}, "name", "missing", "add it: Name of the experiment"),
@@ -412,7 +412,7 @@ def test_json_schema_accepts_what_the_spec_accepts() -> None:
 def test_every_key_of_the_schema_is_described() -> None:
     schema = json_schema()
     sections = {"": schema, **schema["$defs"]}
-    assert len(sections) == 12
+    assert len(sections) == 13
     for name, section in sections.items():
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():

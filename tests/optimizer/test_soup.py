@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evomerge.errors import SpecError
-from experiments.spec_sections import MergeSpec
-from optimizer.genome import Genome, build_genome
+from experiments.spec_merge import MergeSpec
 from optimizer.soup import GreedySoup, check_soup
+from optimizer.space import Genome, build_genome
 from runs import TinyExperiment, command, environment
 
 NAMES = ("a", "b", "c", "d")
 
 
 def genome(models: tuple[str, ...] = NAMES, **merge: Any) -> Genome:
-    return build_genome(MergeSpec(**({"method": "linear"} | merge)), models, 4, sigma=0.1, seed=0)
+    return build_genome(MergeSpec(**({"method": "linear"} | merge)), models, 4, sigma=0.1, seed=0, linear=True)
 
 
 def weights(space: Genome, point: Any) -> dict[str, float]:
