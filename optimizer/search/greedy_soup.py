@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from evomerge.errors import SpecError
 from optimizer.search.interface import Coordinate, Proposal, Scores, SearchSetting, Vector
 from optimizer.search.presets import WEIGHT, standardized
@@ -54,7 +56,7 @@ class GreedySoup:
 
     def _point(self, members: Sequence[str]) -> Vector:
         weights = [1.0 / len(members) if one.model in members else 0.0 for one in self._setting.coordinates]
-        return standardized(self._setting.coordinates, weights)
+        return standardized(self._setting.coordinates, np.array(weights))
 
 
 def check_soup(method: str, models: Sequence[str], coordinates: Sequence[Coordinate]) -> None:

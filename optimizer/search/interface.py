@@ -58,7 +58,8 @@ class SearchItems:
         tasks = self.tasks[scores.positions]
         counts = np.bincount(tasks, minlength=len(self.weights))
         sums = np.bincount(tasks, weights=scores.values, minlength=len(self.weights))
-        return np.divide(sums, counts, out=np.full(len(self.weights), np.nan), where=counts > 0)
+        means: Vector = np.divide(sums, counts, out=np.full(len(self.weights), np.nan), where=counts > 0)
+        return means
 
     def shortfall(self, task_means: Vector) -> float:
         """Return by how much the tasks are below their floors, summed; 0 where every floor holds.

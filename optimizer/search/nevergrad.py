@@ -136,14 +136,14 @@ def check_optimizer(name: str) -> None:
     """
     _check_numpy(name)
     try:
-        runs = [_probe(name) for _ in range(2)]
+        first, second = _probe(name), _probe(name)
     except Exception as error:
         raise SpecError(
             "search.algorithm",
             f"nevergrad's '{name}' does not run here: {type(error).__name__}: {error}",
             "use another algorithm, or install the package that it names",
         ) from error
-    if not np.array_equal(*runs):
+    if not np.array_equal(first, second):
         raise SpecError(
             "search.algorithm",
             f"nevergrad's '{name}' proposes other points for the same seed and scores, so no run could be resumed",

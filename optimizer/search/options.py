@@ -7,7 +7,6 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -77,7 +76,6 @@ def read_options(algorithm: str, declared: type[Options], given: Mapping[str, An
         raise SpecError("search.options", str(error), f"see the options of {algorithm}") from error
 
 
-@cache
 def _model(declared: type) -> type[BaseModel]:
     hints = typing.get_type_hints(declared, include_extras=True)
     shape: dict[str, Any] = {field.name: (hints[field.name], _default(field)) for field in fields(declared)}

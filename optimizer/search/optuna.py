@@ -78,7 +78,8 @@ class OptunaStudy:
     def __init__(self, sampler: BaseSampler, low: Vector, high: Vector, num_objectives: int = 1) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space: dict[str, BaseDistribution] = {
-            f"x{index}": FloatDistribution(float(a), float(b)) for index, (a, b) in enumerate(zip(low, high, strict=True))
+            f"x{index}": FloatDistribution(float(a), float(b))
+            for index, (a, b) in enumerate(zip(low, high, strict=True))
         }
         self._study = optuna.create_study(
             storage=optuna.storages.InMemoryStorage(), sampler=sampler, directions=["maximize"] * num_objectives
@@ -163,7 +164,10 @@ def tpe(setting: SearchSetting, options: TpeOptions) -> Optuna:
         setting,
         _sampler(
             lambda: TPESampler(
-                n_startup_trials=options.startup, multivariate=options.multivariate, constant_liar=True, seed=setting.seed
+                n_startup_trials=options.startup,
+                multivariate=options.multivariate,
+                constant_liar=True,
+                seed=setting.seed,
             )
         ),
     )

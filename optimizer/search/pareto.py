@@ -99,7 +99,8 @@ class ParetoSearch(NumberedSearch):
 def objectives(items: SearchItems, scores: Scores) -> Vector:
     """Return the mean value of every task less the floors' penalty, shape (t,); NaN where none was scored."""
     means = items.task_means(scores)
-    return means - FLOOR_PENALTY * items.shortfall(means)
+    found: Vector = means - FLOOR_PENALTY * items.shortfall(means)
+    return found
 
 
 def hypervolume(points: Vector, reference: Vector) -> float:
