@@ -31,6 +31,7 @@ class Arm:
         from_best_seed: scores the seeds first and starts at the best; else at the uniform merge, like the original.
         native: what the tool itself returns: its ``center``, or the ``best`` single sample.
         blocks: whether it can use blocks of items; else every candidate is scored on all items.
+        block_size: items of a block; None is ``default_block_size``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Arm:
     from_best_seed: bool
     native: str
     blocks: bool = False
+    block_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class Archive:
 
     def leaders(self, count: int) -> list[Vector]:
         """Return the candidates with the highest shrunken mean of item scores less the items' own means."""
+        if not self._points:
+            return []
         means = self._sums / np.maximum(self._counts, 1)
         numbers = list(self._values)
         table = np.array([self._values[number] for number in numbers]) - means
@@ -114,14 +118,14 @@ class Archive:
 class Session:
     """A problem being searched: counts what is spent and keeps the record."""
 
-    def __init__(self, problem: Landscape, arm: Arm, budget: int, block_size: int | None = None) -> None:
+    def __init__(self, problem: Landscape, arm: Arm, budget: int) -> None:
         self.problem = problem
         self.arm = arm
         self.budget = budget
         self.spent = 0
         self.tokens = 0
         everything = np.arange(len(problem.search_tasks))
-        size = block_size or default_block_size(problem.search_tasks)
+        size = arm.block_size or default_block_size(problem.search_tasks)
         blocks = cut_blocks(problem.search_tasks, size, problem.seed) if arm.blocks else (everything,)
         self.items = SearchItems(problem.search_tasks, problem.task_weights, blocks)
         self.archive = Archive(self.items.count)
