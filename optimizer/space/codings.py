@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 _MARGIN = 0.01
 """Log-odds are infinite at 0 and 1; the scale is that of the inside and stretched over the ends."""
-_LARGEST_RATIO = 1000.0
+_LARGEST_LOG_RATIO = float(np.log(100.0))
 _SHARES_SPAN = 4.0
 
 
@@ -167,7 +167,7 @@ class Logit(_Single):
 class Shares(Coding):
     """Positive weights of all experts that sum to 1, by the logarithms of their ratios (Egozcue et al. 2003).
 
-    A code is the logarithm of a weight up to a constant that all experts share; no weight is more than 1000 times
+    A code is the logarithm of a weight up to a constant that all experts share; no weight is more than 100 times
     another. Codes that differ by a constant are the same merge, so coordinates are contrasts between experts, one
     fewer than there are.
     """
@@ -177,7 +177,7 @@ class Shares(Coding):
     @property
     def ends(self) -> tuple[float, float]:
         """Largest ratio, either way."""
-        return -float(np.log(_LARGEST_RATIO)), float(np.log(_LARGEST_RATIO))
+        return -_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO
 
     @property
     def span(self) -> float:
@@ -185,28 +185,35 @@ class Shares(Coding):
         return _SHARES_SPAN
 
     def encode(self, values: Array) -> Array:
-        """Take logarithms around their mean over experts."""
+        """Take logarithms around their mean over experts; too small a weight becomes the smallest there is."""
         largest = np.maximum(values.max(axis=0), 1e-12)
-        logs = np.log(np.maximum(values, largest / _LARGEST_RATIO))
+        logs = np.log(np.maximum(values / largest, np.exp(-_LARGEST_LOG_RATIO)))
         codes: Array = logs - logs.mean(axis=0)
         return codes
 
     def decode(self, codes: Array) -> Array:
-        """Return shares."""
+        """Return shares; codes are reflected by their distance from the largest."""
         return _significant(self._shares(codes))
 
     def jacobian(self, codes: Array) -> Array:
-        """Return that of softmax."""
+        """Return that of softmax behind the reflection."""
         shares = self._shares(codes)
-        own = np.eye(len(codes))[:, :, None] * shares[None]
-        found: Array = (own - shares[:, None] * shares[None]) * self._direction(codes)[None]
+        softmax = np.eye(len(codes))[:, :, None] * shares[None] - shares[:, None] * shares[None]
+        largest = np.arange(len(codes))[:, None] == codes.argmax(axis=0)[None]
+        direction = np.where(self._distance(codes) % (2 * _LARGEST_LOG_RATIO) <= _LARGEST_LOG_RATIO, 1.0, -1.0)
+        reflected = np.eye(len(codes))[:, :, None] * direction[:, None] + largest[None] * (1 - direction)[:, None]
+        found: Array = np.einsum("oqs,qps->ops", softmax, reflected)
         return found
 
     def _shares(self, codes: Array) -> Array:
-        folded = self._folded(codes)
-        powers = np.exp(folded - folded.max(axis=0))
+        distance = self._distance(codes) % (2 * _LARGEST_LOG_RATIO)
+        powers = np.exp(-np.minimum(distance, 2 * _LARGEST_LOG_RATIO - distance))
         shares: Array = powers / powers.sum(axis=0)
         return shares
+
+    def _distance(self, codes: Array) -> Array:
+        distance: Array = codes.max(axis=0) - codes
+        return distance
 
 
 CODINGS: dict[str, type[Coding]] = {kind.name: kind for kind in (Linear, Log, Logit, Shares)}
