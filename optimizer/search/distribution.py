@@ -15,6 +15,8 @@ from optimizer.search.interface import Vector
 
 # Exponentials of the step size are bounded, so that one odd generation cannot blow the search up (pycma does the same).
 _LARGEST_LOG_CHANGE = 1.0
+# Weights that cancel out, because all candidates are tied, say nothing about where to go or how far.
+_SHORTEST_WEIGHTS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,6 @@ class Sample:
 class _Rates:
     """Learning rates for one set of weights (Table 1 of arXiv 1604.00772; separable: Ros & Hansen 2008)."""
 
-    mass: float
     path: float
     damping: float
     covariance_path: float
@@ -44,14 +45,15 @@ class _Rates:
     @classmethod
     def of(cls, weights: Vector, dimension: int, separable: bool) -> _Rates:
         d = dimension
-        mass = 1.0 / float(np.sum(weights**2))
+        better = np.maximum(weights, 0)
+        mass = float(better.sum() ** 2 / np.sum(better**2))
         path = (mass + 2) / (d + mass + 5)
         damping = 1 + 2 * max(0.0, math.sqrt((mass - 1) / (d + 1)) - 1) + path
         covariance_path = (4 + mass / d) / (d + 4 + 2 * mass / d)
         faster = (d + 2) / 3 if separable else 1.0
         one = min(1.0, faster * 2 / ((d + 1.3) ** 2 + mass))
         mu = min(1 - one, faster * 2 * (mass - 2 + 1 / mass) / ((d + 2) ** 2 + mass))
-        return cls(mass, path, damping, covariance_path, one, max(0.0, mu))
+        return cls(path, damping, covariance_path, one, max(0.0, mu))
 
 
 class Distribution:
@@ -131,29 +133,34 @@ class Distribution:
             covariance_weights: the same for the covariance, where negative ones push variance away (active CMA-ES);
                 shape (k,), the positive ones summing to 1; None takes ``weights``.
         """
-        rates = _Rates.of(weights, self.dimension, self.separable)
+        if covariance_weights is None:
+            covariance_weights = weights
+        length = float(np.linalg.norm(weights))
+        if length < _SHORTEST_WEIGHTS:
+            return
+        rates = _Rates.of(covariance_weights, self.dimension, self.separable)
         move = weights @ steps
         self.updates += 1
         self.mean = self.mean + self.sigma * self._from_prior_basis(move)
-        self._update_paths(move, rates)
-        self._update_covariance(steps, weights if covariance_weights is None else covariance_weights, rates)
-        length = float(np.linalg.norm(self._sigma_path))
-        change = (rates.path / rates.damping) * (length / self._normal_length - 1)
+        self._update_paths(move / length, rates)
+        self._update_covariance(steps, covariance_weights, rates)
+        path = float(np.linalg.norm(self._sigma_path))
+        change = (rates.path / rates.damping) * (path / self._normal_length - 1)
         self.sigma *= math.exp(min(_LARGEST_LOG_CHANGE, change))
         self._keep_limits()
 
     def _update_paths(self, move: Vector, rates: _Rates) -> None:
+        """Extend both evolution paths by a move that has unit variance if selection is random."""
+        c = rates.path
         whitened = _apply(self._inverse_root, move)
-        self._sigma_path = (1 - rates.path) * self._sigma_path + math.sqrt(
-            rates.path * (2 - rates.path) * rates.mass
-        ) * whitened
-        self._decay *= (1 - rates.path) ** 2
+        self._sigma_path = (1 - c) * self._sigma_path + math.sqrt(c * (2 - c)) * whitened
+        self._decay *= (1 - c) ** 2
         threshold = (1.4 + 2 / (self.dimension + 1)) * self._normal_length
         steady = np.linalg.norm(self._sigma_path) / math.sqrt(1 - self._decay) < threshold
         c = rates.covariance_path
         self._covariance_path = (1 - c) * self._covariance_path
         if steady:
-            self._covariance_path = self._covariance_path + math.sqrt(c * (2 - c) * rates.mass) * move
+            self._covariance_path = self._covariance_path + math.sqrt(c * (2 - c)) * move
         self._missing_variance = 0.0 if steady else c * (2 - c)
 
     def _update_covariance(self, steps: Vector, weights: Vector, rates: _Rates) -> None:

@@ -29,6 +29,8 @@ _MISRANKING_MEMORY = 0.3
 _SHARE_TO_CONFIRM = 0.1
 # Earlier candidates that help to tell how difficult items are, in generations.
 _RECENT_GENERATIONS = 5
+_POPULATION_GROWTH = 1.5
+_LARGEST_GROWTH = 8
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,18 @@ class MergeCmaOptions:
         separable_above: dimension above which only a diagonal covariance is learned.
         rotate: use another block in every generation; otherwise the first block for ever.
         bootstrap_weights: weight candidates by expected rank weights; otherwise by rank.
+        growing_population: take half as many candidates again while the ranking is mostly noise, up to 8 times
+            ``popsize``. Against noise this buys as much as more items would, and explores besides.
         growing_blocks: double the blocks of a generation while the ranking is mostly noise.
-        misranking_limit: running misranking statistic above which they double; see ``rank_weights.misranking``.
+        misranking_limit: running misranking statistic above which either grows; see ``rank_weights.misranking``.
         asynchronous: what a worker gets while a generation is incomplete. ``speculative``: a candidate of the next
             generation, drawn from the present distribution; late candidates join a later generation. ``steady``: a
             candidate from the present distribution; every ``popsize`` results are a generation. ``barrier``: nothing.
         racing: candidates surely worse than their generation's median get no more of its blocks, and workers that
             would speculate first give another block to the best candidate so far.
         racing_level: error level of one such decision.
-        active: negative covariance weights for bad candidates.
+        active: step away from bad candidates and take variance out of their directions (negative weights).
+        active_above: dimension above which that is done; below, few candidates make such steps too long.
         use_prior: start from the prior's mean and shape; otherwise from 0 with one step in every coordinate.
         confirm_mean: score the mean on all items with the end of the budget.
         estimator: how the best candidate so far is told for racing.
@@ -58,12 +63,14 @@ class MergeCmaOptions:
     separable_above: int = 10
     rotate: bool = True
     bootstrap_weights: bool = True
+    growing_population: bool = True
     growing_blocks: bool = False
-    misranking_limit: float = 0.22
+    misranking_limit: float = 0.15
     asynchronous: Literal["speculative", "steady", "barrier"] = "speculative"
     racing: bool = False
     racing_level: float = 0.05
-    active: bool = False
+    active: bool = True
+    active_above: int = 5
     use_prior: bool = True
     confirm_mean: bool = True
     estimator: Estimator = "effects"
@@ -89,6 +96,7 @@ class MergeCma:
     def __init__(self, setting: SearchSetting, options: MergeCmaOptions | None = None) -> None:
         self.options = options or MergeCmaOptions()
         self.popsize = self.options.popsize or default_popsize(setting.dimension, setting.workers)
+        self._largest_popsize = _LARGEST_GROWTH * self.popsize
         self.distribution = _first_distribution(setting, self.options)
         self._setting = setting
         self._sizes = [len(block) for block in setting.items.blocks]
@@ -209,11 +217,20 @@ class MergeCma:
             self._update(members)
         self._used = [*self._used, *members][-_RECENT_GENERATIONS * self.popsize :]
         self._place += self._blocks_each
-        if self.options.growing_blocks and self._misranking > self.options.misranking_limit:
-            self._blocks_each = min(2 * self._blocks_each, len(self._sizes))
-            self._misranking = 0.0
+        self._grow()
         if self.options.racing:
             self._favour()
+
+    def _grow(self) -> None:
+        """Take more candidates or more items once rankings have been mostly noise for a while."""
+        if self._misranking <= self.options.misranking_limit:
+            return
+        # The statistic has to build up again before the next growth.
+        self._misranking = 0.0
+        if self.options.growing_population:
+            self.popsize = min(self._largest_popsize, math.ceil(_POPULATION_GROWTH * self.popsize))
+        if self.options.growing_blocks:
+            self._blocks_each = min(2 * self._blocks_each, len(self._sizes))
 
     def _update(self, members: list[Candidate]) -> None:
         table = contest(members, self._used, self._setting.items)
@@ -226,12 +243,12 @@ class MergeCma:
                 return expected_rank_weights(resampled, by_rank)
             return rank_weights(table.fitness, by_rank)
 
-        feasible = np.array([not member.infeasible for member in members])
+        active = self.options.active and self._setting.dimension > self.options.active_above
+        weights = weigh(log_weights(len(members), active=active))
         # Where most are infeasible, ranks of the better half reach them; nothing may move towards them.
-        weights = weigh(log_weights(len(members))) * feasible
-        steps = np.array([member.sample.step for member in members])
-        active = weigh(log_weights(len(members), active=True)) if self.options.active else None
-        self.distribution.update(steps, weights / weights.sum(), active)
+        infeasible = np.array([member.infeasible for member in members])
+        weights[infeasible] = np.minimum(weights[infeasible], 0)
+        self.distribution.update(np.array([member.sample.step for member in members]), weights)
 
     def _race(self) -> None:
         """Drop candidates of the present generation that are surely worse than its median."""
