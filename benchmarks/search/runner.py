@@ -49,6 +49,7 @@ class Run:
     Args:
         arm, task, seed: what was run.
         items: item evaluations spent, seeds included; the finals cost every arm the same and are left out.
+        tokens: spent on them.
         candidates: points scored.
         best_seed, best_known: truths of the problem.
         cost: item evaluations until the recommendation of a rule was first true to a target, by rule and target; None
@@ -64,6 +65,7 @@ class Run:
     task: str
     seed: int
     items: int
+    tokens: int
     candidates: int
     best_seed: float
     best_known: float
@@ -219,6 +221,7 @@ def run(problem: Landscape, arm: Arm, budget: int) -> Run:
         problem.name,
         problem.seed,
         session.spent,
+        session.tokens,
         len(session.archive),
         best_seed,
         problem.best_known,

@@ -1,0 +1,212 @@
+"""The comparison of search algorithms at equal budget, with known truth and the same items for every arm.
+
+    python benchmarks/search/run.py [--tier a b] [--seeds 20] [--arms ARM ...] [--tasks TASK ...] [--images DIR]
+    python benchmarks/search/run.py --report [--images DIR]
+
+Runs every arm on every task and seed, the ablations of merge-cma on three tasks, slow arms on two, and the simulated
+workers; writes ``results/*.json`` (a file for each tier, beside this script), then draws the figures of docs/search.md
+and prints its tables. ``--report`` draws and prints from the files that are there. ``--quick`` tries everything on
+small budgets and writes to the folder given with ``--out`` only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tables
+from arms import ABLATIONS, MAIN, OURS, RIVAL, SLOW, arms_named
+from origin import origin
+from pool import POOL_TASKS, PoolTask
+from runner import Arm, Session, grid, run
+from simulate import Barrier, simulate
+from tasks import TASKS, Task
+
+RESULTS = Path(__file__).with_name("results")
+ABLATED = ("merge-10", "merge-20", "merge-64", "smollm2-20")
+# A tree or a Gaussian process is fitted for every candidate: with the full set of tasks these would take hours.
+FOR_SLOW = ("merge-2", "merge-10")
+SLOW_SEEDS = 20
+SIMULATED = "merge-20"
+WORKERS = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Job:
+    """All arms of one task and seed, in one process: they share the problem and its best known truth."""
+
+    task: Task | PoolTask
+    seed: int
+    arms: tuple[str, ...]
+
+
+def main() -> None:
+    """Run what is asked for, then report."""
+    arguments = parse_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if not arguments.report:
+        for tier in arguments.tier:
+            runs, seconds = compute(jobs_of(tier, arguments), arguments.processes)
+            write(arguments.out / f"tier_{tier}.json", {"runs": runs, "seconds": seconds})
+        if "a" in arguments.tier:
+            write(arguments.out / "workers.json", {"simulations": simulations(arguments)})
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(arguments.out.glob("*.json"))}
+    print(tables.report(found))
+    if arguments.images is not None:
+        import pictures
+
+        pictures.draw(found, arguments.images)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tier", nargs="+", choices=("a", "b"), default=["a", "b"])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--arms", nargs="+", help="default: all of each task's")
+    parser.add_argument("--tasks", nargs="+", help="default: all")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="2 seeds and 25 passes at most")
+    parser.add_argument("--report", action="store_true", help="only from the results that are there")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--images", type=Path, help="folder for the figures, such as docs/images")
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.out == RESULTS:
+        parser.error("--quick needs --out, so that it does not overwrite the results")
+    return arguments
+
+
+def jobs_of(tier: str, arguments: argparse.Namespace) -> list[Job]:
+    """Return the jobs of a tier: every seed of every task with the arms it is for."""
+    tasks: Iterable[Task | PoolTask] = TASKS if tier == "a" else POOL_TASKS
+    chosen = [task for task in tasks if not arguments.tasks or task.name in arguments.tasks]
+    seeds = min(arguments.seeds, 2) if arguments.quick else arguments.seeds
+    jobs = []
+    for seed in range(seeds):
+        for task in chosen:
+            arms = arguments.arms or [arm.name for arm in MAIN]
+            if not arguments.arms and task.name in ABLATED:
+                arms = [*arms, *(arm.name for arm in ABLATIONS if arm.name not in arms)]
+            if not arguments.arms and task.name in FOR_SLOW and seed < SLOW_SEEDS:
+                arms = [*arms, *(arm.name for arm in SLOW)]
+            small = replace(task, passes=min(task.passes, 25)) if arguments.quick else task
+            jobs.append(Job(small, seed, tuple(arms)))
+    return jobs
+
+
+def compute(jobs: list[Job], processes: int) -> tuple[list[dict[str, Any]], float]:
+    """Run jobs in processes; returns all runs in the order of the jobs, and the seconds it took."""
+    start = time.monotonic()
+    # Small matrices only: threads would fight over the cores that the processes share.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    runs: list[dict[str, Any]] = []
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for number, found in enumerate(pool.imap(run_job, jobs), start=1):
+            runs += found
+            print(f"\r{number} of {len(jobs)} jobs, {time.monotonic() - start:.0f} s", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return runs, time.monotonic() - start
+
+
+def run_job(job: Job) -> list[dict[str, Any]]:
+    """Run every arm of a job on its problem."""
+    problem = job.task.problem(job.seed)
+    found = []
+    with warnings.catch_warnings():
+        # Libraries warn about experimental features and single losses; nothing of it can be acted on here.
+        warnings.simplefilter("ignore")
+        for arm in arms_named(list(job.arms)):
+            outcome = asdict(run(problem, arm, job.task.passes * job.task.items))
+            found.append({**outcome, "dimension": job.task.dimension, "n": job.task.items, "passes": job.task.passes})
+    return found
+
+
+def simulations(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Simulate workers with merge-cma, with merge-cma behind a barrier, and with mergekit-evolve."""
+    task = next(one for one in TASKS if one.name == SIMULATED)
+    ours, rival = arms_named([OURS, RIVAL])
+    seeds = 2 if arguments.quick else min(arguments.seeds, 10)
+    passes = 25 if arguments.quick else task.passes
+    found = []
+    for seed in range(seeds):
+        problem = task.problem(seed)
+        for workers in WORKERS:
+            for name, arm in ((OURS, ours), (f"{OURS}, barrier", ours), (RIVAL, rival)):
+                session = Session(problem, arm, passes * task.items)
+                search = _search(arm, session, workers, barrier="barrier" in name)
+                result = simulate(session, search, workers)
+                progress = (problem.truth(result.center) - problem.best_seed_truth) / (
+                    problem.best_known - problem.best_seed_truth
+                )
+                found.append(
+                    {
+                        "arm": name,
+                        "workers": workers,
+                        "seed": seed,
+                        "scoring": result.scoring,
+                        "scoring_with_tail": result.scoring_with_tail,
+                        "time": result.time,
+                        "items": result.items,
+                        "tokens": result.tokens,
+                        "progress": progress,
+                    }
+                )
+    return found
+
+
+def _search(arm: Arm, session: Session, workers: int, barrier: bool) -> Any:
+    search = arm.make(session.setting(workers))
+    return Barrier(search, search.popsize) if barrier else search
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write results with machine, date and versions; rows as arrays below one list of columns."""
+    (name,) = [key for key, value in content.items() if isinstance(value, list)]
+    if name == "runs":
+        content = {**content, "curves": mean_curves(content["runs"])}
+    rows = [{key: value for key, value in row.items() if key != "curve"} for row in content[name]]
+    lines = ",\n".join(json.dumps(_rounded(list(row.values())), separators=(",", ":")) for row in rows)
+    rest = {
+        **origin(),
+        **{key: _rounded(value) for key, value in content.items() if key != name},
+        "columns": list(rows[0]),
+    }
+    path.write_text(f'{json.dumps(rest)[:-1]},\n"rows": [\n{lines}\n]}}\n')
+
+
+def mean_curves(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mean progress of every task and arm at 24 of the grid's places, in passes over the items."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in runs:
+        groups.setdefault((one["task"], one["arm"]), []).append(one)
+    curves = []
+    for (task, arm), members in groups.items():
+        passes = np.array(grid(members[0]["passes"] * members[0]["n"], members[0]["n"])) / members[0]["n"]
+        places = np.unique(np.linspace(0, len(passes) - 1, 24).round().astype(int))
+        mean = np.mean([one["curve"] for one in members], axis=0)
+        curves.append({"task": task, "arm": arm, "passes": list(passes[places]), "progress": list(mean[places])})
+    return curves
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_rounded(entry) for entry in value]
+    return value
+
+
+if __name__ == "__main__":
+    main()
