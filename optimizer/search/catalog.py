@@ -31,6 +31,7 @@ class Algorithm:
         uses_blocks: scores a candidate on one block of items at a time; all others on block 0, which must then hold
             all items.
         pareto: takes the tasks as separate objectives and keeps the archive of trade-offs.
+        linear: means the coefficients themselves, so that the space must be coded linearly.
         check: refuses what cannot run on this machine.
     """
 
@@ -41,6 +42,7 @@ class Algorithm:
     build: Callable[[SearchSetting, Any], Search]
     uses_blocks: bool = False
     pareto: bool = False
+    linear: bool = False
     check: Callable[[], None] = lambda: None
 
     @property
@@ -113,6 +115,7 @@ _ALGORITHMS = (
         "arcee-ai/mergekit a6e4028",
         NoOptions,
         _without_options(presets.MergekitEvolve),
+        linear=True,
     ),
     Algorithm(
         "sakana",
@@ -120,6 +123,7 @@ _ALGORITHMS = (
         "arXiv 2403.13187",
         NoOptions,
         _without_options(presets.Sakana),
+        linear=True,
     ),
     Algorithm(
         "lorahub",
@@ -127,6 +131,7 @@ _ALGORITHMS = (
         "arXiv 2307.13269",
         NoOptions,
         _without_options(presets.LoraHub),
+        linear=True,
         check=lambda: nevergrad.check_optimizer("NGOpt"),
     ),
     Algorithm(
@@ -135,6 +140,7 @@ _ALGORITHMS = (
         "arXiv 2509.12951",
         NoOptions,
         _without_options(EvoMerging),
+        linear=True,
     ),
     Algorithm(
         GREEDY_SOUP,
@@ -142,6 +148,7 @@ _ALGORITHMS = (
         "arXiv 2203.05482",
         NoOptions,
         _needs_expert_scores,
+        linear=True,
     ),
 )
 _BY_NAME = {one.name: one for one in _ALGORITHMS}

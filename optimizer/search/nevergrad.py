@@ -45,6 +45,7 @@ _WITHOUT_MODEL = (
     "SamplingSearch",
 )
 _PROBE_DIMENSION, _PROBE_CANDIDATES = 4, 40
+_OUT_OF_REACH = 1e3
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class NevergradOptions:
     """Options of every optimizer of nevergrad's registry.
 
     Args:
-        bounded: give the optimizer the parameters' ranges as hard bounds; default: it searches without bounds and
-            points outside are reflected. nevergrad makes its CMA elitist and diagonal where there are bounds.
+        bounded: give the optimizer the parameters' ranges as hard bounds, instead of reflecting the points outside;
+            default: where it jumps to infinity without them, as PSO does. CMA becomes elitist and diagonal by bounds.
     """
 
-    bounded: bool = False
+    bounded: bool | None = None
 
 
 class Nevergrad(SingleScoreSearch):
@@ -70,11 +71,13 @@ class Nevergrad(SingleScoreSearch):
 
     def __init__(self, setting: SearchSetting, options: NevergradOptions, name: str) -> None:
         super().__init__(setting)
-        self._frame = Frame(self._start(), None) if options.bounded else Frame.of(setting)
         family = ng_base.registry[name]
         self._workers = 1 if family.no_parallelization else setting.workers
         budget = candidate_budget(setting) or ASSUMED_CANDIDATES
-        space = self._space(options.bounded)
+        bounded = needs_bounds(name) if options.bounded is None else options.bounded
+        # Bounds leave no room for the prior's covariance: the search starts at its mean only.
+        self._frame = Frame(np.zeros(setting.dimension), None) if bounded else Frame.of(setting)
+        space = self._space(bounded)
         with _quiet():
             self._optimizer: Any = family(space, budget=budget, num_workers=self._workers)
         self._ended = False
@@ -82,15 +85,13 @@ class Nevergrad(SingleScoreSearch):
     def center(self) -> Vector:
         """Mean of the optimizer's distribution, or else the best by a model of all scores."""
         mean = distribution_mean(self._optimizer)
-        return super().center() if mean is None else self.box.fold(self._frame.point(mean))
+        return super().center() if mean is None else self._frame.point(mean)
 
     def _space(self, bounded: bool) -> Any:
         space = ng.p.Array(shape=(self.setting.dimension,))
         if bounded:
             box = self.box.finite()
-            start = box.clip(self._frame.mean)
-            self._frame = Frame(np.zeros(self.setting.dimension), None)
-            space = ng.p.Array(init=start).set_mutation(sigma=1.0).set_bounds(box.low, box.high)
+            space = ng.p.Array(init=box.clip(self._start())).set_mutation(sigma=1.0).set_bounds(box.low, box.high)
         space.random_state.seed(self.setting.seed)
         return space
 
@@ -114,6 +115,8 @@ class Nevergrad(SingleScoreSearch):
 
 def distribution_mean(optimizer: Any) -> Vector | None:
     """Mean of a nevergrad optimizer's search distribution in its standardized units; None where it keeps none."""
+    while isinstance(optimizer, optimizerlib.ChoiceBase):
+        optimizer = optimizer._optim
     if isinstance(optimizer, CMA) and optimizer._es is not None and not optimizer._config.fcmaes:
         return np.asarray(optimizer._es.mean, dtype=np.float64)
     if isinstance(optimizer, optimizerlib._TBPSA | optimizerlib._EMNA):
@@ -136,7 +139,8 @@ def check_optimizer(name: str) -> None:
     """
     _check_numpy(name)
     try:
-        first, second = _probe(name), _probe(name)
+        bounded = needs_bounds(name)
+        first, second = _probe(name, bounded), _probe(name, bounded)
     except Exception as error:
         raise SpecError(
             "search.algorithm",
@@ -151,6 +155,15 @@ def check_optimizer(name: str) -> None:
         )
 
 
+@cache
+def needs_bounds(name: str) -> bool:
+    """Whether an optimizer proposes points out of reach where it is given no bounds."""
+    # PSO moves in (0, 1) and takes its ends for infinity, sooner or later.
+    return type(ng_base.registry[name]).__name__ == "ConfPSO" or bool(
+        np.abs(_probe(name, bounded=False)).max(initial=0.0) > _OUT_OF_REACH
+    )
+
+
 def _check_numpy(name: str) -> None:
     version = tuple(int(part) for part in np.__version__.split(".")[:2])
     if version >= (2, 4) and type(ng_base.registry[name]).__name__ not in _WITHOUT_MODEL:
@@ -161,10 +174,10 @@ def _check_numpy(name: str) -> None:
         )
 
 
-def _probe(name: str) -> Vector:
+def _probe(name: str, bounded: bool) -> Vector:
     coordinates = (Coordinate("weight", None, 0.0, 1.0, -5.0, 5.0),) * _PROBE_DIMENSION
     items = SearchItems(np.zeros(1, dtype=np.intp), np.ones(1), (np.arange(1),))
-    search = Nevergrad(SearchSetting(coordinates, items, 1, _PROBE_CANDIDATES, 2), NevergradOptions(), name)
+    search = Nevergrad(SearchSetting(coordinates, items, 1, _PROBE_CANDIDATES, 2), NevergradOptions(bounded), name)
     points = []
     for _ in range(_PROBE_CANDIDATES):
         proposal = search.ask()

@@ -1,17 +1,20 @@
 """Repairs of nevergrad where its defects are silent (found in 1.0.12) and cannot be configured away from outside.
 
 Its CMA-ES, which most of its meta-optimizers use inside, drops the results of a whole generation that it did not just
-ask for; it restarts from its start after a generation of ties; and from 300 diagonal dimensions on pycma needs samples
-that late results do not bring (issue 1690). The threads of its sequential optimizers keep a finished process alive.
+ask for; it restarts from its start after a generation of ties; from 300 diagonal dimensions on pycma needs samples
+that late results do not bring (issue 1690); and in one dimension it wants another package. The threads of its
+sequential optimizers keep a finished process alive.
 """
 
 from __future__ import annotations
 
-import copy
 import threading
 from typing import Any
 
+import cma
+import numpy as np
 from nevergrad.optimization import optimizerlib, recaster
+from nevergrad.parametrization import parameter as p
 
 from optimizer.search.pycma import NEVER_STOP, SINGLE_SAMPLES
 
@@ -28,11 +31,30 @@ def repair() -> None:
 
 
 def _strategy(optimizer: Any) -> Any:
+    config = optimizer._config
+    if config.fcmaes:
+        return _original_strategy(optimizer)
     if optimizer._es is None:
-        # The configuration is shared by all optimizers of one name.
-        optimizer._config = copy.copy(optimizer._config)
-        optimizer._config.inopts = {**NEVER_STOP, **SINGLE_SAMPLES, **(optimizer._config.inopts or {})}
-    return _original_strategy(optimizer)
+        start = np.zeros(optimizer.dimension)
+        if config.random_init:
+            sample = optimizer.parametrization.sample()
+            start = sample.get_standardized_data(reference=optimizer.parametrization)
+        scale = config.scale
+        if p.helpers.Normalizer(optimizer.parametrization).fully_bounded:
+            scale *= 0.3 if optimizer.dimension < 18 else 0.15
+        options = {
+            **NEVER_STOP,
+            **SINGLE_SAMPLES,
+            "popsize": optimizer._popsize,
+            "randn": optimizer._rng.randn,
+            "CMA_diagonal": config.diagonal,
+            "CMA_elitist": config.elitist,
+            "seed": np.nan,
+            "verbose": -9,
+            **(config.inopts or {}),
+        }
+        optimizer._es = cma.CMAEvolutionStrategy(start, scale, options)
+    return optimizer._es
 
 
 def _tell(optimizer: Any, candidate: Any, loss: float) -> None:

@@ -85,7 +85,7 @@ class ParetoSearch(NumberedSearch):
         An archive of noisy scores flatters its members: the choice between them belongs to the selection split.
         """
         best = self.archive.best()
-        return self._start() if best is None else self.box.fold(best.point)
+        return self._start() if best is None else best.point
 
     @abstractmethod
     def _tell(self, asked: Asked, objectives: Vector | None) -> None:
@@ -132,4 +132,5 @@ def _nondominated(points: Vector) -> Vector:
         if not any(np.all(points[other] >= point) for other in kept):
             kept = [other for other in kept if not np.all(point >= points[other])]
             kept.append(index)
-    return points[kept]
+    found: Vector = points[kept]
+    return found

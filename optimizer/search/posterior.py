@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from optimizer.search.interface import Vector
 MODELLED = 400
 
 
-def best_by_posterior(points: Vector, fitness: Sequence[float]) -> Vector:
+def best_by_posterior(points: Vector, fitness: Sequence[float], fold: Callable[[Vector], Vector]) -> Vector:
     """Return the point with the best posterior mean among all points and the means of the best few.
 
     The best score belongs to a lucky point, and the mean of the best points (Meunier et al., arXiv 2004.11685) is far
@@ -28,9 +28,13 @@ def best_by_posterior(points: Vector, fitness: Sequence[float]) -> Vector:
     Args:
         points: shape (n, dimension), n > 0.
         fitness: of each point, larger is better.
+        fold: reflects points into the ranges, where distances between them mean something.
     """
     values = np.asarray(fitness, dtype=np.float64)
     order = np.argsort(-values, kind="stable")
+    # How bad the bad points are says nothing about the best, and would drown the differences between the good ones.
+    best, median = values[order[0]], float(np.median(values))
+    values = np.maximum(values, median - 2 * (best - median))
     if values[order[0]] == values[order[-1]]:
         found: Vector = points[0]
         return found
@@ -38,8 +42,9 @@ def best_by_posterior(points: Vector, fitness: Sequence[float]) -> Vector:
     means = [points[order[:size]].mean(axis=0) for size in sorted(sizes) if size <= len(values)]
     kept = np.sort(order[:MODELLED])
     contenders = np.vstack([points[kept], *means])
-    best: Vector = contenders[int(np.argmax(_posterior_mean(points[kept], values[kept], contenders)))]
-    return best
+    expected = _posterior_mean(fold(points[kept]), values[kept], fold(contenders))
+    chosen: Vector = contenders[int(np.argmax(expected))]
+    return chosen
 
 
 def _posterior_mean(points: Vector, values: Vector, at: Vector) -> Vector:

@@ -82,7 +82,7 @@ class SingleScoreSearch(NumberedSearch):
         """The best by a model of all scores, see :func:`best_by_posterior`; the start before any was scored."""
         if not self._points:
             return self._start()
-        return best_by_posterior(self.box.fold(np.array(self._points)), self._fitness)
+        return best_by_posterior(np.array(self._points), self._fitness, self.box.fold)
 
     @abstractmethod
     def _tell(self, asked: Asked, fitness: float | None) -> None:

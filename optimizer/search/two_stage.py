@@ -59,7 +59,10 @@ class EvoMerging(SingleScoreSearch):
         low = np.maximum([self.setting.coordinates[place].low for place in places], limits[0])
         high = np.minimum([self.setting.coordinates[place].high for place in places], limits[1])
         start = np.clip(self._values[places], low, high)
-        options = {"popsize": POPSIZE, "maxfevals": candidates, "bounds": [low.tolist(), high.tolist()]}
+        options: dict[str, Any] = {"popsize": POPSIZE, "maxfevals": candidates, "bounds": [low.tolist(), high.tolist()]}
+        if len(places) == 1:
+            # pycma 4.5 fails where it wants to limit the step of a single bounded coefficient.
+            options["maxstd"] = np.inf
         return _Stage(places, strategy(start, SIGMA, cma_seed(self.setting.seed, stream), options))
 
     def _ask(self) -> Asked | None:
