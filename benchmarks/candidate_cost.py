@@ -24,7 +24,6 @@ from typing import Any
 
 import ray
 
-from evals.fitness import fitness
 from experiments.spec import load_spec, parse_spec
 from experiments.states import CandidateKind, ExperimentState, Split
 from experiments.store import Store
@@ -33,10 +32,12 @@ from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
 from optimizer.cluster import ray_cluster
+from optimizer.design import build_search, choose_design, search_setting
+from optimizer.jobs import Work
 from optimizer.journal import Journal
-from optimizer.launch import create
-from optimizer.preflight import Plan, algorithm_name, popsize, versions
-from optimizer.search import NevergradSearch
+from optimizer.launch import create, make_tables
+from optimizer.plan import Plan
+from optimizer.versions import versions
 from workers.worker import start_worker
 
 DEFAULT_SPEC = Path(__file__).resolve().parent.parent / "examples" / "json-math.yaml"
@@ -96,34 +97,29 @@ def open_experiment(path: Path, engine: str, items: int, scratch: Path) -> tuple
         task["splits"]["search"] = items
     store = Store.open(f"sqlite:///{scratch / 'store.db'}")
     experiment, plan = create(store, parse_spec(data), loaded.source_dir)
-    return plan, store, Journal(store, store.claim_driver(experiment.id))
+    return plan, store, Journal(store, store.claim_driver(experiment.id), make_tables(plan))
 
 
 def measure_resident(plan: Plan, journal: Journal, candidates: int) -> tuple[list[Timings], Recipe]:
     """Run candidates through one worker as a run does; the first warms everything up and is not returned."""
-    search = NevergradSearch(
-        algorithm_name(plan.spec),
-        plan.genome.dimension,
-        seed=plan.spec.search.seed,
-        evaluations=candidates + 1,
-        workers=1,
-        popsize=popsize(plan.spec),
-    )
+    table = journal.tables[Split.SEARCH]
+    setting = search_setting(plan.search, plan.genome, table, spent=0, workers=1)
+    search = build_search(replace(choose_design(plan.search, setting), block_size=table.items.count), setting, {})
     worker = start_worker(plan.worker)
     ray.get(worker.ready.remote())
     timings = []
     for number in range(candidates + 1):
         start = time.perf_counter()
         proposal = search.ask()
+        assert proposal is not None
         recipe = plan.genome.decode(proposal.point)
-        candidate = journal.ask(CandidateKind.SEARCH, f"candidate {number}", recipe, proposal.point)
-        journal.started(candidate, Split.SEARCH, "benchmark")
+        candidate = journal.ask(CandidateKind.SEARCH, f"candidate {number}", recipe, proposal.point, proposal.block)
+        work = Work(candidate.number, Split.SEARCH, proposal.block)
+        journal.started(work, "benchmark")
         asked = time.perf_counter()
         result = ray.get(worker.score.remote(recipe, Split.SEARCH.value))
         scored = time.perf_counter()
-        value = fitness(result.items, plan.task_weights, plan.spec.search.reference_weight).value
-        journal.done(candidate, Split.SEARCH, result, value)
-        search.tell(proposal, value)
+        search.tell(proposal, journal.done(work, result))
         stored = time.perf_counter()
         inside = dict(result.timings_s)
         transport = scored - asked - sum(inside.values())

@@ -53,8 +53,10 @@ class Report:
         merge: label of the merge.
         best_other: label of the other model with the highest overall score on the test items.
         comparison: the merge compared with that one.
-        significant: the merge is better, its interval excludes zero and p < 0.05.
-        statement: the verdict in one sentence.
+        best_parent: label of the base or expert with the highest score; None where the report has none.
+        best_baseline: label of the best plain merge; None where the report has none.
+        significant: the merge is better than the best other model, its interval excludes zero and p < 0.05.
+        statement: the verdict, with the gains over the best parent and over the best plain merge.
     """
 
     models: tuple[ModelReport, ...]
@@ -62,6 +64,8 @@ class Report:
     merge: str
     best_other: str
     comparison: PairedComparison
+    best_parent: str | None
+    best_baseline: str | None
     significant: bool
     statement: str
 
@@ -122,8 +126,10 @@ def build_report(
                 adjusted_p=adjusted.get(label),
             )
         )
-    best = max((model for model in models if model.label != merge), key=lambda model: model.overall.mean)
-    comparison = versus[best.label]
+    parent = _best(models, ("base", "expert"))
+    baseline = _best(models, ("baseline",))
+    best = max((one for one in (parent, baseline) if one is not None), key=lambda one: one.overall.mean)
+    comparison, second = versus[best.label], parent if best is baseline else baseline
     significant = comparison.difference > 0 and comparison.low > 0 and comparison.p_value < SIGNIFICANCE
     return Report(
         models=tuple(models),
@@ -131,8 +137,10 @@ def build_report(
         merge=merge,
         best_other=best.label,
         comparison=comparison,
+        best_parent=None if parent is None else parent.label,
+        best_baseline=None if baseline is None else baseline.label,
         significant=significant,
-        statement=_statement(best, comparison, significant),
+        statement=_statement(best, comparison, significant, second),
     )
 
 
@@ -171,15 +179,26 @@ def _show(value: Interval) -> str:
     return f"{value.mean:.3f} ({value.low:.3f} to {value.high:.3f})"
 
 
-def _statement(best: ModelReport, versus: PairedComparison, significant: bool) -> str:
-    numbers = (
-        f"{versus.difference:+.3f} (95 % CI {versus.low:+.3f} to {versus.high:+.3f}, "
-        f"p = {versus.p_value:.2g}) on {versus.n} untouched test items"
-    )
+def _best(models: Sequence[ModelReport], roles: Sequence[Role]) -> ModelReport | None:
+    return max((one for one in models if one.role in roles), key=lambda one: one.overall.mean, default=None)
+
+
+def _statement(best: ModelReport, versus: PairedComparison, significant: bool, second: ModelReport | None) -> str:
+    numbers = f"{_difference(versus)}, p = {versus.p_value:.2g}) on {versus.n} untouched test items"
     other = f"the best other model, {best.label} ({best.role})"
-    if versus.difference > 0:
-        verdict = "significant" if significant else "not significant"
-        return f"The merge beats {other}, by {numbers}: {verdict}."
-    if versus.difference == 0:
-        return f"The merge ties with {other}: {numbers}."
-    return f"The merge does not beat {other}: {numbers}; the best model is the {best.role} itself."
+    if significant:
+        verdict = f"The merge beats {other}, by {numbers}: significant."
+    elif versus.difference > 0:
+        verdict = f"No significant gain: the merge is ahead of {other}, by {numbers}. Use {best.label} instead."
+    elif versus.difference == 0:
+        verdict = f"No significant gain: the merge ties with {other}: {numbers}. Use {best.label} instead."
+    else:
+        verdict = f"No significant gain: the merge is behind {other}: {numbers}. Use {best.label} instead."
+    if second is None or second.merge_minus_model is None:
+        return verdict
+    kind = "plain merge" if second.role == "baseline" else "parent"
+    return f"{verdict} Over the best {kind}, {second.label}: {_difference(second.merge_minus_model)})."
+
+
+def _difference(versus: PairedComparison) -> str:
+    return f"{versus.difference:+.3f} (95 % CI {versus.low:+.3f} to {versus.high:+.3f}"

@@ -179,7 +179,7 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any, *, force: bool
     from optimizer.launch import drive
     from optimizer.outcome import export as export_candidate
     from optimizer.outcome import summarize
-    from optimizer.preflight import output_path
+    from optimizer.sources import output_path
 
     try:
         with LiveView(Console(stderr=True)) as live:

@@ -54,7 +54,7 @@ def _guard(name: str, probe: Callable[[], str]) -> Check:
 
 
 def _python() -> Check:
-    from optimizer.preflight import versions
+    from optimizer.versions import versions
 
     found = ", ".join(f"{name} {version}" for name, version in versions().items())
     return Check("packages", sys.version_info >= (3, 11), found)
@@ -86,10 +86,12 @@ def _store(url: str) -> str:
 def _engine() -> str:
     """Start a worker on a small random model and score two merges in turn: A, B and A again."""
     from evals.tasks import TaskDefinition
+    from experiments.states import Split
     from merging.models import ModelRef
     from merging.recipe import Recipe
     from optimizer.cluster import ray_cluster
-    from optimizer.pool import Job, WorkerPool
+    from optimizer.jobs import Job, Work
+    from optimizer.pool import WorkerPool
     from workers.config import WorkerConfig
 
     engine = "vllm" if importlib.util.find_spec("vllm") else "transformers"
@@ -111,7 +113,7 @@ def _engine() -> str:
                 for recipe in (*recipes, recipes[0]):
                     while pool.next_worker is None:
                         pool.wait(0.5)
-                    pool.submit(Job(0, recipe, "search"))
+                    pool.submit(Job(Work(0, Split.SEARCH), recipe, None))
                     while (outcome := pool.wait(0.5)) is None:
                         continue
                     if outcome.result is None:

@@ -14,7 +14,7 @@ from optimizer.progress import RunProgress, Standing
 
 
 class LiveView:
-    """Shows ``RunProgress`` on stderr: redrawn in place on a terminal, one line per evaluation elsewhere."""
+    """Shows ``RunProgress`` on stderr: redrawn in place on a terminal, one line per result elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,6 +42,8 @@ class LiveView:
 
     def update(self, progress: RunProgress) -> None:
         """Show the newest state of the run."""
+        for note in progress.notes:
+            self._console.print(note, markup=False, highlight=False, soft_wrap=True)
         if self._live is None:
             self._print_line(progress)
             return
@@ -78,15 +80,15 @@ def format_duration(seconds: float) -> str:
 
 
 def _count(progress: RunProgress) -> str:
-    """A budget of hours or tokens does not say how many evaluations it will be."""
-    return f"{progress.done}/{progress.total}" if progress.total else str(progress.done)
+    """A budget of hours or tokens does not say how many items it will be."""
+    return f"{progress.done}/{progress.total} items" if progress.total else f"{progress.done} items"
 
 
 def _pace(progress: RunProgress) -> str:
     if progress.per_minute is None:
         return "waiting for the engine" if progress.done == 0 else ""
     eta = "" if progress.eta_s is None else f", {format_duration(progress.eta_s)} left"
-    return f"{progress.per_minute:.1f} evaluations/min{eta}"
+    return f"{progress.per_minute:.0f} items/min{eta}"
 
 
 def _standings(progress: RunProgress) -> Table:

@@ -89,12 +89,14 @@ class Output:
         if experiment.error:
             self._data.print(experiment.error, markup=False, highlight=False)
         self._data.print(_leaders("best on the search items", summary.leaders))
-        tasks = {task for one in summary.front for found in one.evaluations.values() for task in found.summary}
+        tasks = {task for one in summary.front for found in one.splits.values() for task in found.summary}
         if len(tasks) > 1:
             self._data.print(_leaders("Pareto front of the search items", summary.front))
         if summary.report is not None:
             self._data.print(_report_table(summary))
             self._data.print(summary.report.statement, highlight=False, soft_wrap=True)
+        for note in summary.notes:
+            self._data.print(note, markup=False, highlight=False, soft_wrap=True)
         if exported is not None:
             self.exported(*exported)
 
@@ -139,8 +141,9 @@ def _leaders(title: str, standings: Sequence[Standing]) -> Table:
     table = Table("candidate", "fitness", "task scores", title=title, title_justify="left", box=None)
     for one in standings:
         scores = [
-            f"{split.value}: " + ", ".join(f"{task} {found['score']:.3f}" for task, found in evaluation.summary.items())
-            for split, evaluation in one.evaluations.items()
+            f"{split.value} ({found.items} items): "
+            + ", ".join(f"{task} {scores['score']:.3f}" for task, scores in found.summary.items())
+            for split, found in one.splits.items()
         ]
         table.add_row(
             f"{one.candidate.number} {one.candidate.label}", f"{one.candidate.fitness:.4f}", "; ".join(scores)

@@ -39,9 +39,11 @@ def model_card(summary: Summary, candidate: Candidate) -> str:
             "",
             _scores(summary, candidate),
             "",
+            *summary.notes,
+            "",
             "## How it was made",
             "",
-            f"{summary.counts['candidates']} candidates were scored on the search items"
+            f"{summary.counts['candidates']} candidates got {summary.counts['search_items']} scores of search items"
             f" ({summary.counts['generated_tokens']} generated tokens, {experiment.seconds_spent / 60:.1f} minutes)."
             " The selection items chose among the finalists; the test items were scored once, for the table above.",
             "`recipe.json` holds the exact recipe, the versions and the checksums of the inputs.",

@@ -1,38 +1,37 @@
-"""The driver: asks, dispatches, records and tells, with no barrier between candidates.
+"""The driver: baselines, search, race, test. Everything is a row in the store before it is acted on.
 
-Everything is a row in the store before it is acted on, so a driver that is killed anywhere is replaced by a new one
-that replays the ledger and goes on with the same next ask.
+A driver that is killed anywhere is replaced by a new one that repeats the record and goes on with the same next ask.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections import deque
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
-from evals.fitness import fitness
-from evomerge.errors import EvomergeError, Interrupted
+from evomerge.errors import EvomergeError
 from experiments.entities import Candidate
 from experiments.states import CandidateKind, Split
-from merging.recipe import Recipe
-from optimizer.finals import ReportRow, choose_finalists, choose_winner, ranked, report_rows
+from optimizer.constraints import Floor, breaches, choose_floors, floor_values
+from optimizer.design import (
+    Design,
+    build_search,
+    choose_design,
+    estimate,
+    prior_from_dict,
+    prior_to_dict,
+    search_setting,
+)
+from optimizer.dispatch import Dispatcher
+from optimizer.finals import ReportRow, choose_finalists, ranked, report_rows
+from optimizer.jobs import Work
 from optimizer.journal import Journal
-from optimizer.pool import Job, Outcome, WorkerPool
-from optimizer.preflight import Plan, algorithm_name, popsize
-from optimizer.progress import Phase
-from optimizer.replay import replay
-from optimizer.search import GREEDY_SOUP, NevergradSearch, Search, Vector
-from optimizer.soup import GreedySoup
-from optimizer.space import Genome
+from optimizer.problem import Problem, Start
+from optimizer.race import Race
+from optimizer.replay import RecordedSearch
+from optimizer.search.interface import Prior, Vector
 from optimizer.watch import Watch
-
-# A candidate that takes three workers down with it is the cause, not the victim.
-MAX_LOSSES = 3
-_POLL_S = 0.5
-
-NextCandidate = Callable[[], Candidate | None]
-Tell = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -47,182 +46,189 @@ class RunResult:
 class Driver:
     """Drives one experiment from its present record to its end."""
 
-    def __init__(self, journal: Journal, plan: Plan, watch: Watch, stop: threading.Event) -> None:
+    def __init__(self, journal: Journal, problem: Problem, watch: Watch, stop: threading.Event) -> None:
         self._journal = journal
-        self._plan = plan
+        self._problem = problem
         self._watch = watch
         self._stop = stop
-        self._losses: Counter[tuple[int, Split]] = Counter()
-        self._pool: WorkerPool
+        self._table = journal.tables[Split.SEARCH]
+        self._dispatcher: Dispatcher
 
     def run(self) -> RunResult:
-        """Score the baselines, search, select and test; the experiment must be claimed.
+        """Score the baselines, search, race and test; the experiment must be claimed.
 
         Raises:
             Interrupted: ``stop`` was set; the run can be resumed.
             EngineError: no worker can be started; the run can be resumed.
             InvalidInput: a model or task turned out to be unusable.
         """
-        self._pool = WorkerPool(self._plan.worker, self._plan.spec.workers.count)
+        pool = self._problem.open_pool()
+        self._dispatcher = Dispatcher(self._journal, self._problem, pool, self._watch, self._stop)
         try:
             self._score_baselines()
-            self._run_search()
-            return self._decide()
+            return self._decide(self._run_search())
         finally:
-            self._pool.close()
+            pool.close()
 
     def _score_baselines(self) -> None:
         journal = self._journal
-        for baseline in self._plan.baselines[len(journal.of_kind(CandidateKind.BASELINE)) :]:
+        for baseline in self._problem.baselines[len(self._plain) :]:
             journal.ask(CandidateKind.BASELINE, baseline.label, baseline.recipe, None)
-        self._evaluate(journal.of_kind(CandidateKind.BASELINE), Split.SEARCH, "baselines")
-        plain = journal.of_kind(CandidateKind.BASELINE)
-        if not ranked(plain):
-            reasons = sorted({one.reason for one in plain if one.reason})
+        self._watch.begin("baselines", self._table.items.count * len(self._plain), self._num_scored())
+        self._dispatcher.score(Work(one.number, Split.SEARCH) for one in self._plain)
+        if not ranked(self._plain):
+            reasons = sorted({one.reason for one in self._plain if one.reason})
             raise EvomergeError(f"not one parent or plain merge could be scored: {'; '.join(reasons)}")
 
-    def _run_search(self) -> None:
-        journal = self._journal
-        genome = self._starting_genome()
-        search = self._new_search(genome)
-        proposals = replay(search, journal.ledger(), journal.candidates)
-        pending = deque(sorted(proposals))
-
-        def next_candidate() -> Candidate | None:
-            if pending:
-                return journal.candidates[pending.popleft()]
-            if self._budget_spent():
-                return None
-            proposal = search.ask()
-            if proposal is None:
-                return None
-            number = len(journal.candidates)
-            proposals[number] = proposal
-            recipe = genome.decode(proposal.point)
-            return journal.ask(CandidateKind.SEARCH, f"candidate {number}", recipe, proposal.point)
-
-        def tell(number: int, value: float | None) -> None:
-            search.tell(proposals.pop(number), value)
-
-        self._watch.begin("search", self._plan.spec.search.budget.evaluations, journal.num_closed(Split.SEARCH))
-        self._loop(next_candidate, Split.SEARCH, tell)
-        self._score_center(genome, search.center())
-
-    def _starting_genome(self) -> Genome:
-        """Start at the best plain merge that the genome can express, unless the spec says where."""
-        genome = self._plan.genome
-        if self._plan.start_is_given:
-            return genome
-        for candidate in ranked(self._journal.of_kind(CandidateKind.BASELINE)):
-            recipe = Recipe.from_dict(candidate.recipe)
-            if genome.values(recipe) is not None:
-                self._journal.decide("search_start", {"number": candidate.number, "label": candidate.label})
-                return genome.centered_on(recipe)
-        return genome
-
-    def _new_search(self, genome: Genome) -> Search:
-        spec = self._plan.spec
-        if spec.search.algorithm == GREEDY_SOUP:
-            return GreedySoup(genome, self._expert_scores())
-        return NevergradSearch(
-            algorithm_name(spec),
-            genome.dimension,
-            seed=spec.search.seed,
-            evaluations=spec.search.budget.evaluations,
-            workers=spec.workers.count,
-            popsize=popsize(spec),
+    def _run_search(self) -> str:
+        """Search until the budget is spent, score the search's center, and return its digest."""
+        start = self._start()
+        prior = self._prior(start)
+        design = self._design(start, prior)
+        self._table.frame(design.blocks(self._table.items, self._problem.search.seed), self._floor_values)
+        setting = search_setting(
+            self._problem.search,
+            start.space,
+            self._table,
+            spent=self._reserved,
+            workers=self._problem.num_workers,
+            prior=prior,
         )
+        search = RecordedSearch(build_search(design, setting, self._expert_scores()), start.space, self._journal)
+        pending = deque(search.open)
+        self._watch.begin("search", self._limit, self._num_scored())
+        self._dispatcher.run(
+            lambda: pending.popleft() if pending else None if self._budget_spent(search) else search.ask(), search.tell
+        )
+        return self._score_center(start, search)
+
+    def _start(self) -> Start:
+        start = self._problem.start(ranked(self._plain))
+        if start.source is not None:
+            source = {"number": start.source.number, "label": start.source.label}
+            self._journal.decide("search_start", source)
+        return start
+
+    def _prior(self, start: Start) -> Prior | None:
+        """Choose a prior once; a resumed run searches with the recorded one."""
+        if "prior" not in self._journal.decisions:
+            prior, reason = self._problem.prior(start)
+            recorded = None if prior is None else prior_to_dict(prior)
+            self._journal.decide("prior", {"prior": recorded, "reason": reason})
+        recorded = self._journal.decisions["prior"]["prior"]
+        self._watch.note(f"prior: {self._journal.decisions['prior']['reason']}")
+        return None if recorded is None else prior_from_dict(recorded)
+
+    def _design(self, start: Start, prior: Prior | None) -> Design:
+        if "search" not in self._journal.decisions:
+            setting = search_setting(
+                self._problem.search,
+                start.space,
+                self._table,
+                spent=self._reserved,
+                workers=self._problem.num_workers,
+                prior=prior,
+            )
+            self._journal.decide("search", choose_design(self._problem.search, setting).to_dict())
+        design = Design(**self._journal.decisions["search"])
+        self._watch.note(f"search: {design.sentence()}")
+        return design
 
     def _expert_scores(self) -> dict[str, float]:
-        scored = {one.recipe_digest: one.fitness for one in ranked(self._journal.of_kind(CandidateKind.BASELINE))}
-        experts = [one for one in self._plan.baselines if one.role == "expert"]
+        scored = {one.recipe_digest: one.fitness for one in ranked(self._plain)}
+        experts = [one for one in self._problem.baselines if one.role == "expert"]
         found = {one.label.removeprefix("expert "): scored.get(one.recipe.digest()) for one in experts}
-        scores = {name: fitness for name, fitness in found.items() if fitness is not None}
-        if not scores:
-            raise EvomergeError("not one expert could be scored, so there is nothing to make a soup of")
-        return scores
+        return {name: fitness for name, fitness in found.items() if fitness is not None}
 
-    def _budget_spent(self) -> bool:
-        journal, budget = self._journal, self._plan.spec.search.budget
+    @property
+    def _plain(self) -> list[Candidate]:
+        return self._journal.of_kind(CandidateKind.BASELINE)
+
+    @property
+    def _limit(self) -> int | None:
+        return self._problem.search.budget.item_limit(self._table.items.count)
+
+    @property
+    def _reserved(self) -> int:
+        """Items of the budget that are not the search's: those of the baselines and of its center at the end."""
+        return self._table.items.count * (len(self._problem.baselines) + 1)
+
+    def _num_scored(self) -> int:
+        closed = [work for work in self._journal.closed if work.split is Split.SEARCH]
+        return sum(len(self._table.positions(work.block)) for work in closed)
+
+    @cached_property
+    def _floors(self) -> list[Floor]:
+        constraints = self._problem.search.constraints
+        roles = {one.recipe.digest(): one.role for one in self._problem.baselines}
+        parents = {
+            one.number: (one.label, roles[one.recipe_digest])
+            for one in ranked(self._plain)
+            if roles.get(one.recipe_digest) in ("base", "expert")
+        }
+        base = next((number for number, (_, role) in parents.items() if role == "base"), None)
+        if not constraints:
+            return []
+        if base is None:
+            raise EvomergeError(
+                "the base could not be scored, so nothing can be held against it: see search.constraints"
+            )
+        labels = {number: label for number, (label, _) in parents.items()}
+        return choose_floors(constraints, self._table, base, labels)
+
+    @cached_property
+    def _floor_values(self) -> Vector | None:
+        return floor_values(self._floors, self._table)
+
+    def _budget_spent(self, search: RecordedSearch) -> bool:
+        journal, budget = self._journal, self._problem.search.budget
         if journal.of_kind(CandidateKind.MEAN):
             return True
-        # The last evaluation belongs to the mean of the search distribution.
-        if budget.evaluations is not None and len(journal.candidates) >= budget.evaluations - 1:
+        largest = max(len(block) for block in self._table.items.blocks)
+        if self._limit is not None and self._reserved + search.asked_items + largest > self._limit:
             return True
         if budget.generated_tokens is not None and journal.generated_tokens >= budget.generated_tokens:
             return True
         return budget.hours is not None and journal.seconds_spent >= budget.hours * 3600
 
-    def _score_center(self, genome: Genome, center: Vector) -> None:
-        journal = self._journal
-        recipe = genome.decode(center)
-        if not journal.of_kind(CandidateKind.MEAN):
-            # Algorithms without a distribution recommend a sample, which is a candidate already.
-            if any(one.recipe_digest == recipe.digest() for one in journal.candidates.values()):
-                return
-            journal.ask(CandidateKind.MEAN, "mean of the search", recipe, center)
-        self._evaluate(journal.of_kind(CandidateKind.MEAN), Split.SEARCH, "search")
+    def _score_center(self, start: Start, search: RecordedSearch) -> str:
+        journal, center = self._journal, search.center()
+        subject = start.space.decode(center)
+        digest = subject.digest()
+        # Algorithms without a distribution recommend a sample, which is a candidate already.
+        if not any(one.recipe_digest == digest for one in journal.candidates.values()):
+            journal.ask(CandidateKind.MEAN, "mean of the search", subject, center)
+        self._dispatcher.score(Work(one.number, Split.SEARCH) for one in journal.of_kind(CandidateKind.MEAN))
+        return digest
 
-    def _decide(self) -> RunResult:
+    def _decide(self, center_digest: str) -> RunResult:
         journal = self._journal
         everyone = list(journal.candidates.values())
-        finalists = choose_finalists(everyone, self._plan.spec.search.finalists)
-        journal.decide("finalists", {"numbers": [one.number for one in finalists]})
-        self._evaluate(finalists, Split.SELECTION, "selection")
-        selection = {number: value for (number, split), value in journal.fitness.items() if split is Split.SELECTION}
-        winner = choose_winner(finalists, selection)
-        journal.decide("winner", {"number": winner.number, "selection_fitness": selection[winner.number]})
-        rows = tuple(report_rows(everyone, self._plan.baselines, finalists, selection))
+        finalists = self._finalists(everyone, center_digest)
+        race = Race(journal, self._problem, self._dispatcher, self._watch, self._floors)
+        verdict = race.run(finalists)
+        plain = next((one.number for one in finalists if one.kind is CandidateKind.BASELINE), None)
+        rows = tuple(report_rows(everyone, self._problem.baselines, verdict.merge, plain))
         journal.decide("report_rows", {"rows": [asdict(row) for row in rows]})
-        self._evaluate([journal.candidates[row.number] for row in rows], Split.TEST, "test")
-        return RunResult(journal.id, winner.number, rows)
+        if self._problem.items[Split.TEST]:
+            self._watch.begin("test", len(rows) * len(self._problem.items[Split.TEST]))
+            self._dispatcher.score(Work(row.number, Split.TEST) for row in rows)
+        return RunResult(journal.id, verdict.winner, rows)
 
-    def _evaluate(self, candidates: Iterable[Candidate], split: Split, phase: Phase) -> None:
-        """Score the candidates that the split still misses."""
-        everyone = list(candidates)
-        waiting = deque(one for one in everyone if (one.number, split) not in self._journal.closed)
-        if phase != "search":
-            self._watch.begin(phase, len(everyone), len(everyone) - len(waiting))
-        self._loop(lambda: waiting.popleft() if waiting else None, split, lambda number, value: None)
-
-    def _loop(self, next_candidate: NextCandidate, split: Split, tell: Tell) -> None:
-        """Keep every worker busy until ``next_candidate`` runs dry and everything in flight is recorded."""
-        again: deque[Candidate] = deque()
-        exhausted = False
-        while not (exhausted and not again and self._pool.num_running == 0):
-            if self._stop.is_set():
-                raise Interrupted("stopped on request")
-            self._journal.beat()
-            while (worker := self._pool.next_worker) is not None:
-                candidate = again.popleft() if again else next_candidate()
-                exhausted = candidate is None
-                if candidate is None:
-                    break
-                self._journal.started(candidate, split, worker)
-                self._pool.submit(Job(candidate.number, Recipe.from_dict(candidate.recipe), split.value))
-            outcome = self._pool.wait(_POLL_S)
-            if outcome is not None and not self._settle(outcome, split, tell):
-                again.append(self._journal.candidates[outcome.job.candidate])
-
-    def _settle(self, outcome: Outcome, split: Split, tell: Tell) -> bool:
-        """Record how a job ended and tell the search; return False where the candidate must be asked again."""
-        candidate = self._journal.candidates[outcome.job.candidate]
-        reason = outcome.reason or ""
-        if outcome.kind == "lost":
-            self._journal.lost(candidate, split, reason)
-            self._losses[candidate.number, split] += 1
-            if self._losses[candidate.number, split] < MAX_LOSSES:
-                self._watch.say(f"{candidate.label}: {reason}; it is scored again")
-                return False
-            reason = f"it took {MAX_LOSSES} workers down: {reason}"
-        value: float | None = None
-        if outcome.result is None:
-            self._journal.infeasible(candidate, split, reason)
-            self._watch.say(f"{candidate.label} is infeasible: {reason}")
-        else:
-            weight = self._plan.spec.search.reference_weight
-            value = fitness(outcome.result.items, self._plan.task_weights, weight).value
-            self._journal.done(candidate, split, outcome.result, value)
-            self._watch.scored(candidate, split, outcome.result.items, value)
-        tell(candidate.number, value)
-        return True
+    def _finalists(self, everyone: list[Candidate], center_digest: str) -> list[Candidate]:
+        """Choose who races, leaving out whoever is below a floor on the search items as long as others are not."""
+        scored = [one.number for one in ranked(everyone)]
+        estimates = estimate(self._problem.search.estimator, self._table, scored)
+        below = {number: found for number in scored if (found := breaches(self._floors, self._table, number))}
+        allowed = [one for one in everyone if one.number not in below] or everyone
+        means = {number: mean for number, (mean, _) in estimates.items()}
+        finalists = choose_finalists(allowed, means, center_digest, self._problem.search.finalists)
+        self._journal.decide(
+            "finalists",
+            {
+                "numbers": [one.number for one in finalists],
+                "estimates": {str(one.number): estimates[one.number] for one in finalists},
+                "below_floors": len(below),
+            },
+        )
+        return finalists

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evals.tasks import ItemScore
 from experiments.entities import Candidate, Event, Experiment
 from experiments.states import (
     CandidateKind,
@@ -17,32 +19,51 @@ from experiments.states import (
     Split,
 )
 from experiments.store import Store
-from merging.recipe import Recipe
-from optimizer.search import Vector
+from optimizer.jobs import Subject, Work
+from optimizer.search.interface import Scores, Vector
+from optimizer.tables import SplitTable
 from workers.config import ScoreResult
 
 _HEARTBEAT_S = 5.0
 
 
 class Journal:
-    """Writes first, then remembers: what this object knows is always in the store already."""
+    """Writes first, then remembers: what this object knows is always in the store already.
 
-    def __init__(self, store: Store, experiment: Experiment) -> None:
+    Args:
+        store: holds the experiment's claim.
+        experiment: as claimed.
+        tables: one for each split, empty; filled with what the store holds.
+    """
+
+    def __init__(self, store: Store, experiment: Experiment, tables: Mapping[Split, SplitTable]) -> None:
+        """Read the record."""
         self._store = store
         self.id = experiment.id
+        self.tables = tables
         self.candidates = {one.number: one for one in store.candidates(experiment.id)}
-        self.fitness: dict[tuple[int, Split], float] = {}
-        self.closed: set[tuple[int, Split]] = set()
+        self.closed: set[Work] = set()
+        self.failed: defaultdict[Split, dict[int, str]] = defaultdict(dict)
         self.generated_tokens = 0
         numbers = {one.id: one.number for one in self.candidates.values()}
-        for evaluation in store.evaluations(experiment.id):
-            if evaluation.state in (EvaluationState.DONE, EvaluationState.INFEASIBLE):
-                key = (numbers[evaluation.candidate_id], evaluation.split)
-                self.closed.add(key)
-                self.generated_tokens += evaluation.generated_tokens
-                if evaluation.fitness is not None:
-                    self.fitness[key] = evaluation.fitness
-        self._decided = {event.payload["decision"] for event in self.ledger() if event.kind is EventKind.DECISION}
+        for one in store.evaluations(experiment.id):
+            if one.state in (EvaluationState.DONE, EvaluationState.INFEASIBLE):
+                self.closed.add(Work(numbers[one.candidate_id], one.split, one.block))
+                self.generated_tokens += one.generated_tokens
+                if one.state is EvaluationState.INFEASIBLE:
+                    self.failed[one.split].setdefault(numbers[one.candidate_id], one.reason or "")
+        for split, table in tables.items():
+            by_number: defaultdict[int, list[ItemScore]] = defaultdict(list)
+            for item in store.items(experiment.id, split):
+                by_number[item.number].append(
+                    ItemScore(item.task, item.item, item.score, item.reference_logprob, item.output)
+                )
+            for number, items in by_number.items():
+                table.add(number, items)
+        ledger = self.ledger()
+        self.decisions: dict[str, Mapping[str, Any]] = {
+            event.payload["decision"]: event.payload["data"] for event in ledger if event.kind is EventKind.DECISION
+        }
         self._spent_before_s = experiment.seconds_spent
         self._started = self._beaten = time.monotonic()
 
@@ -59,11 +80,14 @@ class Journal:
         """Return the candidates of one kind by number."""
         return [one for _, one in sorted(self.candidates.items()) if one.kind is kind]
 
-    def num_closed(self, split: Split) -> int:
-        """Number of candidates whose evaluation on the split has ended."""
-        return sum(1 for _, closed_split in self.closed if closed_split is split)
+    def fitness(self, split: Split) -> dict[int, float]:
+        """Return the fitness of every candidate that the split's items could score, by number."""
+        table, failed = self.tables[split], self.failed[split]
+        return {number: table.fitness(number) for number in self.candidates if number in table and number not in failed}
 
-    def ask(self, kind: CandidateKind, label: str, recipe: Recipe, vector: Vector | None) -> Candidate:
+    def ask(
+        self, kind: CandidateKind, label: str, subject: Subject, vector: Vector | None, block: int | None = None
+    ) -> Candidate:
         """Record the next candidate before anybody scores it."""
         candidate = self._store.record_ask(
             self.id,
@@ -71,46 +95,59 @@ class Journal:
             kind=kind,
             label=label,
             vector=None if vector is None else vector.tolist(),
-            recipe=recipe.to_dict(),
-            digest=recipe.digest(),
+            recipe=subject.to_dict(),
+            digest=subject.digest(),
+            block=block,
         )
         self.candidates[candidate.number] = candidate
         return candidate
 
-    def started(self, candidate: Candidate, split: Split, worker: str) -> None:
-        """Record that a worker gets the candidate."""
-        self._store.record_started(candidate.id, split, worker=worker)
+    def ask_again(self, candidate: Candidate, block: int) -> None:
+        """Record that the search wants another block of a candidate."""
+        self._store.record_ask_again(candidate.id, block=block)
 
-    def done(self, candidate: Candidate, split: Split, result: ScoreResult, value: float) -> None:
-        """Record a result with every item's score; ``value`` is the fitness."""
+    def started(self, work: Work, worker: str) -> None:
+        """Record that a worker gets the work."""
+        self._store.record_started(self._id(work), work.split, worker=worker, block=work.block)
+
+    def done(self, work: Work, result: ScoreResult) -> Scores:
+        """Record a result with every item's score; return the scores as the search sees them."""
+        table = self.tables[work.split]
+        scores = table.add(work.candidate, result.items)
+        value = float(table.items.item_weights(scores.positions) @ scores.values)
+        overall = table.fitness(work.candidate)
         self._store.record_result(
-            candidate.id,
-            split,
+            self._id(work),
+            work.split,
             result.items,
             fitness=value,
             timings_s=result.timings_s,
             prompt_tokens=result.prompt_tokens,
             generated_tokens=result.generated_tokens,
             worker=result.worker,
+            block=work.block,
+            overall=overall,
         )
-        self.fitness[candidate.number, split] = value
         self.generated_tokens += result.generated_tokens
-        self._close(candidate, split, state=CandidateState.SCORED, fitness=value)
+        self._close(work, state=CandidateState.SCORED, fitness=overall)
+        return scores
 
-    def infeasible(self, candidate: Candidate, split: Split, reason: str) -> None:
+    def infeasible(self, work: Work, reason: str) -> None:
         """Record that the candidate cannot be merged or scored."""
-        self._store.record_infeasible(candidate.id, split, reason)
-        self._close(candidate, split, state=CandidateState.INFEASIBLE, reason=reason)
+        self._store.record_infeasible(self._id(work), work.split, reason, block=work.block)
+        self.failed[work.split].setdefault(work.candidate, reason)
+        self._close(work, state=CandidateState.INFEASIBLE, reason=reason, fitness=None)
 
-    def lost(self, candidate: Candidate, split: Split, reason: str) -> None:
-        """Record that the worker was lost; the candidate will be asked again."""
-        self._store.record_lost(candidate.id, split, reason)
+    def lost(self, work: Work, reason: str) -> None:
+        """Record that the worker was lost; the work will be done again."""
+        self._store.record_lost(self._id(work), work.split, reason, block=work.block)
 
-    def decide(self, decision: str, data: Mapping[str, Any]) -> None:
-        """Record a decision once; a resumed run that comes to it again adds nothing."""
-        if decision not in self._decided:
+    def decide(self, decision: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Record a decision once and return it; a run that comes to it again gets what was recorded first."""
+        if decision not in self.decisions:
             self._store.record_decision(self.id, decision, data)
-            self._decided.add(decision)
+            self.decisions[decision] = data
+        return self.decisions[decision]
 
     def beat(self) -> None:
         """Tell the store now and then that the driver lives and how long the experiment has taken."""
@@ -123,7 +160,11 @@ class Journal:
         self._store.heartbeat(self.id, self.seconds_spent)
         self._store.release_driver(self.id, state, error=error)
 
-    def _close(self, candidate: Candidate, split: Split, **changes: Any) -> None:
-        self.closed.add((candidate.number, split))
-        if split is Split.SEARCH:
-            self.candidates[candidate.number] = replace(candidate, **changes)
+    def _id(self, work: Work) -> int:
+        return self.candidates[work.candidate].id
+
+    def _close(self, work: Work, **changes: Any) -> None:
+        self.closed.add(work)
+        candidate = self.candidates[work.candidate]
+        if work.split is Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
+            self.candidates[work.candidate] = replace(candidate, **changes)

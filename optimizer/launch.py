@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from evals.tasks import ItemScore
 from evomerge.errors import EngineError, Interrupted, StateConflict
 from experiments.entities import Experiment
 from experiments.spec import ExperimentSpec, parse_spec
@@ -18,7 +17,10 @@ from experiments.store import Store
 from optimizer.cluster import ray_cluster
 from optimizer.driver import Driver, RunResult
 from optimizer.journal import Journal
-from optimizer.preflight import Plan, make_plan
+from optimizer.plan import Plan
+from optimizer.preflight import make_plan
+from optimizer.problem import Problem
+from optimizer.tables import SplitTable
 from optimizer.watch import Observer, Watch
 
 
@@ -73,13 +75,13 @@ def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, 
     """
     stop = threading.Event()
     with _stop_on_signals(stop):
-        journal = Journal(store, store.claim_driver(experiment.id, force=force))
+        journal = Journal(store, store.claim_driver(experiment.id, force=force), make_tables(plan))
         state, problem = ExperimentState.FINISHED, None
         try:
             parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
             watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
-            _recall(store, journal, watch)
-            with ray_cluster(num_cpus=plan.worker.cpus * plan.spec.workers.count):
+            _recall(journal, watch)
+            with ray_cluster(num_cpus=plan.num_cpus):
                 return Driver(journal, plan, watch, stop).run()
         except (Interrupted, EngineError, KeyboardInterrupt) as error:
             state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"
@@ -89,6 +91,12 @@ def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, 
             raise
         finally:
             journal.release(state, problem)
+
+
+def make_tables(problem: Problem) -> dict[Split, SplitTable]:
+    """Return empty tables for the items of every split."""
+    weight = problem.search.reference_weight
+    return {split: SplitTable(refs, problem.task_weights, weight) for split, refs in problem.items.items()}
 
 
 @contextmanager
@@ -112,11 +120,8 @@ def _stop_on_signals(stop: threading.Event) -> Iterator[None]:
         restore()
 
 
-def _recall(store: Store, journal: Journal, watch: Watch) -> None:
-    items: dict[int, list[ItemScore]] = {}
-    for one in store.items(journal.id, Split.SEARCH):
-        items.setdefault(one.number, []).append(
-            ItemScore(one.task, one.item, one.score, one.reference_logprob, one.output)
-        )
-    for number, scores in sorted(items.items()):
-        watch.remember(journal.candidates[number], scores, journal.fitness[number, Split.SEARCH])
+def _recall(journal: Journal, watch: Watch) -> None:
+    table = journal.tables[Split.SEARCH]
+    for number, candidate in sorted(journal.candidates.items()):
+        if number in table:
+            watch.remember(candidate, table)

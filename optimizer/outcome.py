@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evals.report import Report, build_report, non_dominated
-from evals.tasks import ItemScore
+from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import NotFound, StateConflict
 from experiments.entities import Candidate, Experiment, Standing
-from experiments.spec import parse_spec
 from experiments.states import EventKind, Split
 from experiments.store import Store
 from merging.deep_models import as_deep_as
@@ -21,13 +20,19 @@ from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
 from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.card import model_card
+from optimizer.design import estimate
+from optimizer.honesty import Gap, measure_gap, notes
+from optimizer.tables import SplitTable
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One experiment at a glance. ``winner``, ``report`` are None until they are decided.
+    """One experiment at a glance. ``winner``, ``report`` and ``gap`` are None until they are decided.
 
-    ``front`` holds the candidates that no other one beats on every task of the search split.
+    ``leaders`` are ordered by what they are estimated to have on all search items. ``front`` holds the candidates,
+    scored on all of them, that no other one beats on every task. ``test_uses`` counts the experiments of the store that
+    were tested on these test items, this one included. ``notes`` say in sentences what was decided and what limits the
+    result.
     """
 
     experiment: Experiment
@@ -36,6 +41,9 @@ class Summary:
     front: tuple[Standing, ...]
     winner: Candidate | None
     report: Report | None
+    gap: Gap | None
+    test_uses: int
+    notes: tuple[str, ...]
 
 
 def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Summary:
@@ -47,13 +55,18 @@ def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Sum
     if "winner" in decisions:
         number = decisions["winner"]["number"]
         winner = next(one.candidate for one in standings if one.candidate.number == number)
+    uses = _test_uses(store, experiment)
+    gap = None if winner is None else measure_gap(store, experiment, winner)
     return Summary(
         experiment=experiment,
         counts=vars(progress),
-        leaders=tuple(standings[:leaders]),
+        leaders=tuple(_ordered(store, experiment, standings, decisions)[:leaders]),
         front=_front(standings),
         winner=winner,
         report=_report(store, experiment, decisions),
+        gap=gap,
+        test_uses=uses,
+        notes=tuple(notes(decisions, winner, gap, uses)),
     )
 
 
@@ -107,29 +120,67 @@ def _decisions(store: Store, experiment: Experiment) -> dict[str, Mapping[str, A
     return {event.payload["decision"]: event.payload["data"] for event in events}
 
 
+def _ordered(
+    store: Store, experiment: Experiment, standings: list[Standing], decisions: Mapping[str, Mapping[str, Any]]
+) -> list[Standing]:
+    """Order candidates that were scored on different items by what they are estimated to have on all of them."""
+    found = {one.splits[Split.SEARCH].items for one in standings if Split.SEARCH in one.splits}
+    if len(found) < 2:
+        return standings
+    items = _items(store, experiment, Split.SEARCH)
+    refs = sorted(
+        {ItemRef(one.task, one.item) for scored in items.values() for one in scored},
+        key=lambda ref: (ref.task, ref.item),
+    )
+    spec = experiment.spec["search"]
+    table = SplitTable(refs, task_weights(experiment), spec["reference_weight"])
+    for number, scored in items.items():
+        table.add(number, scored)
+    numbers = [one.candidate.number for one in standings]
+    means = {number: mean for number, (mean, _) in estimate(spec.get("estimator", "effects"), table, numbers).items()}
+    order = sorted(standings, key=lambda one: (-means[one.candidate.number], one.candidate.number))
+    return [replace(one, candidate=replace(one.candidate, fitness=means[one.candidate.number])) for one in order]
+
+
+def task_weights(experiment: Experiment) -> dict[str, float]:
+    """Return the weight of each task, from the record of any version."""
+    return {task["name"]: task["weight"] for task in experiment.spec["tasks"]}
+
+
 def _front(standings: list[Standing]) -> tuple[Standing, ...]:
-    scored = [one for one in standings if Split.SEARCH in one.evaluations]
+    searched = [one for one in standings if Split.SEARCH in one.splits]
+    most = max((one.splits[Split.SEARCH].items for one in searched), default=0)
+    complete = [one for one in searched if one.splits[Split.SEARCH].items == most]
     points = [
-        {task: float(found["score"]) for task, found in one.evaluations[Split.SEARCH].summary.items()} for one in scored
+        {task: float(found["score"]) for task, found in one.splits[Split.SEARCH].summary.items()} for one in complete
     ]
-    return tuple(scored[index] for index in non_dominated(points))
+    return tuple(complete[index] for index in non_dominated(points))
+
+
+def _items(store: Store, experiment: Experiment, split: Split) -> dict[int, list[ItemScore]]:
+    items: dict[int, list[ItemScore]] = {}
+    for one in store.items(experiment.id, split):
+        items.setdefault(one.number, []).append(
+            ItemScore(one.task, one.item, one.score, one.reference_logprob, one.output)
+        )
+    return items
+
+
+def _test_uses(store: Store, experiment: Experiment) -> int:
+    digests = {one.items_digest for one in store.evaluations(experiment.id, split=Split.TEST)} - {None}
+    return max((store.tests_on(str(digest)) for digest in digests), default=0)
 
 
 def _report(store: Store, experiment: Experiment, decisions: Mapping[str, Mapping[str, Any]]) -> Report | None:
     if "report_rows" not in decisions:
         return None
     rows = decisions["report_rows"]["rows"]
-    items: dict[int, list[ItemScore]] = {}
-    for one in store.items(experiment.id, Split.TEST):
-        items.setdefault(one.number, []).append(
-            ItemScore(one.task, one.item, one.score, one.reference_logprob, one.output)
-        )
+    items = _items(store, experiment, Split.TEST)
     rows = [row for row in rows if row["number"] in items]
     if len(rows) < 2 or not any(row["role"] == "merge" for row in rows):
         return None
-    spec = parse_spec(experiment.spec)
     return build_report(
         {row["title"]: items[row["number"]] for row in rows},
         {row["title"]: row["role"] for row in rows},
-        {task.name: task.weight for task in spec.tasks},
+        task_weights(experiment),
     )

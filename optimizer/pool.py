@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
-from merging.recipe import Recipe
-from workers.config import ScoreResult, WorkerConfig
+from optimizer.jobs import Job, Outcome
+from workers.config import WorkerConfig
 from workers.worker import start_worker
 
 # A worker that cannot start says nothing about the candidate; repeating it more often says nothing new either.
 MAX_START_FAILURES = 2
-
-
-@dataclass(frozen=True)
-class Job:
-    """One candidate to be scored on one split."""
-
-    candidate: int
-    recipe: Recipe
-    split: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended. Exactly one of ``result`` (done) and ``reason`` (infeasible, lost) is set."""
-
-    job: Job
-    kind: Literal["done", "infeasible", "lost"]
-    result: ScoreResult | None = None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +25,7 @@ class _Worker:
 
 
 class WorkerPool:
-    """Keeps ``count`` workers alive and hands each a job as soon as it is free."""
+    """See ``optimizer.jobs.Pool``. Keeps ``count`` workers alive and hands each a job as soon as it is free."""
 
     def __init__(self, config: WorkerConfig, count: int) -> None:
         self._config = config
@@ -69,7 +50,7 @@ class WorkerPool:
     def submit(self, job: Job) -> None:
         """Hand a job to ``next_worker``; call only while there is one."""
         worker = self._idle.pop()
-        self._running[worker.actor.score.remote(job.recipe, job.split)] = (worker, job)
+        self._running[worker.actor.score.remote(job.subject, job.work.split.value, job.positions)] = (worker, job)
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """Return the next finished job, or None when a worker became ready or the time is up.

@@ -20,10 +20,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """One moment of a run. ``done`` and ``total`` count evaluations of the current phase; ``total`` is 0
-    where the budget does not say how many they will be.
+    """One moment of a run. ``done`` and ``total`` count scored items of the current phase (one candidate on one item);
+    ``total`` is 0 where it is not known how many they will be.
 
-    ``per_minute`` and ``eta_s`` (seconds to the end of the phase) are None until they can be measured.
+    ``per_minute`` and ``eta_s`` (seconds to the end of the phase) are None until they can be measured. ``notes`` are
+    decisions that were taken since the last moment, to be kept in sight.
     """
 
     experiment: str
@@ -35,3 +36,4 @@ class RunProgress:
     per_minute: float | None
     eta_s: float | None
     message: str
+    notes: tuple[str, ...] = ()

@@ -1,50 +1,107 @@
-"""Rebuild a search from the record: the same asks and tells in the same order give the same next ask."""
+"""A search whose every ask and tell is in the record: repeated in their order, they give the same next ask."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from evomerge.errors import StoreError
-from experiments.entities import Candidate, Event
+from experiments.entities import Candidate
 from experiments.states import CandidateKind, EventKind, Split
-from optimizer.search import Proposal, Search
+from optimizer.jobs import Work
+from optimizer.journal import Journal
+from optimizer.problem import Space
+from optimizer.search.interface import Proposal, Scores, Search, Vector
 
 
-def replay(search: Search, ledger: Iterable[Event], candidates: Mapping[int, Candidate]) -> dict[int, Proposal]:
-    """Repeat every recorded ask and tell on a fresh search.
+class RecordedSearch:
+    """Asks a search for work, writes each ask down first, and passes the scores on.
 
     Args:
-        search: a search that has not been asked anything yet.
-        ledger: the experiment's events in order.
-        candidates: every candidate by number.
-
-    Returns:
-        The proposals that were asked and not told, by candidate number.
+        search: not asked anything yet; it is brought to where the record says that it was.
+        space: decodes its points.
+        journal: the record.
 
     Raises:
-        StoreError: the search proposes something else than the record says, as another version of the
-            algorithm would.
+        StoreError: the search proposes something else than the record says, as another version of the algorithm
+            would.
     """
-    proposals: dict[int, Proposal] = {}
-    for event in ledger:
-        number = event.payload.get("number")
-        if event.kind is EventKind.ASK and event.payload["kind"] == CandidateKind.SEARCH:
-            proposals[event.payload["number"]] = _check_same(candidates[event.payload["number"]], search.ask())
-        elif number in proposals and event.payload.get("split") == Split.SEARCH:
-            if event.kind is EventKind.TELL:
-                search.tell(proposals.pop(number), event.payload["fitness"])
-            elif event.kind is EventKind.INFEASIBLE:
-                search.tell(proposals.pop(number), None)
-    return proposals
 
+    def __init__(self, search: Search, space: Space, journal: Journal) -> None:
+        """Repeat every recorded ask and tell."""
+        self._search = search
+        self._space = space
+        self._journal = journal
+        self._numbers: list[int] = []
+        self._open: dict[Work, Proposal] = {}
+        self._asked_items = 0
+        self._replay()
 
-def _check_same(candidate: Candidate, proposal: Proposal | None) -> Proposal:
-    if proposal is None or candidate.vector is None or not np.array_equal(np.asarray(candidate.vector), proposal.point):
-        raise StoreError(
-            f"candidate {candidate.number} of experiment {candidate.experiment_id} cannot be reproduced: the search "
-            "proposes another point than the record holds. Resume with the versions that 'evomerge show' lists for it, "
-            "or start a new experiment"
-        )
-    return proposal
+    @property
+    def asked_items(self) -> int:
+        """Item evaluations that the search has asked for, those in flight included."""
+        return self._asked_items
+
+    @property
+    def open(self) -> list[Work]:
+        """What was asked and not told yet, in the order of the asks."""
+        return list(self._open)
+
+    def ask(self) -> Work | None:
+        """Record and return what the search wants scored next; None while there is nothing, or ever again."""
+        proposal = self._search.ask()
+        if proposal is None:
+            return None
+        if proposal.number < len(self._numbers):
+            candidate = self._journal.candidates[self._numbers[proposal.number]]
+            self._journal.ask_again(candidate, proposal.block)
+        else:
+            label = f"candidate {len(self._journal.candidates)}"
+            subject = self._space.decode(proposal.point)
+            candidate = self._journal.ask(CandidateKind.SEARCH, label, subject, proposal.point, proposal.block)
+            self._numbers.append(candidate.number)
+        return self._opened(candidate, proposal)
+
+    def tell(self, work: Work, scores: Scores | None) -> None:
+        """Tell the search how a work came out that is recorded already; None means infeasible."""
+        self._search.tell(self._open.pop(work), scores)
+
+    def center(self) -> Vector:
+        """See ``Search.center``."""
+        return self._search.center()
+
+    def _opened(self, candidate: Candidate, proposal: Proposal) -> Work:
+        work = Work(candidate.number, Split.SEARCH, proposal.block)
+        self._open[work] = proposal
+        self._asked_items += len(self._journal.tables[Split.SEARCH].positions(proposal.block))
+        return work
+
+    def _replay(self) -> None:
+        table = self._journal.tables[Split.SEARCH]
+        for event in self._journal.ledger():
+            payload = event.payload
+            if event.kind is EventKind.ASK and payload["kind"] == CandidateKind.SEARCH:
+                self._repeat_ask(self._journal.candidates[payload["number"]], payload.get("block", 0))
+            elif event.kind in (EventKind.TELL, EventKind.INFEASIBLE) and payload["split"] == Split.SEARCH:
+                work = Work(payload["number"], Split.SEARCH, payload.get("block", 0))
+                if work in self._open:
+                    told = event.kind is EventKind.TELL
+                    self.tell(work, table.scores(work.candidate, work.block) if told else None)
+
+    def _repeat_ask(self, candidate: Candidate, block: int) -> None:
+        proposal = self._search.ask()
+        known = candidate.number in self._numbers
+        if (
+            proposal is None
+            or candidate.vector is None
+            or not np.array_equal(np.asarray(candidate.vector), proposal.point)
+            or proposal.block != block
+            or proposal.number != (self._numbers.index(candidate.number) if known else len(self._numbers))
+        ):
+            raise StoreError(
+                f"candidate {candidate.number} of experiment {candidate.experiment_id} cannot be reproduced: the "
+                "search proposes another point or block than the record holds. Resume with the versions that 'evomerge "
+                "show' lists for it, or start a new experiment"
+            )
+        if not known:
+            self._numbers.append(candidate.number)
+        self._opened(candidate, proposal)

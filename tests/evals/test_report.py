@@ -50,7 +50,10 @@ def test_a_clear_winner_is_significant() -> None:
     assert report.significant
     assert report.comparison.difference == pytest.approx(0.4)
     assert report.statement.startswith("The merge beats the best other model, maths (expert), by +0.400 (95 % CI +0.3")
-    assert report.statement.endswith("on 100 untouched test items: significant.")
+    assert "on 100 untouched test items: significant. Over the best plain merge, uniform: +0.500 (95 % CI +0.4" in (
+        report.statement
+    )
+    assert (report.best_parent, report.best_baseline) == ("maths", "uniform")
     by_label = {model.label: model for model in report.models}
     assert list(by_label) == list(scores)
     assert by_label["found"].merge_minus_model is None
@@ -64,9 +67,9 @@ def test_a_clear_winner_is_significant() -> None:
 @pytest.mark.parametrize(
     ("right", "words"),
     [
-        (42, r"by \+0.020 .*: not significant"),
-        (40, "ties with the best other model"),
-        (35, r"does not beat .*-0\.050 .* the best model is the baseline itself"),
+        (42, r"^No significant gain: the merge is ahead of .*uniform \(baseline\), by \+0.020 .* Use uniform instead"),
+        (40, r"^No significant gain: the merge ties with .*Use uniform instead\. Over the best parent, maths: \+0.200"),
+        (35, r"^No significant gain: the merge is behind .*-0\.050 .* Use uniform instead"),
     ],
 )
 def test_other_verdicts(right: int, words: str) -> None:
@@ -90,6 +93,7 @@ def test_json_and_markdown() -> None:
     assert widths == {8}
     assert lines[0].startswith("| model | role | score (95 % CI) | a | b |")
     assert lines[-1] == report.statement
+    assert (report.best_parent, report.best_baseline) == ("base", None)
 
 
 @pytest.mark.parametrize(

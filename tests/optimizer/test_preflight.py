@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from evomerge.errors import InvalidInput
 from experiments.spec import load_spec
-from optimizer.preflight import make_plan, output_path
+from optimizer.preflight import make_plan
+from optimizer.sources import output_path
 from runs import Change, TinyExperiment
 
 WEIGHTS = "model.safetensors"

@@ -13,7 +13,8 @@ import pytest
 from evomerge.errors import EvomergeError, ModelError, SpecError
 from experiments.spec import load_spec
 from merging.vocabulary.policy import TokenRule, VocabularyPolicy
-from optimizer.preflight import Plan, make_plan
+from optimizer.plan import Plan
+from optimizer.preflight import make_plan
 from runs import TinyExperiment, command, environment
 
 

@@ -76,7 +76,7 @@ class TinyExperiment:
                 "budget": {"evaluations": 24},
                 "seed": 3,
                 "finalists": 2,
-                "algorithm": "cma",
+                "algorithm": "pycma",
                 "options": {"popsize": 4},
             },
             "workers": {"engine": "transformers", "cpus": 1},

@@ -14,7 +14,7 @@ from pathlib import Path
 from evals.suite import TaskSuite
 from experiments.spec import load_spec
 from merging.models import ModelRef
-from optimizer.preflight import task_definitions
+from optimizer.sources import task_definitions
 from workers.config import WorkerConfig
 
 

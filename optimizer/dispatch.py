@@ -1,0 +1,109 @@
+"""Keeps every worker busy: hands out work, records how it ended, and has lost work done again."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from evomerge.errors import Interrupted
+from experiments.states import CandidateState, Split
+from optimizer.jobs import Job, Outcome, Pool, Work
+from optimizer.journal import Journal
+from optimizer.problem import Problem
+from optimizer.search.interface import Scores
+from optimizer.watch import Watch
+from workers.config import ScoreResult
+
+# A candidate that takes three workers down with it is the cause, not the victim.
+MAX_LOSSES = 3
+_POLL_S = 0.5
+
+NextWork = Callable[[], Work | None]
+Told = Callable[[Work, Scores | None], None]
+
+
+class Dispatcher:
+    """Hands work to the workers of a pool, with no barrier between one and the next."""
+
+    def __init__(self, journal: Journal, problem: Problem, pool: Pool, watch: Watch, stop: threading.Event) -> None:
+        self._journal = journal
+        self._problem = problem
+        self._pool = pool
+        self._watch = watch
+        self._stop = stop
+        self._losses: Counter[Work] = Counter()
+
+    def score(self, works: Iterable[Work]) -> None:
+        """Do the work that is not in the record yet."""
+        waiting = deque(work for work in works if work not in self._journal.closed)
+        self.run(lambda: waiting.popleft() if waiting else None, lambda work, scores: None)
+
+    def run(self, next_work: NextWork, told: Told) -> None:
+        """Do what ``next_work`` gives until it gives nothing while everything handed out is recorded.
+
+        Args:
+            next_work: called whenever a worker is free.
+            told: called with every work whose end is in the record; None for its scores means infeasible.
+
+        Raises:
+            Interrupted: ``stop`` was set.
+        """
+        again: deque[Work] = deque()
+        exhausted = False
+        while not (exhausted and not again and self._pool.num_running == 0):
+            if self._stop.is_set():
+                raise Interrupted("stopped on request")
+            self._journal.beat()
+            while (worker := self._pool.next_worker) is not None:
+                work = again.popleft() if again else next_work()
+                exhausted = work is None
+                if work is None:
+                    break
+                if not self._known_infeasible(work, told):
+                    self._hand_out(work, worker)
+            outcome = self._pool.wait(_POLL_S)
+            if outcome is not None and not self._settle(outcome, told):
+                again.append(outcome.job.work)
+
+    def _hand_out(self, work: Work, worker: str) -> None:
+        self._journal.started(work, worker)
+        subject = self._problem.read(self._journal.candidates[work.candidate].recipe)
+        table = self._journal.tables[work.split]
+        positions = tuple(int(position) for position in table.positions(work.block))
+        self._pool.submit(Job(work, subject, None if len(positions) == table.items.count else positions))
+
+    def _known_infeasible(self, work: Work, told: Told) -> bool:
+        """A candidate that failed on one block of the search items fails on the others without being scored."""
+        candidate = self._journal.candidates[work.candidate]
+        if work.split is not Split.SEARCH or candidate.state is not CandidateState.INFEASIBLE:
+            return False
+        self._journal.infeasible(work, candidate.reason or "")
+        told(work, None)
+        return True
+
+    def _settle(self, outcome: Outcome, told: Told) -> bool:
+        """Record how a job ended; return False where it must be done again."""
+        work = outcome.job.work
+        label = self._journal.candidates[work.candidate].label
+        reason = outcome.reason or ""
+        if outcome.kind == "lost":
+            self._journal.lost(work, reason)
+            self._losses[work] += 1
+            if self._losses[work] < MAX_LOSSES:
+                self._watch.say(f"{label}: {reason}; it is scored again")
+                return False
+            reason = f"it took {MAX_LOSSES} workers down: {reason}"
+        if outcome.result is None:
+            self._journal.infeasible(work, reason)
+            self._watch.failed(label, reason, len(self._journal.tables[work.split].positions(work.block)))
+            told(work, None)
+        else:
+            told(work, self._record(work, outcome.result))
+        return True
+
+    def _record(self, work: Work, result: ScoreResult) -> Scores:
+        scores = self._journal.done(work, result)
+        table = self._journal.tables[work.split]
+        self._watch.scored(self._journal.candidates[work.candidate], work.split, table, len(scores.positions))
+        return scores

@@ -1,0 +1,89 @@
+"""What limits a result, in sentences: how it was chosen, what it loses on fresh items, how used its test items are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evals.statistics import Interval, aggregate_interval
+from experiments.entities import Candidate, Experiment
+from experiments.states import CandidateKind, Split
+from experiments.store import Store
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The winner's weighted mean score on each split, and the number of items behind it; without the reference term."""
+
+    scores: Mapping[Split, Interval]
+    items: Mapping[Split, int]
+
+    def sentence(self) -> str:
+        """Say what is left of the search score on items that were not searched on."""
+        parts = ", ".join(
+            f"{split.value} {score.mean:.3f} ({self.items[split]} items)" for split, score in self.scores.items()
+        )
+        text = f"The winner's mean score: {parts}."
+        last = next((one for one in (Split.TEST, Split.SELECTION) if one in self.scores), None)
+        if last is None or Split.SEARCH not in self.scores:
+            return text
+        gap = self.scores[Split.SEARCH].mean - self.scores[last].mean
+        return f"{text} Generalisation gap: search minus {last.value} is {gap:+.3f}."
+
+
+def measure_gap(store: Store, experiment: Experiment, winner: Candidate) -> Gap:
+    """Read the winner's item scores on every split."""
+    weights = {task["name"]: task["weight"] for task in experiment.spec["tasks"]}
+    scores, counts = {}, {}
+    for split in Split:
+        by_task: dict[str, list[float]] = {}
+        for one in store.items(experiment.id, split, candidate_id=winner.id):
+            by_task.setdefault(one.task, []).append(one.score)
+        if by_task:
+            scores[split] = aggregate_interval(by_task, weights)
+            counts[split] = sum(map(len, by_task.values()))
+    return Gap(scores, counts)
+
+
+def notes(
+    decisions: Mapping[str, Mapping[str, Any]], winner: Candidate | None, gap: Gap | None, test_uses: int
+) -> Iterator[str]:
+    """Yield what was decided and what limits the result, one sentence each."""
+    if "search" in decisions:
+        yield _design(decisions["search"])
+    if decisions.get("prior", {}).get("prior") is not None:
+        yield f"The search started from a prior: {decisions['prior']['reason']}."
+    if winner is not None:
+        yield from _choice(decisions["winner"], winner)
+    if gap is not None:
+        yield gap.sentence()
+    if test_uses > 1:
+        yield (
+            f"Warning: {test_uses} experiments of this store were tested on these test items. Every choice that was "
+            "made after seeing them makes the result look better than it is; test on fresh items before you rely on it."
+        )
+    elif test_uses == 1:
+        yield "No other experiment of this store was tested on these test items."
+
+
+def _design(design: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name}: {value}" for name, value in design["options"].items())
+    what = f"{design['algorithm']}{f' ({options})' if options else ''}"
+    return f"Searched by {what} on {design['block_size']} items at a time, because {design['reason']}."
+
+
+def _choice(decision: Mapping[str, Any], winner: Candidate) -> Iterator[str]:
+    if "survivors" not in decision:  # recorded before races
+        return
+    survivors, dropped = len(decision["survivors"]), len(decision["dropped"])
+    searched = winner.kind is not CandidateKind.BASELINE
+    kind = "searched" if searched else "a parent or plain merge; no searched merge did better"
+    yield (
+        f"The {decision['split']} items chose {winner.label} ({kind}) among {survivors + dropped} finalists, of which "
+        f"{dropped} dropped out early (error level {decision['error_level']:g} over the whole race)."
+    )
+    for number, reasons in decision["breaches"].items():
+        yield f"Candidate {number} breaks a constraint: {'; '.join(reasons)}."
+    if not decision["constraints_met"]:
+        yield "Warning: no finalist keeps every constraint, the winner neither."

@@ -1,0 +1,86 @@
+"""What the driver needs to know of an experiment, whether it merges models or asks a black box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from evals.tasks import ItemRef
+from experiments.entities import Candidate
+from experiments.spec_search import SearchSpec
+from experiments.states import Split
+from optimizer.baselines import Baseline
+from optimizer.jobs import Pool, Subject
+from optimizer.search.interface import Coordinate, Prior, Vector
+
+
+class Space(Protocol):
+    """The search space: from points in standardized units to what is scored."""
+
+    @property
+    def genes(self) -> tuple[Coordinate, ...]:
+        """One for each dimension of a point."""
+        ...
+
+    def decode(self, point: Vector) -> Subject:
+        """Turn a point, shape (dimension,), into what is scored."""
+        ...
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a search starts.
+
+    Args:
+        space: centered there.
+        source: the plain candidate that it starts from; None where the spec says where.
+    """
+
+    space: Space
+    source: Candidate | None
+
+
+class Problem(Protocol):
+    """Everything that is fixed before a run starts."""
+
+    @property
+    def search(self) -> SearchSpec:
+        """Algorithm, budget and what the result must keep."""
+        ...
+
+    @property
+    def num_workers(self) -> int:
+        """Jobs that are scored at the same time."""
+        ...
+
+    @property
+    def items(self) -> Mapping[Split, tuple[ItemRef, ...]]:
+        """The items of each split in scoring order; a split without items is left out of the run."""
+        ...
+
+    @property
+    def task_weights(self) -> Mapping[str, float]:
+        """Weight of each task in the fitness."""
+        ...
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """What is scored before the search, parents first."""
+        ...
+
+    def start(self, plain: Sequence[Candidate]) -> Start:
+        """Choose where the search starts, given the scored baselines, best first."""
+        ...
+
+    def prior(self, start: Start) -> tuple[Prior | None, str]:
+        """Return where good points are expected, or None, and the reason."""
+        ...
+
+    def read(self, data: Mapping[str, Any]) -> Subject:
+        """Return the subject whose ``to_dict`` gave the data."""
+        ...
+
+    def open_pool(self) -> Pool:
+        """Start the workers."""
+        ...

@@ -1,0 +1,103 @@
+"""The race of the finalists on the selection items, block by block, and who wins it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evomerge.errors import EvomergeError
+from experiments.entities import Candidate
+from experiments.states import CandidateKind, Split
+from optimizer.constraints import Floor, breaches
+from optimizer.dispatch import Dispatcher
+from optimizer.finals import RACE_ERROR, drop_losers, lead
+from optimizer.jobs import Work
+from optimizer.journal import Journal
+from optimizer.problem import Problem
+from optimizer.search.blocks import cut_blocks, default_block_size
+from optimizer.watch import Watch
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Numbers of the winner and of the best searched merge (None where none could be scored)."""
+
+    winner: int
+    merge: int | None
+
+
+class Race:
+    """Scores finalists on one block of the selection items after the other and drops those that are clearly behind.
+
+    Args:
+        journal: the record.
+        problem: names the selection items; without any, the search items decide.
+        dispatcher: does the scoring.
+        watch: is told.
+        floors: what the winner must keep; the parents that they compare with are scored beside the finalists.
+    """
+
+    def __init__(
+        self, journal: Journal, problem: Problem, dispatcher: Dispatcher, watch: Watch, floors: Sequence[Floor]
+    ) -> None:
+        self._journal = journal
+        self._dispatcher = dispatcher
+        self._watch = watch
+        self._floors = floors
+        self._split = Split.SELECTION if problem.items[Split.SELECTION] else Split.SEARCH
+        self._table = journal.tables[self._split]
+        self._seed = problem.search.seed
+
+    def run(self, finalists: Sequence[Candidate]) -> Verdict:
+        """Race and record every decision.
+
+        Raises:
+            EvomergeError: no finalist could be scored on the selection items.
+        """
+        racing = [one.number for one in finalists]
+        everyone = list(racing)
+        if self._split is Split.SELECTION:
+            racing = self._race(racing)
+        failed = self._journal.failed[self._split]
+        searched = [one.number for one in finalists if one.kind is not CandidateKind.BASELINE]
+        best = [n for n in searched if n in racing] or [n for n in searched if n not in failed]
+        winner, merge = self._best(racing), self._best(best) if best else None
+        self._journal.decide(
+            "winner",
+            {
+                "number": winner,
+                "split": self._split,
+                "fitness": self._table.fitness(winner),
+                "survivors": racing,
+                "dropped": [n for n in everyone if n not in racing],
+                "error_level": RACE_ERROR,
+                "breaches": {str(n): found for n in racing if (found := breaches(self._floors, self._table, n))},
+                "constraints_met": not breaches(self._floors, self._table, winner),
+            },
+        )
+        return Verdict(winner, merge)
+
+    def _race(self, racing: list[int]) -> list[int]:
+        tasks = self._table.items.tasks
+        self._table.frame(cut_blocks(tasks, default_block_size(tasks), self._seed))
+        blocks = self._table.items.blocks
+        references = sorted({floor.reference for floor in self._floors} - {*racing})
+        self._watch.begin("selection", None)
+        for look in range(len(blocks)):
+            self._dispatcher.score(Work(n, self._split, look) for n in (*racing, *references))
+            racing = [n for n in racing if n not in self._journal.failed[self._split]]
+            if not racing:
+                raise EvomergeError("no finalist could be scored on the selection items")
+            if look + 1 < len(blocks) and len(racing) > 1:
+                losers = drop_losers(self._table, racing, looks=len(blocks) - 1)
+                self._journal.decide(f"race_{look}", {"dropped": {str(n): p for n, p in losers.items()}})
+                for n, p in losers.items():
+                    label = self._journal.candidates[n].label
+                    self._watch.say(f"{label} is out of the race: behind the leader with p = {p:.2g}")
+                racing = [n for n in racing if n not in losers]
+        return racing
+
+    def _best(self, numbers: Sequence[int]) -> int:
+        """Return who is best of those that keep every floor, or of all where nobody does."""
+        keeping = [n for n in numbers if not breaches(self._floors, self._table, n)]
+        return lead(self._table, keeping or numbers)

@@ -1,0 +1,231 @@
+"""A run without models: a deterministic evaluator, workers that finish in a fixed odd order, a store that dies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from evals.tasks import ItemRef, ItemScore
+from experiments.entities import Candidate
+from experiments.spec_search import SearchSpec
+from experiments.states import Split
+from experiments.store import Store
+from optimizer.baselines import Baseline
+from optimizer.driver import Driver, RunResult
+from optimizer.jobs import Job, Outcome, Pool
+from optimizer.journal import Journal
+from optimizer.launch import make_tables
+from optimizer.problem import Start
+from optimizer.search.interface import Coordinate, Prior, Vector
+from optimizer.watch import Watch
+from workers.config import ScoreResult
+
+SIZES = {Split.SEARCH: 24, Split.SELECTION: 40, Split.TEST: 30}
+TASKS = {"one": 2.0, "two": 1.0}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is scored: the values themselves."""
+
+    values: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"values": list(self.values)}
+
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.values).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A search space of plain numbers."""
+
+    dimension: int
+
+    @property
+    def genes(self) -> tuple[Coordinate, ...]:
+        return tuple(Coordinate("weight", f"m{n}", 0.0, 0.25, -1.0, 2.0) for n in range(self.dimension))
+
+    def decode(self, point: Vector) -> Point:
+        return Point(tuple(round(0.25 * float(z), 9) for z in point))
+
+
+def uniform(*parts: object) -> float:
+    """A number in [0, 1) that depends on nothing but the arguments."""
+    digest = hashlib.sha256(json.dumps(parts, default=str).encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def right(point: Point, ref: ItemRef) -> float:
+    """Whether a point solves an item: likelier near 0.5 in every coordinate."""
+    distance = float(np.mean((np.array(point.values) - 0.5) ** 2))
+    return float(uniform(ref.item) < 0.9 - 1.5 * distance + 0.1 * (uniform(ref.item, point.values) - 0.5))
+
+
+@dataclass
+class FakePool:
+    """Workers that each hold a job until it is their turn; whose turn it is depends on the jobs in flight alone.
+
+    ``accidents`` maps how often a job is about to be finished to how that ends instead.
+    """
+
+    workers: int
+    score: Callable[[Point, ItemRef], float] = right
+    accident: Callable[[Job, int], Outcome | None] = lambda job, attempt: None
+    refs: Mapping[Split, tuple[ItemRef, ...]] = field(default_factory=dict)
+    order: str = ""
+    running: list[Job] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+    @property
+    def num_running(self) -> int:
+        return len(self.running)
+
+    @property
+    def next_worker(self) -> str | None:
+        return f"fake:{len(self.running)}" if len(self.running) < self.workers else None
+
+    def submit(self, job: Job) -> None:
+        assert len(self.running) < self.workers
+        self.running.append(job)
+        self.jobs.append(job)
+
+    def wait(self, timeout_s: float) -> Outcome | None:
+        if not self.running:
+            return None
+        job = min(self.running, key=lambda one: uniform(self.order, one.work.candidate, one.work.block, one.work.split))
+        self.running.remove(job)
+        attempt = sum(1 for one in self.jobs if one.work == job.work)
+        return self.accident(job, attempt) or Outcome(job, "done", self._result(job))
+
+    def close(self) -> None:
+        self.running = []
+
+    def _result(self, job: Job) -> ScoreResult:
+        refs = self.refs[job.work.split]
+        chosen = refs if job.positions is None else [refs[position] for position in job.positions]
+        assert isinstance(job.subject, Point)
+        items = tuple(ItemScore(ref.task, ref.item, self.score(job.subject, ref), None, None) for ref in chosen)
+        return ScoreResult(items, {"score": 0.0}, len(items), len(items), "fake:0")
+
+
+@dataclass
+class FakeProblem:
+    """See ``optimizer.problem.Problem``."""
+
+    search: SearchSpec
+    num_workers: int = 1
+    dimension: int = 3
+    sizes: Mapping[Split, int] = field(default_factory=lambda: dict(SIZES))
+    score: Callable[[Point, ItemRef], float] = right
+    accident: Callable[[Job, int], Outcome | None] = lambda job, attempt: None
+    start_prior: Prior | None = None
+    order: str = ""
+    pools: list[FakePool] = field(default_factory=list)
+
+    @property
+    def items(self) -> dict[Split, tuple[ItemRef, ...]]:
+        tasks = list(TASKS)
+        return {
+            split: tuple(ItemRef(tasks[n % 2], f"{split.value}{n}") for n in range(size))
+            for split, size in self.sizes.items()
+        }
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        return dict(TASKS)
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        unit = [tuple(float(n == one) for n in range(self.dimension)) for one in range(2)]
+        return (
+            Baseline("base", "base", Point((0.0,) * self.dimension)),
+            Baseline("expert m0", "expert", Point(unit[0])),
+            Baseline("expert m1", "expert", Point(unit[1])),
+            Baseline("scale 0.3", "scale", Point((0.3,) * self.dimension)),
+        )
+
+    def start(self, plain: Sequence[Candidate]) -> Start:
+        return Start(Line(self.dimension), plain[0])
+
+    def prior(self, start: Start) -> tuple[Prior | None, str]:
+        return self.start_prior, "the test says so"
+
+    def read(self, data: Mapping[str, Any]) -> Point:
+        return Point(tuple(data["values"]))
+
+    def open_pool(self) -> Pool:
+        pool = FakePool(self.num_workers, self.score, self.accident, self.items, self.order)
+        self.pools.append(pool)
+        return pool
+
+
+class StoreDied(BaseException):
+    """What a process that is killed during a write never sees."""
+
+
+class DyingStore(Store):
+    """Dies before (``after`` False) or after its n-th write of a run; counts the writes."""
+
+    writes = 0
+    dies_at: int | None = None
+    after = False
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if not name.startswith("record_"):
+            return found
+
+        def write(*args: Any, **kwargs: Any) -> Any:
+            self.writes += 1
+            dies = self.writes == self.dies_at
+            if dies and not self.after:
+                raise StoreDied
+            result = found(*args, **kwargs)
+            if dies:
+                raise StoreDied
+            return result
+
+        return write
+
+
+def search_spec(**changes: Any) -> SearchSpec:
+    """A search of 16 passes over the items."""
+    return SearchSpec.model_validate({"budget": {"evaluations": 16}, "seed": 3, "finalists": 3, **changes})
+
+
+def spec_data(search: SearchSpec) -> dict[str, Any]:
+    """What the store keeps of a fake problem's spec."""
+    tasks = [{"name": name, "weight": weight} for name, weight in TASKS.items()]
+    return {"name": "fake", "tasks": tasks, "search": search.model_dump(mode="json", exclude_none=True)}
+
+
+def drive(store: Store, experiment_id: str, problem: FakeProblem, notes: list[str] | None = None) -> RunResult:
+    """Claim the experiment and drive it to its end, as a process of its own would."""
+    claimed = store.claim_driver(experiment_id, force=True)
+    journal = Journal(store, claimed, make_tables(problem))
+
+    def observe(progress: Any) -> None:
+        if notes is not None:
+            notes.extend(progress.notes)
+            notes.append(progress.message)
+
+    watch = Watch("fake", problem.task_weights, (0, 1, 2), observe)
+    return Driver(journal, problem, watch, threading.Event()).run()
+
+
+def record(store: Store, experiment_id: str) -> list[Any]:
+    """Everything that a run decided: candidates with their scores, in order."""
+    candidates = store.candidates(experiment_id)
+    items = [store.items(experiment_id, split) for split in Split]
+    decisions = [event.payload for event in store.ledger(experiment_id) if event.kind == "decision"]
+    plain = [replace(one, id=0, experiment_id="", created_at=candidates[0].created_at) for one in candidates]
+    scores = [[(one.number, one.task, one.item, one.score) for one in split] for split in items]
+    return [plain, scores, decisions]
