@@ -81,17 +81,19 @@ def contest(members: Sequence[Candidate], recent: Sequence[Candidate], items: Se
     """
     scored = [member for member in members if not member.infeasible]
     values = np.zeros((len(members), items.count))
-    weights = np.zeros((len(members), items.count))
+    seen = np.zeros((len(members), items.count), dtype=bool)
     for row, member in enumerate(members):
         if not member.infeasible:
             values[row, member.positions] = member.values
-            weights[row, member.positions] = items.item_weights(member.positions)
+            seen[row, member.positions] = True
     if len({frozenset(member.scores) for member in scored}) > 1:
         table = observations([*scored, *(other for other in recent if not other.infeasible)])
         effects = fit_effects(table.candidates, table.items, table.values, (table.count, items.count))
-        values = values - effects.item
-    (seen,) = np.nonzero(weights.any(axis=0))
-    return Contest(values[:, seen], weights[:, seen])
+        # The level of each task stays in, for the floors.
+        levels = np.bincount(items.tasks, effects.item) / np.maximum(np.bincount(items.tasks), 1)
+        values = values - effects.item + levels[items.tasks]
+    (used,) = np.nonzero(seen.any(axis=0))
+    return Contest(values[:, used], seen[:, used], items.tasks[used], items.weights, items.floors)
 
 
 def surely_worse(candidate: Candidate, rival: Candidate, level: float) -> bool:

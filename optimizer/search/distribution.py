@@ -7,6 +7,7 @@ drawn from an older distribution, all of which noisy item scores and asynchronou
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +85,6 @@ class Distribution:
         self.mean: Vector = np.array(mean, dtype=np.float64)
         self.sigma = float(sigma)
         self.separable = separable
-        self.updates = 0
         self._factor = None if factor is None else np.array(factor, dtype=np.float64)
         self._inverse = None if self._factor is None else np.linalg.pinv(self._factor)
         self._limits = limits
@@ -116,34 +116,39 @@ class Distribution:
         step = _apply(self._root, random.standard_normal(self.dimension))
         return Sample(self.mean + self.sigma * self._from_prior_basis(step), step)
 
-    def step_of(self, point: Vector) -> Vector:
-        """Return the step that leads from the present mean to a point that was drawn elsewhere, shape (dimension,)."""
-        step = (np.asarray(point) - self.mean) / self.sigma
-        return step if self._inverse is None else self._inverse @ step
+    def sample_of(self, point: Vector) -> Sample:
+        """Return a point that was chosen elsewhere as a sample of this distribution.
 
-    def update(self, steps: Vector, weights: Vector, covariance_weights: Vector | None = None) -> None:
-        """Move towards the steps of a generation.
+        Points further out than samples usually are come back nearer on the same line (Hansen, arXiv 1110.4181).
+        """
+        step = (np.asarray(point, dtype=np.float64) - self.mean) / self.sigma
+        step = step if self._inverse is None else self._inverse @ step
+        d = self.dimension
+        usual = math.sqrt(d) + 2 * d / (d + 2)
+        step = step * min(1.0, usual / max(float(np.linalg.norm(_apply(self._inverse_root, step))), 1e-300))
+        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step)
 
-        Steps count from the mean they were drawn around, in their own step size. Late ones therefore neither pull the
-        mean back nor lengthen or shorten the evolution path, which is what makes them safe for step-size control.
+    def update(self, samples: Sequence[Sample], weights: Vector) -> None:
+        """Move towards the good samples of a generation.
+
+        The mean moves to where good samples are; evolution paths and covariance learn from the steps as they were
+        drawn. For samples of the present distribution the two agree. Late samples can thus neither make the mean
+        overshoot, nor bias the step size: under random selection a step is independent of the moves since.
 
         Args:
-            steps: shape (k, dimension).
-            weights: of the steps in the new mean, at least 0 and summing to 1, shape (k,).
-            covariance_weights: the same for the covariance, where negative ones push variance away (active CMA-ES);
-                shape (k,), the positive ones summing to 1; None takes ``weights``.
+            samples: of this distribution, or of an earlier state of it.
+            weights: of each sample, shape (k,). Positive ones sum to at most 1; negative ones push the mean away and
+                take variance out of their direction (active CMA-ES).
         """
-        if covariance_weights is None:
-            covariance_weights = weights
         length = float(np.linalg.norm(weights))
         if length < _SHORTEST_WEIGHTS:
             return
-        rates = _Rates.of(covariance_weights, self.dimension, self.separable)
-        move = weights @ steps
-        self.updates += 1
-        self.mean = self.mean + self.sigma * self._from_prior_basis(move)
-        self._update_paths(move / length, rates)
-        self._update_covariance(steps, covariance_weights, rates)
+        steps = np.array([sample.step for sample in samples])
+        points = np.array([sample.point for sample in samples])
+        rates = _Rates.of(weights, self.dimension, self.separable)
+        self.mean = self.mean + weights @ (points - self.mean)
+        self._update_paths(weights @ steps / length, rates)
+        self._update_covariance(steps, weights, rates)
         path = float(np.linalg.norm(self._sigma_path))
         change = (rates.path / rates.damping) * (path / self._normal_length - 1)
         self.sigma *= math.exp(min(_LARGEST_LOG_CHANGE, change))

@@ -46,9 +46,9 @@ class MergeCmaOptions:
             ``popsize``. Against noise this buys as much as more items would, and explores besides.
         growing_blocks: double the blocks of a generation while the ranking is mostly noise.
         misranking_limit: running misranking statistic above which either grows; see ``rank_weights.misranking``.
-        asynchronous: what a worker gets while a generation is incomplete. ``speculative``: a candidate of the next
-            generation, drawn from the present distribution; late candidates join a later generation. ``steady``: a
-            candidate from the present distribution; every ``popsize`` results are a generation. ``barrier``: nothing.
+        asynchronous: what a worker gets while a generation is incomplete. ``steady``: another candidate from the
+            present distribution; every ``popsize`` finished ones are a generation. ``speculative``: a candidate of
+            the next generation, ahead of time; late candidates join a later generation. ``barrier``: nothing.
         racing: candidates surely worse than their generation's median get no more of its blocks, and workers that
             would speculate first give another block to the best candidate so far.
         racing_level: error level of one such decision.
@@ -66,7 +66,7 @@ class MergeCmaOptions:
     growing_population: bool = True
     growing_blocks: bool = False
     misranking_limit: float = 0.15
-    asynchronous: Literal["speculative", "steady", "barrier"] = "speculative"
+    asynchronous: Literal["steady", "speculative", "barrier"] = "steady"
     racing: bool = False
     racing_level: float = 0.05
     active: bool = True
@@ -77,9 +77,12 @@ class MergeCmaOptions:
 
 
 def default_popsize(dimension: int, workers: int) -> int:
-    """Return CMA-ES's ``4 + 3 ln d`` plus ``d / 2`` against noise, and at least two for every worker."""
+    """Return CMA-ES's ``4 + 3 ln d`` plus ``d / 2`` against noise, and at least one for every worker.
+
+    Fewer than the workers would mean that candidates are several updates old when their scores arrive.
+    """
     usual = 4 + int(3 * math.log(max(dimension, 1))) + dimension // 2
-    return max(usual, 2 * workers)
+    return max(usual, workers)
 
 
 class MergeCma:
@@ -248,7 +251,7 @@ class MergeCma:
         # Where most are infeasible, ranks of the better half reach them; nothing may move towards them.
         infeasible = np.array([member.infeasible for member in members])
         weights[infeasible] = np.minimum(weights[infeasible], 0)
-        self.distribution.update(np.array([member.sample.step for member in members]), weights)
+        self.distribution.update([member.sample for member in members], weights)
 
     def _race(self) -> None:
         """Drop candidates of the present generation that are surely worse than its median."""

@@ -31,31 +31,31 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
         self._active = options.active and self.dimension > options.active_above
         self._distribution = Distribution(np.zeros(self.dimension), separable=self.dimension > options.separable_above)
         self._random = np.random.default_rng(self._rng.randint(2**31))
-        self._steps: dict[str, Vector] = {}
-        self._told: list[tuple[Vector, float]] = []
+        self._asked: dict[str, Sample] = {}
+        self._told: list[tuple[Sample, float]] = []
 
     def _internal_ask_candidate(self) -> Any:
-        sample: Sample = self._distribution.sample(self._random)
+        sample = self._distribution.sample(self._random)
         candidate = self.parametrization.spawn_child()
         candidate.set_standardized_data(sample.point, reference=self.parametrization)
-        self._steps[candidate.uid] = sample.step
+        self._asked[candidate.uid] = sample
         return candidate
 
     def _internal_tell_candidate(self, candidate: Any, loss: float) -> None:
-        self._add(self._steps.pop(candidate.uid), loss)
+        self._add(self._asked.pop(candidate.uid), loss)
 
     def _internal_tell_not_asked(self, candidate: Any, loss: float) -> None:
         point = candidate.get_standardized_data(reference=self.parametrization)
-        self._add(self._distribution.step_of(point), loss)
+        self._add(self._distribution.sample_of(point), loss)
 
-    def _add(self, step: Vector, loss: float) -> None:
-        self._told.append((step, loss))
+    def _add(self, sample: Sample, loss: float) -> None:
+        self._told.append((sample, loss))
         if len(self._told) < self._popsize:
             return
-        steps, losses = (np.array(part) for part in zip(*self._told, strict=True))
+        samples, losses = zip(*self._told, strict=True)
         self._told = []
-        weights = rank_weights(-losses, log_weights(self._popsize, active=self._active))
-        self._distribution.update(steps, weights)
+        weights = rank_weights(-np.array(losses), log_weights(self._popsize, active=self._active))
+        self._distribution.update(samples, weights)
 
     def _internal_provide_recommendation(self) -> Vector:
         return self._distribution.mean

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from optimizer.search.interface import Vector
+from optimizer.search.interface import FLOOR_PENALTY, Positions, Vector
 
 
 @dataclass(frozen=True)
@@ -21,35 +22,56 @@ class Contest:
     Args:
         values: shape (candidates, items); anything finite where a candidate was not scored. Where candidates have
             different items, the difficulty of every item must have been taken out.
-        weights: of each item in each candidate's fitness, shape (candidates, items); 0 where it was not scored. A row
-            of zeros is an infeasible candidate, which ranks last.
+        seen: whether a candidate was scored on an item, shape (candidates, items). A row without any is an
+            infeasible candidate, which ranks last.
+        tasks: task index of every item, shape (items,).
+        weights: of every task in the fitness, shape (tasks,).
+        floors: least mean of every task, see ``interface.SearchItems``.
     """
 
     values: Vector
+    seen: NDArray[np.bool_]
+    tasks: Positions
     weights: Vector
+    floors: Vector | None = None
 
     @property
     def fitness(self) -> Vector:
-        """Weighted mean of every candidate, shape (candidates,); minus infinity where infeasible."""
-        return self._means(np.ones((1, self.values.shape[1])))[0]
+        """Fitness of every candidate on its own items, shape (candidates,); minus infinity where infeasible."""
+        found: Vector = self._fitness(np.ones((1, len(self.tasks))))[0]
+        return found
 
     def resampled(self, draws: int, random: np.random.Generator) -> Vector:
         """Return the fitness of every candidate on ``draws`` bootstrap samples of the items, (draws, candidates).
 
-        All candidates meet the same sample of items in a draw.
+        All candidates meet the same sample of items in a draw. Items are drawn within their task.
         """
-        items = self.values.shape[1]
-        counts = random.multinomial(items, np.full(items, 1 / items), size=draws)
-        return self._means(counts.astype(np.float64))
+        counts = np.zeros((draws, len(self.tasks)))
+        for task in np.unique(self.tasks):
+            (here,) = np.nonzero(self.tasks == task)
+            counts[:, here] = random.multinomial(len(here), np.full(len(here), 1 / len(here)), size=draws)
+        return self._fitness(counts)
 
-    def _means(self, counts: Vector) -> Vector:
-        mass = counts @ self.weights.T
-        sums = counts @ (self.weights * self.values).T
-        # A candidate with few items can miss them all in a draw: it then counts as its plain mean.
-        plain = np.sum(self.weights * self.values, axis=1) / np.maximum(np.sum(self.weights, axis=1), 1e-300)
-        means: Vector = np.where(mass > 0, sums / np.where(mass > 0, mass, 1.0), plain)
-        means[:, np.sum(self.weights, axis=1) == 0] = -np.inf
-        return means
+    def _fitness(self, counts: Vector) -> Vector:
+        shape = (len(counts), len(self.values))
+        total, shortfall, shares = np.zeros(shape), np.zeros(shape), np.zeros(len(self.values))
+        for task in np.unique(self.tasks):
+            here = self.tasks == task
+            seen = self.seen[:, here].astype(np.float64)
+            values = seen * self.values[:, here]
+            number = seen.sum(axis=1)
+            mass = counts[:, here] @ seen.T
+            # A candidate with few items can miss them all in a draw: it then counts as its plain mean.
+            plain = values.sum(axis=1) / np.maximum(number, 1)
+            means = np.where(mass > 0, counts[:, here] @ values.T / np.maximum(mass, 1), plain)
+            share = self.weights[task] * (number > 0)
+            total += share * means
+            shares += share
+            if self.floors is not None and np.isfinite(self.floors[task]):
+                shortfall += (number > 0) * np.maximum(self.floors[task] - means, 0)
+        fitness: Vector = total / np.maximum(shares, 1e-300) - FLOOR_PENALTY * shortfall
+        fitness[:, ~self.seen.any(axis=1)] = -np.inf
+        return fitness
 
 
 def rank_weights(fitness: Vector, by_rank: Vector) -> Vector:

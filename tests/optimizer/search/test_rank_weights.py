@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from optimizer.search.distribution import log_weights
+from optimizer.search.interface import Scores, SearchItems
 from optimizer.search.rank_weights import Contest, expected_rank_weights, misranking, rank_weights
 
 
 def contest(values):
-    return Contest(values, np.full(values.shape, 1 / values.shape[1]))
+    return Contest(values, np.ones(values.shape, dtype=bool), np.zeros(values.shape[1], dtype=np.intp), np.ones(1))
 
 
 def test_without_noise_expected_weights_are_the_weights_of_the_ranks():
@@ -68,9 +69,9 @@ def test_ties_share_their_ranks_even_where_sums_differ_in_the_last_bit():
 
 def test_infeasible_candidates_rank_last_in_every_draw():
     values = np.array([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    weights = np.full((3, 3), 1 / 3)
-    weights[1] = 0.0
-    table = Contest(values, weights)
+    seen = np.ones((3, 3), dtype=bool)
+    seen[1] = False
+    table = Contest(values, seen, np.zeros(3, dtype=np.intp), np.ones(1))
     assert table.fitness[1] == -np.inf
     resampled = table.resampled(50, np.random.default_rng(0))
     assert np.all(resampled[:, 1] == -np.inf)
@@ -80,7 +81,19 @@ def test_infeasible_candidates_rank_last_in_every_draw():
 
 def test_candidates_with_different_items_keep_their_own_mean():
     values = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]])
-    weights = np.array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]])
-    table = Contest(values, weights)
+    seen = np.array([[True, True, False, False], [False, False, True, True]])
+    table = Contest(values, seen, np.zeros(4, dtype=np.intp), np.ones(1))
     np.testing.assert_allclose(table.fitness, [1.0, 0.5])
     np.testing.assert_allclose(table.resampled(50, np.random.default_rng(0)), np.tile([1.0, 0.5], (50, 1)))
+
+
+@pytest.mark.parametrize("floors", [None, np.array([0.4, np.nan, 0.7])])
+def test_fitness_is_the_fitness_of_the_search_items(floors):
+    random = np.random.default_rng(0)
+    tasks = random.integers(3, size=40)
+    items = SearchItems(tasks, np.array([1.0, 2.0, 0.5]), (np.arange(40),), floors)
+    values = random.random((5, 40))
+    table = Contest(values, np.ones((5, 40), dtype=bool), tasks, items.weights, floors)
+    expected = [items.fitness(Scores(np.arange(40), row)) for row in values]
+    np.testing.assert_allclose(table.fitness, expected)
+    assert abs(np.mean(table.resampled(500, random)[:, 0]) - expected[0]) < 0.6
