@@ -71,6 +71,10 @@ class SearchItems:
             return 0.0
         return float(np.nansum(np.maximum(self.floors - task_means, 0.0)))
 
+    def satisfies(self, task_means: Vector) -> bool:
+        """Return whether every floor holds, see :meth:`shortfall`."""
+        return self.shortfall(task_means) == 0.0
+
     def fitness(self, scores: Scores) -> float:
         """Return the weighted mean over tasks of the mean value of the scored items, less the floors' penalty.
 

@@ -59,11 +59,11 @@ class EvoMerging(SingleScoreSearch):
         low = np.maximum([self.setting.coordinates[place].low for place in places], limits[0])
         high = np.minimum([self.setting.coordinates[place].high for place in places], limits[1])
         start = np.clip(self._values[places], low, high)
-        options: dict[str, Any] = {"popsize": POPSIZE, "maxfevals": candidates, "bounds": [low.tolist(), high.tolist()]}
+        options: dict[str, Any] = {"popsize": POPSIZE, "bounds": [low.tolist(), high.tolist()]}
         if len(places) == 1:
             # pycma 4.5 fails where it wants to limit the step of a single bounded coefficient.
             options["maxstd"] = np.inf
-        return _Stage(places, strategy(start, SIGMA, cma_seed(self.setting.seed, stream), options))
+        return _Stage(places, candidates, strategy(start, SIGMA, cma_seed(self.setting.seed, stream), options))
 
     def _ask(self) -> Asked | None:
         while self._stages:
@@ -71,7 +71,7 @@ class EvoMerging(SingleScoreSearch):
             if not stage.unasked:
                 if self._in_flight:
                     return None
-                if stage.strategy.stop():
+                if stage.strategy.stop() or stage.strategy.countevals >= stage.candidates:
                     self._close(stage)
                     continue
                 stage.unasked.extend(stage.strategy.ask())
@@ -101,6 +101,7 @@ class EvoMerging(SingleScoreSearch):
 @dataclass
 class _Stage:
     places: Positions
+    candidates: int
     strategy: Any
     unasked: deque[Vector] = field(default_factory=deque)
     told: list[tuple[Vector, float | None]] = field(default_factory=list)
