@@ -11,6 +11,8 @@ from optimizer.search.interface import Coordinate, Proposal, Scores, SearchSetti
 from optimizer.search.presets import WEIGHT, standardized
 
 METHODS = ("linear", "task_arithmetic")
+# Equal scores that were added up in another order.
+_TIE = 1e-9
 
 
 class GreedySoup:
@@ -45,7 +47,7 @@ class GreedySoup:
     def tell(self, proposal: Proposal, scores: Scores | None) -> None:
         """Keep the proposed expert where the soup's fitness is at least the present one."""
         fitness = None if scores is None else self._setting.items.fitness(scores)
-        if self._proposed is not None and fitness is not None and fitness >= self._best:
+        if self._proposed is not None and fitness is not None and fitness >= self._best - _TIE:
             self._soup.append(self._proposed)
             self._best = fitness
         self._proposed = None
