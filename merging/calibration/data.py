@@ -126,7 +126,23 @@ def batches(
         )
     encoded = [_encode(example, tokenizer, max_tokens, chat) for example in examples]
     encoded.sort(key=lambda pair: -len(pair[0]))
-    return [_batch(encoded[first : first + size]) for first in range(0, len(encoded), size)]
+    return [batch_of(encoded[first : first + size]) for first in range(0, len(encoded), size)]
+
+
+def batch_of(encoded: Sequence[tuple[list[int], int]]) -> Batch:
+    """Pad token sequences, each given with how many of its first tokens are not predicted."""
+    length = max(len(ids) for ids, _ in encoded)
+
+    def padded(rows: Sequence[list[int]], fill: int) -> Tensor:
+        return torch.stack(
+            [pad(torch.tensor(row, dtype=torch.int64), (0, length - len(row)), value=fill) for row in rows]
+        )
+
+    return Batch(
+        padded([ids for ids, _ in encoded], 0),
+        padded([[1] * len(ids) for ids, _ in encoded], 0),
+        padded([[IGNORED] * start + ids[start:] for ids, start in encoded], IGNORED),
+    )
 
 
 def _lines(path: Path) -> list[str]:
@@ -182,18 +198,3 @@ def _encode(example: Example, tokenizer: Any, max_tokens: int, chat: bool) -> tu
     answer = ids[start:][: max_tokens - 1]
     context = ids[:start][-(max_tokens - len(answer)) :]
     return context + answer, len(context)
-
-
-def _batch(encoded: Sequence[tuple[list[int], int]]) -> Batch:
-    length = max(len(ids) for ids, _ in encoded)
-
-    def padded(rows: Sequence[list[int]], fill: int) -> Tensor:
-        return torch.stack(
-            [pad(torch.tensor(row, dtype=torch.int64), (0, length - len(row)), value=fill) for row in rows]
-        )
-
-    return Batch(
-        padded([ids for ids, _ in encoded], 0),
-        padded([[1] * len(ids) for ids, _ in encoded], 0),
-        padded([[IGNORED] * start + ids[start:] for ids, start in encoded], IGNORED),
-    )
