@@ -3,10 +3,11 @@
     python benchmarks/search/run.py [--tier a b] [--seeds 20] [--arms ARM ...] [--tasks TASK ...] [--images DIR]
     python benchmarks/search/run.py --report [--images DIR]
 
-Runs every arm on every task and seed, the ablations of merge-cma on three tasks, slow arms on two, and the simulated
+Runs every arm on every task and seed, the ablations of merge-cma on four tasks, slow arms on two, and the simulated
 workers; writes ``results/*.json`` (a file for each tier, beside this script), then draws the figures of docs/search.md
-and prints its tables. ``--report`` draws and prints from the files that are there. ``--quick`` tries everything on
-small budgets and writes to the folder given with ``--out`` only.
+and prints its tables. Runs that the files hold already and that are not repeated stay, with what they were made with.
+``--report`` draws and prints from the files that are there. ``--quick`` tries everything on small budgets and writes to
+the folder given with ``--out`` only.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import results
 import tables
 from arms import ABLATIONS, MAIN, OURS, RIVAL, SLOW, arms_named
 from origin import origin
 from pool import POOL_TASKS, PoolTask
-from runner import Arm, Session, grid, run
+from runner import Arm, Session, run
 from simulate import Barrier, simulate
 from tasks import TASKS, Task
 
@@ -57,9 +58,9 @@ def main() -> None:
     if not arguments.report:
         for tier in arguments.tier:
             runs, seconds = compute(jobs_of(tier, arguments), arguments.processes)
-            write(arguments.out / f"tier_{tier}.json", {"runs": runs, "seconds": seconds})
-        if "a" in arguments.tier:
-            write(arguments.out / "workers.json", {"simulations": simulations(arguments)})
+            results.save_runs(arguments.out / f"tier_{tier}.json", runs, seconds)
+        if "a" in arguments.tier and not arguments.tasks:
+            results.save(arguments.out / "workers.json", [origin()], {}, simulations(arguments))
     found = {path.stem: json.loads(path.read_text()) for path in sorted(arguments.out.glob("*.json"))}
     print(tables.report(found))
     if arguments.images is not None:
@@ -167,45 +168,6 @@ def simulations(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 def _search(arm: Arm, session: Session, workers: int, barrier: bool) -> Any:
     search = arm.make(session.setting(workers))
     return Barrier(search, search.popsize) if barrier else search
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Write results with machine, date and versions; rows as arrays below one list of columns."""
-    (name,) = [key for key, value in content.items() if isinstance(value, list)]
-    if name == "runs":
-        content = {**content, "curves": mean_curves(content["runs"])}
-    rows = [{key: value for key, value in row.items() if key != "curve"} for row in content[name]]
-    lines = ",\n".join(json.dumps(_rounded(list(row.values())), separators=(",", ":")) for row in rows)
-    rest = {
-        **origin(),
-        **{key: _rounded(value) for key, value in content.items() if key != name},
-        "columns": list(rows[0]),
-    }
-    path.write_text(f'{json.dumps(rest)[:-1]},\n"rows": [\n{lines}\n]}}\n')
-
-
-def mean_curves(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the mean progress of every task and arm at 24 of the grid's places, in passes over the items."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in runs:
-        groups.setdefault((one["task"], one["arm"]), []).append(one)
-    curves = []
-    for (task, arm), members in groups.items():
-        passes = np.array(grid(members[0]["passes"] * members[0]["n"], members[0]["n"])) / members[0]["n"]
-        places = np.unique(np.linspace(0, len(passes) - 1, 24).round().astype(int))
-        mean = np.mean([one["curve"] for one in members], axis=0)
-        curves.append({"task": task, "arm": arm, "passes": list(passes[places]), "progress": list(mean[places])})
-    return curves
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_rounded(entry) for entry in value]
-    return value
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from compare import LEVEL, cost_ratio, expected_cost, expected_cost_interval, holm, overtuning, paired
+from results import rows_of
 
 OURS, RIVAL = "merge-cma", "mergekit-evolve"
 TARGET_INDEX = {50: 0, 80: 1, 95: 2}
@@ -20,8 +21,7 @@ class Results:
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
         self._groups: dict[tuple[str, str], list[Row]] = {}
-        for values in content["rows"]:
-            row = dict(zip(content["columns"], values, strict=True))
+        for row in rows_of(content):
             self._groups.setdefault((row["task"], row["arm"]), []).append(row)
         for rows in self._groups.values():
             rows.sort(key=lambda row: row["seed"])
@@ -50,19 +50,22 @@ def report(found: Mapping[str, Mapping[str, Any]]) -> str:
     for tier in ("tier_a", "tier_b"):
         if tier in found:
             results = Results(found[tier])
-            parts += [origin(found[tier]), "### Against mergekit-evolve", rival_table(results)]
+            parts += [origins(found[tier]), "### Against mergekit-evolve", rival_table(results)]
             parts += ["### Cost to 80 %", cost_table(results), "### Where the budget ends", final_table(results)]
             parts += ["### Overtuning and generalisation", overtuning_table(results)]
             parts += ["### Ablation", ablation_table(results), "### Targets", "\n".join(verdicts(results))]
     if "workers" in found:
-        parts += [origin(found["workers"]), "### Workers", worker_table(found["workers"])]
+        parts += [origins(found["workers"]), "### Workers", worker_table(found["workers"])]
     return "\n\n".join(part for part in parts if part)
 
 
-def origin(content: Mapping[str, Any]) -> str:
-    """Say what made the results: command, machine, date, versions."""
-    packages = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
-    return f"`{content['command']}`, {content['date']}, {content['cores']} x {content['machine']}, {packages}."
+def origins(content: Mapping[str, Any]) -> str:
+    """Say what made the results: commands, machine, dates, versions."""
+    lines = []
+    for made in content["made"]:
+        packages = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+        lines.append(f"- `{made['command']}`, {made['date']}, {made['cores']} x {made['machine']}, {packages}")
+    return "\n".join(lines)
 
 
 def costs(rows: Sequence[Row], target: int, rule: str = "center", unit: str = "cost") -> tuple[list[Any], list[int]]:
@@ -253,7 +256,7 @@ def verdicts(results: Results) -> list[str]:
 
 def worker_table(content: Mapping[str, Any]) -> str:
     """Share of the workers' time that goes into scoring, and where the same budget ends."""
-    rows = [dict(zip(content["columns"], values, strict=True)) for values in content["rows"]]
+    rows = rows_of(content)
     lines = [
         "| workers | arm | scoring | with the tail | time (passes of one worker) | progress |",
         "|---:|---|---:|---:|---:|---:|",
