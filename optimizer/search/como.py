@@ -42,7 +42,7 @@ class ComoCma(ParetoSearch):
     def __init__(self, setting: SearchSetting, options: ComoOptions) -> None:
         super().__init__(setting)
         self._frame = Frame.of(setting)
-        popsize = default_popsize(setting.dimension) if options.popsize is None else options.popsize
+        popsize = options.popsize or default_popsize(setting.dimension)
         self._at_once = min(options.kernels, math.ceil(setting.workers / popsize))
         self._search: Any = comocma.Sofomore(
             [_kernel(setting, popsize, index) for index in range(options.kernels)],

@@ -53,7 +53,8 @@ class CmaOptions:
     """Options of ``optuna-cma``.
 
     Args:
-        popsize: candidates per generation; default 4 + 3 ln(dimension).
+        popsize: candidates per generation; default 4 + 3 ln(dimension), or the number of workers if that is more,
+            because results of an earlier generation are not used.
         separable: learn one step size per coordinate and no correlations.
     """
 
@@ -180,7 +181,7 @@ def gp(setting: SearchSetting, options: GpOptions) -> Optuna:
 
 def cma(setting: SearchSetting, options: CmaOptions) -> Optuna:
     """Optuna's CMA-ES: it starts in the middle of the ranges with a sixth of them as step, clips at the bounds."""
-    popsize = default_popsize(setting.dimension) if options.popsize is None else options.popsize
+    popsize = options.popsize or max(default_popsize(setting.dimension), setting.workers)
     return Optuna(
         setting,
         _sampler(lambda: CmaEsSampler(popsize=popsize, use_separable_cma=options.separable, seed=setting.seed)),

@@ -42,7 +42,8 @@ class PycmaOptions:
     """Options of ``pycma``.
 
     Args:
-        popsize: scored candidates per update of the distribution; default 4 + 3 ln(dimension).
+        popsize: scored candidates per update of the distribution; default 4 + 3 ln(dimension), or the number of
+            workers if that is more.
         diagonal: learn one step size per coordinate and no correlations; default above 10 dimensions.
         sigma: initial step in initial steps of the search space.
     """
@@ -64,7 +65,7 @@ class Pycma(SingleScoreSearch):
         super().__init__(setting)
         self._frame = Frame.of(setting)
         diagonal = setting.dimension > FULL_COVARIANCE_LIMIT if options.diagonal is None else options.diagonal
-        popsize = default_popsize(setting.dimension) if options.popsize is None else options.popsize
+        popsize = options.popsize or max(default_popsize(setting.dimension), setting.workers)
         self._strategy = strategy(
             np.zeros(setting.dimension),
             options.sigma,

@@ -46,10 +46,11 @@ def scored(value: float) -> Scores:
 
 @dataclass
 class Run:
-    """What was asked, in order, and what was told, in order."""
+    """What was asked, in order, what was told, in order, and both as a record: proposal, scores, whether told."""
 
     asked: list[Proposal]
     told: list[tuple[Proposal, Scores | None]]
+    events: list[tuple[Proposal, Scores | None, bool]]
 
     @property
     def points(self) -> Vector:
@@ -66,12 +67,13 @@ def drive(
     score: Callable[[Vector], Scores | None] | None = None,
 ) -> Run:
     """Keep some candidates in flight and tell them in a random order; ends where the search does."""
-    random, waiting, run = np.random.default_rng(order), list[Proposal](), Run([], [])
+    random, waiting, run = np.random.default_rng(order), list[Proposal](), Run([], [], [])
     while True:
         proposal = search.ask() if len(run.asked) < candidates and len(waiting) < in_flight else None
         if proposal is not None:
             waiting.append(proposal)
             run.asked.append(proposal)
+            run.events.append((proposal, None, False))
             continue
         if not waiting:
             return run
@@ -80,3 +82,4 @@ def drive(
         scores = score(done.point) if score is not None else None if value is None else scored(value)
         search.tell(done, scores)
         run.told.append((done, scores))
+        run.events.append((done, scores, True))

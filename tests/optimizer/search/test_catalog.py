@@ -43,7 +43,7 @@ def tasks(name: str) -> int:
 
 def candidates(name: str) -> int:
     # Each proposal of a Gaussian process takes a while.
-    return 24 if name == "optuna-gp" else CANDIDATES
+    return 16 if name == "optuna-gp" else CANDIDATES
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -51,23 +51,41 @@ def test_it_comes_nearer_to_the_optimum_than_the_start(name: str) -> None:
     search = build(name, workers=3)
     drive(search, candidates=candidates(name), in_flight=3)
     # Evo-Merging begins with everything kept, which is five steps away.
-    start = np.array([0.0, 0.0, 5.0 if name == "evo-merging" else 0.0])
-    assert bowl(search.center()) > 0.5 * bowl(start)
+    start, share = (np.array([0.0, 0.0, 5.0]), 0.7) if name == "evo-merging" else (np.zeros(3), 0.5)
+    assert bowl(search.center()) > share * bowl(start)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_the_same_tells_in_the_same_order_give_the_same_asks(name: str) -> None:
-    """Replay: the tells come from the record, not from the objective."""
-    first, again = build(name, workers=3), build(name, workers=3)
-    run = drive(first, candidates=30, in_flight=3, order=1)
-    repeated = drive(again, candidates=30, in_flight=3, order=1)
-    assert np.array_equal(run.points, repeated.points)
+def test_a_record_replayed_gives_the_same_next_ask(name: str) -> None:
+    """Results come in another order than they were asked for; asks that gave nothing are not in the record."""
+    search, again = build(name, workers=3), build(name, workers=3)
+    run = drive(
+        search,
+        lambda point: None if point[1] > 2 else bowl(point),
+        candidates=min(30, candidates(name)),
+        in_flight=3,
+        order=1,
+    )
     assert [one.number for one in run.asked] == list(range(len(run.asked)))
     assert {one.block for one in run.asked} == {0}
-    assert np.array_equal(first.center(), again.center())
-    assert not np.array_equal(run.points, drive(build(name, workers=3, seed=4), candidates=30, in_flight=3).points) or (
-        name in ("Cobyla", "NGOpt", "lorahub")
-    )
+    for proposal, scores, told in run.events:
+        if told:
+            again.tell(proposal, scores)
+        else:
+            repeated = again.ask()
+            assert repeated is not None
+            assert np.array_equal(repeated.point, proposal.point)
+    assert np.array_equal(search.center(), again.center())
+    first, second = search.ask(), again.ask()
+    assert (first is None) == (second is None)
+    if first is not None and second is not None:
+        assert np.array_equal(first.point, second.point)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in ("Cobyla", "NGOpt", "lorahub")])
+def test_another_seed_gives_other_points(name: str) -> None:
+    first, other = (drive(build(name, seed=seed), candidates=14).points for seed in (3, 4))
+    assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -88,9 +106,9 @@ def test_infeasible_candidates_rank_last(name: str) -> None:
 def test_nothing_feasible_and_nothing_but_ties_are_survived(name: str) -> None:
     for value in (None, 0.25):
         search = build(name, workers=2)
-        run = drive(search, lambda point, value=value: value, candidates=26, in_flight=2)
+        run = drive(search, lambda point, value=value: value, candidates=min(26, candidates(name)), in_flight=2)
         # mergekit-evolve stops at the first flat generation, which is its trap and not ours.
-        assert len(run.asked) >= (4 if name == "mergekit-evolve" else 20 if name not in ("Cobyla", "lorahub") else 8)
+        assert len(run.asked) >= (4 if name == "mergekit-evolve" else 8)
         assert np.isfinite(search.center()).all()
 
 
