@@ -36,7 +36,8 @@ class ComoCma(ParetoSearch):
 
     Every kernel is a CMA-ES whose fitness is the uncrowded hypervolume improvement over the other kernels' means, so
     the means are candidates too. As many kernels sample at once as keep the workers busy; the next ones wait for all
-    of their results. The volume is measured above the worst scores of the first generation.
+    of their results. The volume is measured above a point as far below the worst scores of the first generation as
+    its scores are spread.
     """
 
     def __init__(self, setting: SearchSetting, options: ComoOptions) -> None:
@@ -65,12 +66,15 @@ class ComoCma(ParetoSearch):
         self._losses[asked.token] = None if objectives is None else -objectives
         if len(self._losses) < len(self._batch):
             return
-        worst = -self._infeasible_objectives() if self.archive.front else np.ones(len(self.tasks))
+        losses, self._losses = self._losses, {}
+        if not self.archive.front:
+            # Nothing to learn from and no scale yet: the same distributions are drawn from again.
+            return
+        worst = -self._infeasible_objectives()
         if self._search.reference_point is None:
             self._search.reference_point = worst.tolist()
-        losses = [self._losses[place] for place in range(len(self._batch))]
-        self._losses = {}
-        self._search.tell(self._batch, [(worst if loss is None else loss).tolist() for loss in losses])
+        found = [losses[place] for place in range(len(self._batch))]
+        self._search.tell(self._batch, [(worst if loss is None else loss).tolist() for loss in found])
 
 
 def _kernel(setting: SearchSetting, popsize: int, index: int) -> Any:

@@ -93,7 +93,8 @@ class ParetoSearch(NumberedSearch):
 
     def _infeasible_objectives(self) -> Vector:
         """Objectives that every candidate so far dominates; needs one."""
-        return self._lowest - np.maximum(self._highest - self._lowest, 0.01)
+        found: Vector = self._lowest - np.maximum(self._highest - self._lowest, 0.01)
+        return found
 
 
 def objectives(items: SearchItems, scores: Scores) -> Vector:
