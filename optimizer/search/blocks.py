@@ -6,13 +6,13 @@ import numpy as np
 
 from optimizer.search.interface import Positions
 
-# Enough items that a generation's best half is better than chance, few enough that four candidates cost one of 128.
-ITEMS_PER_BLOCK = 32
+# In simulations 16 items need a fifth fewer item evaluations than 32, but every candidate costs a merge as well.
+ITEMS_PER_BLOCK = 24
 _ITEMS_PER_TASK = 4
 
 
 def default_block_size(tasks: Positions) -> int:
-    """Return how many items a block should hold: 32, or 4 of every task if that is more."""
+    """Return how many items a block should hold: 24, or 4 of every task if that is more."""
     return max(ITEMS_PER_BLOCK, _ITEMS_PER_TASK * len(np.unique(tasks)))
 
 

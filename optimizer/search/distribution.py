@@ -27,10 +27,12 @@ class Sample:
     Args:
         point: shape (dimension,), standardized units.
         step: ``(point - mean) / sigma`` in the prior's basis at the moment of drawing, shape (dimension,).
+        drawn: number of updates that the distribution had had by then.
     """
 
     point: Vector
     step: Vector
+    drawn: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Distribution:
         self.mean: Vector = np.array(mean, dtype=np.float64)
         self.sigma = float(sigma)
         self.separable = separable
+        self.updates = 0
         self._factor = None if factor is None else np.array(factor, dtype=np.float64)
         self._inverse = None if self._factor is None else np.linalg.pinv(self._factor)
         self._limits = limits
@@ -114,7 +117,7 @@ class Distribution:
     def sample(self, random: np.random.Generator) -> Sample:
         """Draw one point."""
         step = _apply(self._root, random.standard_normal(self.dimension))
-        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step)
+        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step, self.updates)
 
     def sample_of(self, point: Vector) -> Sample:
         """Return a point that was chosen elsewhere as a sample of this distribution.
@@ -126,28 +129,32 @@ class Distribution:
         d = self.dimension
         usual = math.sqrt(d) + 2 * d / (d + 2)
         step = step * min(1.0, usual / max(float(np.linalg.norm(_apply(self._inverse_root, step))), 1e-300))
-        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step)
+        return Sample(self.mean + self.sigma * self._from_prior_basis(step), step, self.updates)
 
     def update(self, samples: Sequence[Sample], weights: Vector) -> None:
         """Move towards the good samples of a generation.
 
         The mean moves to where good samples are; evolution paths and covariance learn from the steps as they were
         drawn. For samples of the present distribution the two agree. Late samples can thus neither make the mean
-        overshoot, nor bias the step size: under random selection a step is independent of the moves since.
+        overshoot, nor bias the step size: under random selection a step is independent of the moves since. Late bad
+        samples do not push the mean: what they warn of may be behind it, and pushing on makes it swing.
 
         Args:
             samples: of this distribution, or of an earlier state of it.
             weights: of each sample, shape (k,). Positive ones sum to at most 1; negative ones push the mean away and
                 take variance out of their direction (active CMA-ES).
         """
-        length = float(np.linalg.norm(weights))
+        late = np.array([sample.drawn < self.updates for sample in samples])
+        moving = np.where(late, np.maximum(weights, 0), weights)
+        length = float(np.linalg.norm(moving))
         if length < _SHORTEST_WEIGHTS:
             return
         steps = np.array([sample.step for sample in samples])
         points = np.array([sample.point for sample in samples])
         rates = _Rates.of(weights, self.dimension, self.separable)
-        self.mean = self.mean + weights @ (points - self.mean)
-        self._update_paths(weights @ steps / length, rates)
+        self.updates += 1
+        self.mean = self.mean + moving @ (points - self.mean)
+        self._update_paths(moving @ steps / length, rates)
         self._update_covariance(steps, weights, rates)
         path = float(np.linalg.norm(self._sigma_path))
         change = (rates.path / rates.damping) * (path / self._normal_length - 1)

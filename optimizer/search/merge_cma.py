@@ -50,13 +50,13 @@ class MergeCmaOptions:
             present distribution; every ``popsize`` finished ones are a generation. ``speculative``: a candidate of
             the next generation, ahead of time; late candidates join a later generation. ``barrier``: nothing.
         racing: candidates surely worse than their generation's median get no more of its blocks, and workers that
-            would speculate first give another block to the best candidate so far.
+            would be given a new one first score the best recent candidate on another block.
         racing_level: error level of one such decision.
         active: step away from bad candidates and take variance out of their directions (negative weights).
         active_above: dimension above which that is done; below, few candidates make such steps too long.
         use_prior: start from the prior's mean and shape; otherwise from 0 with one step in every coordinate.
         confirm_mean: score the mean on all items with the end of the budget.
-        estimator: how the best candidate so far is told for racing.
+        estimator: how racing finds the best recent candidate.
     """
 
     popsize: int | None = None
@@ -159,7 +159,7 @@ class MergeCma:
     def _confirm(self) -> None:
         self._confirmed = True
         blocks = tuple(range(len(self._sizes)))
-        mean = self._add(Sample(self.center(), np.zeros(self._setting.dimension)), blocks)
+        mean = self._add(self.distribution.sample_of(self.center()), blocks)
         self._last = [(mean, block) for block in blocks]
 
     def _next(self) -> tuple[Candidate, int] | None:
@@ -201,18 +201,15 @@ class MergeCma:
 
     def _due(self) -> list[Candidate]:
         """The candidates whose scores make the next update; empty while it has to wait."""
-        front = self._pool[: self.popsize]
-        ready = [candidate for candidate in front if candidate.ready]
+        ready = [candidate for candidate in self._front() if candidate.ready][: self.popsize]
         if len(ready) == self.popsize:
             return ready
-        if self.options.asynchronous == "barrier":
+        if self.options.asynchronous != "speculative":
             return []
-        everywhere = [candidate for candidate in self._pool if candidate.infeasible or not candidate.pending]
-        if len(everywhere) < self.popsize:
-            return []
-        if self.options.asynchronous == "steady":
-            return [candidate for candidate in self._pool if candidate.ready][: self.popsize]
-        return ready if len(ready) >= _SHARE_TO_CLOSE * self.popsize else []
+        ahead = self._pool[self.popsize :]
+        behind = sum(candidate.infeasible or not candidate.pending for candidate in ahead)
+        overtaken = len(ready) >= _SHARE_TO_CLOSE * self.popsize and len(ready) + behind >= self.popsize
+        return ready if overtaken else []
 
     def _close(self, members: list[Candidate]) -> None:
         self._pool = [candidate for candidate in self._pool if candidate not in members]
@@ -256,18 +253,18 @@ class MergeCma:
     def _race(self) -> None:
         """Drop candidates of the present generation that are surely worse than its median."""
         front = self._front()
+        racing = [one for one in front if one.scores and not (one.ready or one.pending)]
         scored = [one for one in front if one.scores and not one.infeasible]
-        if 2 * len(scored) < self.popsize:
+        if not racing or 2 * len(scored) < self.popsize:
             return
         fitness = contest(scored, self._used, self._setting.items).fitness
         median = scored[int(np.argsort(-fitness, kind="stable")[len(scored) // 2])]
-        for one in scored:
-            if one.missing is not None and surely_worse(one, median, self.options.racing_level):
-                one.dropped = True
+        for one in racing:
+            one.dropped = surely_worse(one, median, self.options.racing_level)
 
     def _favour(self) -> None:
-        """Queue another block of the best candidate so far for the next worker that would speculate."""
-        scored = [one for one in self._all if one.scores and not one.infeasible]
+        """Queue another block of the best recent candidate for the next worker that would be given a new one."""
+        scored = [one for one in self._used if one.scores and not one.infeasible]
         if not scored:
             return
         estimates = ESTIMATORS[self.options.estimator](self._setting.items, observations(scored))
