@@ -45,15 +45,15 @@ def run(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Search for the best merge of a spec's models, on this machine or the cluster of RAY_ADDRESS."""
-    from experiments.spec import load_spec
+    from experiments.spec import load_any
     from optimizer.launch import create
 
     out = Output(format is Format.JSON)
-    loaded = load_spec(spec)
+    loaded = load_any(spec)
     with _open_store(store) as opened:
         out.say(f"checking {spec}")
-        experiment, plan = create(opened, loaded.spec, loaded.source_dir)
-        out.say(f"experiment {experiment.id}: {plan.genome.dimension} coefficients are searched")
+        experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True)
+        out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
         _drive(out, opened, experiment, plan)
 
 
@@ -71,7 +71,7 @@ def resume(
 
     out = Output(format is Format.JSON)
     with _open_store(store) as opened:
-        found, plan = reopen(opened, experiment)
+        found, plan = reopen(opened, experiment, allow_code=True)
         out.say(f"resuming experiment {found.id}")
         _drive(out, opened, found, plan, force=force)
 
@@ -179,7 +179,6 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any, *, force: bool
     from optimizer.launch import drive
     from optimizer.outcome import export as export_candidate
     from optimizer.outcome import summarize
-    from optimizer.sources import output_path
 
     try:
         with LiveView(Console(stderr=True)) as live:
@@ -192,7 +191,7 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any, *, force: bool
     except EngineError as error:
         raise EngineError(f"{error}. Once that is mended: evomerge resume {experiment.id}") from error
     finished = store.get_experiment(experiment.id)
-    directory = output_path(plan.spec, plan.source_dir, experiment.id)
+    directory = plan.output(experiment.id)
     exported = None if directory is None else export_candidate(store, finished, directory)
     out.summary(summarize(store, finished), exported)
 

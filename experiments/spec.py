@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,26 @@ from pydantic import ValidationError
 
 from evomerge.errors import NotFound, SpecError
 from experiments.spec_base import PATTERNS
+from experiments.spec_blackbox import BlackboxExperiment
 from experiments.spec_errors import translate
 from experiments.spec_sections import ExperimentSpec
-from experiments.spec_yaml import Location, read_document
+from experiments.spec_yaml import Document, Location, read_document
 
-__all__ = ["ExperimentSpec", "LoadedSpec", "json_schema", "load_spec", "parse_spec", "resolve_path"]
+__all__ = [
+    "AnySpec",
+    "BlackboxExperiment",
+    "ExperimentSpec",
+    "LoadedAny",
+    "LoadedSpec",
+    "json_schema",
+    "load_any",
+    "load_spec",
+    "parse_any",
+    "parse_spec",
+    "resolve_path",
+]
+
+AnySpec = ExperimentSpec | BlackboxExperiment
 
 _MAX_BYTES = 1_000_000
 
@@ -30,14 +45,32 @@ class LoadedSpec:
     text: str
 
 
+@dataclass(frozen=True)
+class LoadedAny:
+    """A spec of any kind that was read from a file."""
+
+    spec: AnySpec
+    source_dir: Path
+
+
 def load_spec(path: str | Path) -> LoadedSpec:
-    """Read a spec from a YAML file.
+    """Read the spec of a merge from a YAML file.
 
     Raises:
         NotFound: there is no such file.
         SpecError: the file is not a valid spec; every problem is listed.
     """
-    path = Path(path)
+    text, document = _read(Path(path))
+    return LoadedSpec(parse_spec(document.data, document.line), Path(path).resolve().parent, text)
+
+
+def load_any(path: str | Path) -> LoadedAny:
+    """Read a spec, of a merge or of a black box, from a YAML file; raises as :func:`load_spec`."""
+    _, document = _read(Path(path))
+    return LoadedAny(parse_any(document.data, document.line), Path(path).resolve().parent)
+
+
+def _read(path: Path) -> tuple[str, Document]:
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -48,8 +81,21 @@ def load_spec(path: str | Path) -> LoadedSpec:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(str(path), "not UTF-8 text", "give the path of a YAML file") from error
-    document = read_document(text)
-    return LoadedSpec(parse_spec(document.data, document.line), path.resolve().parent, text)
+    return text, read_document(text)
+
+
+def parse_any(data: object, line_of: Callable[[Location], int | None] = lambda _: None) -> AnySpec:
+    """Validate plain data as the spec of a merge, or of a black box where it has the key ``blackbox``.
+
+    Raises:
+        SpecError: naming the first problem and listing the others.
+    """
+    if not isinstance(data, Mapping) or "blackbox" not in data:
+        return parse_spec(data, line_of)
+    try:
+        return BlackboxExperiment.model_validate(data)
+    except ValidationError as error:
+        raise translate(error, BlackboxExperiment, PATTERNS, line_of) from None
 
 
 def parse_spec(data: object, line_of: Callable[[Location], int | None] = lambda _: None) -> ExperimentSpec:

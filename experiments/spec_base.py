@@ -11,7 +11,11 @@ SHORT_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 GRANULARITY = r"^((global|layer|group:[1-9][0-9]*|spline:([2-9]|[1-9][0-9]+))(\+module(\+other)?)?|chunks:[1-9][0-9]*)$"
 VOCABULARY = r"^(base|union|model:[A-Za-z0-9_-]{1,64})$"
 TOKEN_SOURCE = r"^(base|zero|model:[A-Za-z0-9_-]{1,64})$"
+CALLABLE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+URL = r"^https?://\S+$"
 PATTERNS = {
+    CALLABLE: "module:function",
+    URL: "http://... or https://...",
     NAME: "1 to 64 lower-case letters, digits and '-'",
     SHORT_NAME: "1 to 64 letters, digits, '_' and '-'",
     GRANULARITY: "global, layer or group:K (K blocks each) or spline:K (K of 2 or more), optionally followed by "

@@ -74,8 +74,10 @@ class Driver:
         journal = self._journal
         for baseline in self._problem.baselines[len(self._plain) :]:
             journal.ask(CandidateKind.BASELINE, baseline.label, baseline.recipe, None)
-        self._watch.begin("baselines", self._table.items.count * len(self._plain), self._num_scored())
-        self._dispatcher.score(Work(one.number, Split.SEARCH) for one in self._plain)
+        works = [Work(one.number, Split.SEARCH) for one in self._plain]
+        count = self._table.items.count
+        self._watch.begin("baselines", count * len(works), count * len(self._journal.closed & {*works}))
+        self._dispatcher.score(works)
         if not ranked(self._plain):
             reasons = sorted({one.reason for one in self._plain if one.reason})
             raise EvomergeError(f"not one parent or plain merge could be scored: {'; '.join(reasons)}")
@@ -112,7 +114,7 @@ class Driver:
     def _prior(self, start: Start) -> Prior | None:
         """Choose a prior once; a resumed run searches with the recorded one."""
         if "prior" not in self._journal.decisions:
-            prior, reason = self._problem.prior(start)
+            prior, reason = self._problem.prior(start, self._journal.store, self._journal.id)
             recorded = None if prior is None else prior_to_dict(prior)
             self._journal.decide("prior", {"prior": recorded, "reason": reason})
         recorded = self._journal.decisions["prior"]["prior"]

@@ -32,9 +32,15 @@ class Gap:
         return f"{text} Generalisation gap: search minus {last.value} is {gap:+.3f}."
 
 
+def task_weights(experiment: Experiment) -> dict[str, float]:
+    """Return the weight of each task, from the record of any version; a black box has one task."""
+    tasks = experiment.spec.get("tasks", ({"name": "items", "weight": 1.0},))
+    return {task["name"]: task["weight"] for task in tasks}
+
+
 def measure_gap(store: Store, experiment: Experiment, winner: Candidate) -> Gap:
     """Read the winner's item scores on every split."""
-    weights = {task["name"]: task["weight"] for task in experiment.spec["tasks"]}
+    weights = task_weights(experiment)
     scores, counts = {}, {}
     for split in Split:
         by_task: dict[str, list[float]] = {}
@@ -56,6 +62,9 @@ def notes(
         yield f"The search started from a prior: {decisions['prior']['reason']}."
     if winner is not None:
         yield from _choice(decisions["winner"], winner)
+        if "blackbox" in winner.recipe:
+            values = ", ".join(f"{name} {value:g}" for name, value in winner.recipe["blackbox"].items())
+            yield f"The winner's coefficients: {values}."
     if gap is not None:
         yield gap.sentence()
     if test_uses > 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 from evals.tasks import ItemScore
 from experiments.entities import Candidate, Event, Experiment
+from experiments.reading import Reader
 from experiments.states import (
     CandidateKind,
     CandidateState,
@@ -66,6 +67,11 @@ class Journal:
         }
         self._spent_before_s = experiment.seconds_spent
         self._started = self._beaten = time.monotonic()
+
+    @property
+    def store(self) -> Reader:
+        """The store that the record is in, for reading."""
+        return self._store
 
     @property
     def seconds_spent(self) -> float:

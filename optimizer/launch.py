@@ -11,30 +11,39 @@ from types import FrameType
 
 from evomerge.errors import EngineError, Interrupted, StateConflict
 from experiments.entities import Experiment
-from experiments.spec import ExperimentSpec, parse_spec
+from experiments.spec import AnySpec, BlackboxExperiment, parse_any
 from experiments.states import ExperimentState, Split
 from experiments.store import Store
-from optimizer.cluster import ray_cluster
+from optimizer.blackbox import make_blackbox_plan
 from optimizer.driver import Driver, RunResult
 from optimizer.journal import Journal
-from optimizer.plan import Plan
 from optimizer.preflight import make_plan
 from optimizer.problem import Problem
 from optimizer.tables import SplitTable
 from optimizer.watch import Observer, Watch
 
 
-def create(store: Store, spec: ExperimentSpec, source_dir: Path) -> tuple[Experiment, Plan]:
+def create(store: Store, spec: AnySpec, source_dir: Path, *, allow_code: bool = False) -> tuple[Experiment, Problem]:
     """Check a spec in full and record it as a new experiment; nothing is scored yet.
+
+    ``allow_code`` lets a black-box spec run a Python function of this machine: set it only where the spec was written
+    by whom this process belongs to.
 
     Raises:
         InvalidInput: naming the field and the fix.
     """
-    plan = make_plan(spec, source_dir)
+    plan = plan_of(spec, source_dir, allow_code=allow_code)
     return store.create_experiment(spec.canonical(), str(source_dir), plan.provenance), plan
 
 
-def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
+def plan_of(spec: AnySpec, source_dir: Path, *, allow_code: bool = False) -> Problem:
+    """Check a spec of any kind in full, see :func:`create`."""
+    if isinstance(spec, BlackboxExperiment):
+        return make_blackbox_plan(spec, source_dir, allow_code=allow_code)
+    return make_plan(spec, source_dir)
+
+
+def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[Experiment, Problem]:
     """Check that a recorded experiment can go on: same models, same items, same search space.
 
     Raises:
@@ -49,7 +58,7 @@ def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
             f"look at it with 'evomerge show {experiment.id}'",
         )
     source_dir = Path(experiment.source_dir)
-    plan = make_plan(parse_spec(experiment.spec), source_dir)
+    plan = plan_of(parse_any(experiment.spec), source_dir, allow_code=allow_code)
     recorded = experiment.resolved["inputs"]
     for name, found in plan.inputs.items():
         if recorded.get(name) != found:
@@ -61,7 +70,7 @@ def reopen(store: Store, reference: str) -> tuple[Experiment, Plan]:
     return experiment, plan
 
 
-def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, *, force: bool = False) -> RunResult:
+def drive(store: Store, experiment: Experiment, plan: Problem, observer: Observer, *, force: bool = False) -> RunResult:
     """Claim an experiment, drive it to its end and release it as finished, interrupted or failed.
 
     ``force`` takes over from a driver that seems to live; that one's next write fails.
@@ -81,7 +90,7 @@ def drive(store: Store, experiment: Experiment, plan: Plan, observer: Observer, 
             parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
             watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
             _recall(journal, watch)
-            with ray_cluster(num_cpus=plan.num_cpus):
+            with plan.resources():
                 return Driver(journal, plan, watch, stop).run()
         except (Interrupted, EngineError, KeyboardInterrupt) as error:
             state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"

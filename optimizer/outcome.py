@@ -21,7 +21,7 @@ from merging.recipe import Recipe
 from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.card import model_card
 from optimizer.design import estimate
-from optimizer.honesty import Gap, measure_gap, notes
+from optimizer.honesty import Gap, measure_gap, notes, task_weights
 from optimizer.tables import SplitTable
 
 
@@ -88,6 +88,12 @@ def export(
             f"it is {experiment.state} and has no winner yet",
             f"finish it with 'evomerge resume {experiment.id}', or name a candidate with --candidate",
         )
+    if "blackbox" in candidate.recipe:
+        raise StateConflict(
+            f"experiment {experiment.id}",
+            "a black box has no weights to export",
+            "read the winner's coefficients in 'show'",
+        )
     recipe = Recipe.from_dict(candidate.recipe)
     models = as_deep_as(ModelSet.open(*_model_refs(experiment), vocabulary=_vocabulary(experiment)), recipe)
     card = model_card(summary, candidate)
@@ -140,11 +146,6 @@ def _ordered(
     means = {number: mean for number, (mean, _) in estimate(spec.get("estimator", "effects"), table, numbers).items()}
     order = sorted(standings, key=lambda one: (-means[one.candidate.number], one.candidate.number))
     return [replace(one, candidate=replace(one.candidate, fitness=means[one.candidate.number])) for one in order]
-
-
-def task_weights(experiment: Experiment) -> dict[str, float]:
-    """Return the weight of each task, from the record of any version."""
-    return {task["name"]: task["weight"] for task in experiment.spec["tasks"]}
 
 
 def _front(standings: list[Standing]) -> tuple[Standing, ...]:

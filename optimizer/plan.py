@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from evals.tasks import ItemRef
 from experiments.entities import Candidate
+from experiments.reading import Reader
 from experiments.spec import ExperimentSpec
 from experiments.spec_search import SearchSpec
 from experiments.states import Split
@@ -17,7 +19,9 @@ from optimizer.baselines import Baseline
 from optimizer.jobs import Pool
 from optimizer.problem import Start
 from optimizer.search.interface import Prior
+from optimizer.sources import output_path
 from optimizer.space import Genome
+from optimizer.vocabulary import open_models
 from workers.config import WorkerConfig
 
 
@@ -49,9 +53,9 @@ class Plan:
         return self.spec.workers.count
 
     @property
-    def num_cpus(self) -> float:
-        """CPU cores of all workers together."""
-        return self.worker.cpus * self.num_workers
+    def space(self) -> Genome:
+        """See ``Problem.space``."""
+        return self.genome
 
     @property
     def task_weights(self) -> dict[str, float]:
@@ -68,9 +72,21 @@ class Plan:
                 return Start(self.genome.centered_on(recipe), candidate)
         return Start(self.genome, None)
 
-    def prior(self, start: Start) -> tuple[Prior | None, str]:
-        """See ``Problem.prior``."""
-        return None, "the spec asks for none"
+    def prior(self, start: Start, store: Reader, experiment: str) -> tuple[Prior | None, str]:
+        """See ``Problem.prior``.
+
+        Raises:
+            SpecError: the prior that the spec names does not exist here.
+        """
+        from optimizer.priors import Circumstances, choose_prior
+
+        kind = self.search.prior
+        if kind == "none":
+            return None, "the spec asks for none"
+        models = open_models(self.worker.base, self.worker.experts, self.worker.vocabulary)
+        genome = cast(Genome, start.space)
+        digests = dict(self.inputs["models"])
+        return choose_prior(kind, Circumstances(genome, models, self.worker.tasks, store, digests, experiment))
 
     def read(self, data: Mapping[str, Any]) -> Recipe:
         """See ``Problem.read``."""
@@ -81,3 +97,13 @@ class Plan:
         from optimizer.pool import WorkerPool
 
         return WorkerPool(self.worker, self.num_workers)
+
+    def resources(self) -> AbstractContextManager[None]:
+        """See ``Problem.resources``: a Ray with the cores of all workers."""
+        from optimizer.cluster import ray_cluster
+
+        return ray_cluster(num_cpus=self.worker.cpus * self.num_workers)
+
+    def output(self, experiment: str) -> Path | None:
+        """See ``Problem.output``."""
+        return output_path(self.spec, self.source_dir, experiment)

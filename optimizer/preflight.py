@@ -21,6 +21,7 @@ from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
 from optimizer.plan import Plan
+from optimizer.problem import DEFAULT_SIGMA
 from optimizer.search.catalog import GREEDY_SOUP
 from optimizer.search.greedy_soup import check_soup
 from optimizer.sources import model_ref, path_options, task_definitions, with_option_paths
@@ -28,8 +29,6 @@ from optimizer.space import build_genome
 from optimizer.versions import versions
 from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
-
-DEFAULT_SIGMA = 0.1
 
 
 def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:

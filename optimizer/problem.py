@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from evals.tasks import ItemRef
 from experiments.entities import Candidate
+from experiments.reading import Reader
 from experiments.spec_search import SearchSpec
 from experiments.states import Split
 from optimizer.baselines import Baseline
@@ -26,6 +29,10 @@ class Space(Protocol):
     def decode(self, point: Vector) -> Subject:
         """Turn a point, shape (dimension,), into what is scored."""
         ...
+
+
+# Initial step as a fraction of each range.
+DEFAULT_SIGMA = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,14 @@ class Problem(Protocol):
         """Choose where the search starts, given the scored baselines, best first."""
         ...
 
-    def prior(self, start: Start) -> tuple[Prior | None, str]:
-        """Return where good points are expected, or None, and the reason."""
+    def prior(self, start: Start, store: Reader, experiment: str) -> tuple[Prior | None, str]:
+        """Return where good points are expected, or None, and the reason.
+
+        Args:
+            start: where the search starts; the prior is in its units.
+            store: may know earlier experiments.
+            experiment: id of the present one.
+        """
         ...
 
     def read(self, data: Mapping[str, Any]) -> Subject:
@@ -83,4 +96,27 @@ class Problem(Protocol):
 
     def open_pool(self) -> Pool:
         """Start the workers."""
+        ...
+
+    def resources(self) -> AbstractContextManager[None]:
+        """Hold what the workers run on."""
+        ...
+
+    def output(self, experiment: str) -> Path | None:
+        """Return where the winner's checkpoint goes; None where none is wanted."""
+        ...
+
+    @property
+    def space(self) -> Space:
+        """The search space before it is known where the search starts."""
+        ...
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What the record keeps of how the scores came about."""
+        ...
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The part of the provenance that must be the same when a run is resumed."""
         ...
