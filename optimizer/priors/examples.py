@@ -13,11 +13,14 @@ from evals.tasks import TaskDefinition
 from merging.calibration.data import Batch, batch_of
 from optimizer.search.interface import Vector
 
+_TOKENS = 1024
+"""Padded tokens of a batch, whose logits take 4 bytes for each token of the vocabulary, several times."""
+
 
 def reference_batches(
     tasks: Sequence[TaskDefinition], lm: Any, *, items: int, max_tokens: int
 ) -> tuple[list[Batch], Vector]:
-    """Return search items, each as a batch of one: the prompt, then the reference answer, which alone is scored.
+    """Return search items: the prompt, then the reference answer, which alone is scored.
 
     Tasks take part in equal numbers, with items evenly spread over their search splits.
 
@@ -28,10 +31,10 @@ def reference_batches(
         max_tokens: longer prompts lose their beginning; items whose answer alone is longer are left out.
 
     Returns:
-        The batches, and their weights: every task has its own share, spread evenly over its items.
+        Batches of items of similar lengths, and the items' weights in the same order: every task has its own share,
+        spread evenly over its items.
     """
-    batches: list[Batch] = []
-    weights: list[float] = []
+    chosen: list[tuple[list[int], int, float]] = []
     for task in tasks:
         pairs = [pair for entry in plan(lm, load_task(task), "search") if (pair := _pair(lm, entry)) is not None]
         fitting = [(prompt, answer) for prompt, answer in pairs if 0 < len(answer) < max_tokens and prompt]
@@ -39,9 +42,19 @@ def reference_batches(
         for index in np.linspace(0, len(fitting) - 1, count).round().astype(int):
             prompt, answer = fitting[index]
             context = prompt[-(max_tokens - len(answer)) :]
-            batches.append(batch_of([([*context, *answer], len(context))]))
-            weights.append(task.weight / count)
-    return batches, np.array(weights)
+            chosen.append(([*context, *answer], len(context), task.weight / count))
+    chosen.sort(key=lambda one: -len(one[0]))
+    return _batches([(ids, start) for ids, start, _ in chosen]), np.array([weight for *_, weight in chosen])
+
+
+def _batches(encoded: Sequence[tuple[list[int], int]]) -> list[Batch]:
+    """Group sequences, longest first, into batches of at most 1024 padded tokens, or one sequence each."""
+    found, first = [], 0
+    while first < len(encoded):
+        size = max(1, _TOKENS // len(encoded[first][0]))
+        found.append(batch_of(encoded[first : first + size]))
+        first += size
+    return found
 
 
 def _pair(lm: Any, entry: PlannedItem) -> tuple[list[int], list[int]] | None:

@@ -1,9 +1,9 @@
 """A prior from the gradient of the reference answers' likelihood in the search's own coordinates.
 
 The derivative of a loss in a coefficient is the dot product of its gradient in the weights with the task vector, so one
-backward pass through the merge at the start gives it for every coordinate. Gradients of tensors are contracted while
-they are computed and freed at once (see :class:`merging.calibration.coefficients.Mixture`). Per-item gradients give the
-empirical Fisher information as well, which says in which directions the merge is sensitive.
+backward pass through the merge at the start gives it for every coordinate and every item of a batch, without a gradient
+of any weight (see :mod:`merging.calibration.directions`). Per-item gradients give the empirical Fisher information as
+well, which says in which directions the merge is sensitive.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from evals.tasks import TaskDefinition
 from evomerge.errors import Infeasible
 from merging.calibration.coefficients import Mixture
 from merging.calibration.data import Batch
+from merging.calibration.directions import Directions, sequence_losses
 from merging.calibration.model import LiveModel
 from merging.models import ModelSet
 from optimizer.priors.examples import reference_batches
@@ -75,7 +76,8 @@ def gradient_prior(
         raise Infeasible("no search item of any task has a reference answer")
     start = surrogate(genome, np.zeros(genome.dimension), inputs)
     mixture = Mixture(live, inputs, start.ends)
-    gradients, losses = item_gradients(mixture, start, batches)
+    mixture.write(torch.from_numpy(start.coefficients))
+    gradients, losses = item_gradients(Directions(live, inputs, start.ends), start, batches)
     shares = weights / weights.sum()
     before = float(shares @ losses)
     if not (math.isfinite(before) and np.isfinite(gradients).all()):
@@ -88,30 +90,26 @@ def gradient_prior(
         if loss < after:
             size, after = tried, loss
     said = (
-        f"gradients of {len(batches)} reference answers at the start, whose negative log-likelihood falls from "
+        f"gradients of {len(losses)} reference answers at the start, whose negative log-likelihood falls from "
         f"{before:.3f} to {after:.3f} nats"
     )
     return replace(prior, mean=size * prior.mean, source=said)
 
 
-def item_gradients(mixture: Mixture, at: Surrogate, batches: Sequence[Batch]) -> tuple[Vector, Vector]:
-    """Return the loss of each batch in nats, summed over its answers, and its gradient in the coordinates.
+def item_gradients(directions: Directions, at: Surrogate, batches: Sequence[Batch]) -> tuple[Vector, Vector]:
+    """Return the gradient of each item's loss in the coordinates, and the losses, where the live model stands.
 
     Returns:
-        Gradients, shape (batches, dimension), and losses, shape (batches,).
+        Gradients, shape (items, dimension), and losses in nats, summed over the tokens of an answer, shape (items,).
     """
-    mixture.write(torch.from_numpy(at.coefficients))
-    gradients, losses = [], []
-    for batch in batches:
-        loss, _ = mixture.live.loss(batch)
-        losses.append(float(loss.detach()))
-        gradients.append(np.einsum("pk,pkd->d", mixture.gradient(loss).numpy(), at.jacobian))
-    return np.array(gradients), np.array(losses)
+    pairs = [directions.gradients(batch) for batch in batches]
+    gradients = [np.einsum("npk,pkd->nd", found.numpy(), at.jacobian) for found, _ in pairs]
+    return np.concatenate(gradients), np.concatenate([losses.numpy() for _, losses in pairs])
 
 
 def _losses(live: LiveModel, batches: Sequence[Batch]) -> Vector:
     with torch.no_grad():
-        return np.array([float(live.loss(batch)[0]) for batch in batches])
+        return np.concatenate([sequence_losses(live, batch).double().cpu().numpy() for batch in batches])
 
 
 def _language_model(live: LiveModel) -> Any:
