@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.search.interface import Positions, Scores, SearchItems, Vector
+from optimizer.search.interface import FLOOR_PENALTY, Positions, Scores, SearchItems, Vector
 
 _ITERATIONS = 60
 _TOLERANCE = 1e-6
@@ -122,23 +122,58 @@ def fit_effects(rows: Positions, columns: Positions, values: Vector, shape: tupl
     return Effects(candidate, 1 / row_precision, level + item, 1 / item_precision, noise)
 
 
+@dataclass(frozen=True)
+class TaskPosterior:
+    """Posterior of every candidate's mean over one task's items.
+
+    Args:
+        task: index of the task.
+        share: of the task in the fitness.
+        mean, variance: shape (candidates,).
+    """
+
+    task: int
+    share: float
+    mean: Vector
+    variance: Vector
+
+
 def effect_estimates(items: SearchItems, observations: Observations) -> Estimates:
     """Estimate every candidate's fitness with candidate and item effects, task by task.
 
     Args:
-        items: the search items; their task weights make the fitness.
+        items: the search items; their task weights and floors make the fitness.
         observations: the scores that there are.
     """
-    mean, variance = np.zeros(observations.count), np.zeros(observations.count)
+    return combine(items, effect_posteriors(items, observations), "effects")
+
+
+def effect_posteriors(items: SearchItems, observations: Observations) -> list[TaskPosterior]:
+    """Return what candidate and item effects say about every candidate's mean on each task."""
+    found = []
     for part in task_parts(items, observations):
         effects = fit_effects(part.rows, part.columns, part.values, (observations.count, part.items))
         unseen = part.items - part.per_row
         estimated = effects.item.sum() - part.row_sums(effects.item[part.columns]) + unseen * effects.candidate
-        mean += part.share * (part.row_sums(part.values) + estimated) / part.items
+        mean = (part.row_sums(part.values) + estimated) / part.items
         own = unseen**2 * effects.candidate_variance + unseen * effects.noise
         shared = effects.item_variance.sum() - part.row_sums(effects.item_variance[part.columns])
-        variance += (part.share / part.items) ** 2 * (own + np.maximum(shared, 0))
-    return Estimates(mean, np.sqrt(variance), "effects")
+        found.append(TaskPosterior(part.task, part.share, mean, (own + np.maximum(shared, 0)) / part.items**2))
+    return found
+
+
+def combine(items: SearchItems, posteriors: Sequence[TaskPosterior], method: str) -> Estimates:
+    """Return the fitness that the tasks' means make, with the penalty of floors at the posterior means.
+
+    The deviation is that of the weighted mean: how uncertain the penalty is does not enter.
+    """
+    mean = sum((one.share * one.mean for one in posteriors), start=np.zeros(1))
+    variance = sum((one.share**2 * one.variance for one in posteriors), start=np.zeros(1))
+    if items.floors is not None:
+        for one in posteriors:
+            missing = np.maximum(items.floors[one.task] - one.mean, 0)
+            mean = mean - FLOOR_PENALTY * np.nan_to_num(missing)
+    return Estimates(mean, np.sqrt(variance), method)
 
 
 @dataclass(frozen=True)
@@ -146,6 +181,7 @@ class TaskPart:
     """The scores on one task's items.
 
     Args:
+        task: index of the task.
         share: of the task in the fitness; the shares of all tasks sum to 1.
         items: number of items of the task.
         rows: candidate of every score, shape (m,).
@@ -154,6 +190,7 @@ class TaskPart:
         per_row: number of scores of every candidate, shape (candidates,).
     """
 
+    task: int
     share: float
     items: int
     rows: Positions
@@ -163,7 +200,7 @@ class TaskPart:
 
     def row_sums(self, values: Vector) -> Vector:
         """Sum something that each score has over every candidate's scores, shape (candidates,)."""
-        return np.bincount(self.rows, values, minlength=len(self.per_row))
+        return np.bincount(self.rows, values, minlength=len(self.per_row)).astype(np.float64)
 
 
 def task_parts(items: SearchItems, observations: Observations) -> list[TaskPart]:
@@ -178,6 +215,6 @@ def task_parts(items: SearchItems, observations: Observations) -> list[TaskPart]
         rows = observations.candidates[here]
         columns = np.searchsorted(of_task, observations.items[here])
         per_row = np.bincount(rows, minlength=observations.count).astype(np.float64)
-        part = TaskPart(float(shares[task]), len(of_task), rows, columns, observations.values[here], per_row)
+        part = TaskPart(int(task), float(shares[task]), len(of_task), rows, columns, observations.values[here], per_row)
         parts.append(part)
     return parts

@@ -14,7 +14,16 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
-from optimizer.search.estimates import Estimates, Observations, TaskPart, effect_estimates, task_parts
+from optimizer.search.estimates import (
+    Estimates,
+    Observations,
+    TaskPart,
+    TaskPosterior,
+    combine,
+    effect_estimates,
+    effect_posteriors,
+    task_parts,
+)
 from optimizer.search.interface import SearchItems, Vector
 
 Estimator = Literal["effects", "pirt"]
@@ -89,7 +98,7 @@ def _item_step(
     slope, error = chance * (1 - chance), part.values - chance
 
     def sums(values: Vector) -> Vector:
-        return np.bincount(columns, values, minlength=part.items)
+        return np.bincount(columns, values, minlength=part.items).astype(np.float64)
 
     a_prior, b_prior = 1 / _DISCRIMINATION_DEVIATION**2, 1 / _DIFFICULTY_DEVIATION**2
     a_gradient = sums(error * x) - (discrimination - 1) * a_prior
@@ -113,17 +122,21 @@ def pirt_estimates(items: SearchItems, observations: Observations) -> Estimates:
         return Estimates(found.mean, found.deviation, found.method, reason)
     right = (observations.values > 0.5).astype(np.float64)
     # What the reference term adds is not a response: it has candidate and item effects of its own.
-    rest = effect_estimates(items, observations.with_values(observations.values - right))
-    mean, variance = rest.mean.copy(), rest.deviation**2
-    for part in task_parts(items, observations.with_values(right)):
-        model = fit_responses(part)
-        chances = model.chances
-        chances[part.rows, part.columns] = part.values
-        slope = chances * (1 - chances)
-        scale = part.share / part.items
-        mean += scale * chances.sum(axis=1)
-        variance += scale**2 * (slope.sum(axis=1) + (slope @ model.discrimination) ** 2 * model.ability_variance)
-    return Estimates(mean, np.sqrt(variance), "pirt")
+    rest = effect_posteriors(items, observations.with_values(observations.values - right))
+    parts = task_parts(items, observations.with_values(right))
+    return combine(items, [_posterior(part, other) for part, other in zip(parts, rest, strict=True)], "pirt")
+
+
+def _posterior(part: TaskPart, rest: TaskPosterior) -> TaskPosterior:
+    """Add the answers that the model predicts, and those that were given, to what the reference term adds."""
+    model = fit_responses(part)
+    chances = model.chances
+    chances[part.rows, part.columns] = part.values
+    slope = chances * (1 - chances)
+    variance = slope.sum(axis=1) + (slope @ model.discrimination) ** 2 * model.ability_variance
+    return TaskPosterior(
+        part.task, part.share, rest.mean + chances.mean(axis=1), rest.variance + variance / part.items**2
+    )
 
 
 def _why_not(items: SearchItems, observations: Observations) -> str:

@@ -31,18 +31,18 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
         self._active = options.active and self.dimension > options.active_above
         self._distribution = Distribution(np.zeros(self.dimension), separable=self.dimension > options.separable_above)
         self._random = np.random.default_rng(self._rng.randint(2**31))
-        self._asked: dict[str, Sample] = {}
+        self._samples: dict[str, Sample] = {}
         self._told: list[tuple[Sample, float]] = []
 
     def _internal_ask_candidate(self) -> Any:
         sample = self._distribution.sample(self._random)
         candidate = self.parametrization.spawn_child()
         candidate.set_standardized_data(sample.point, reference=self.parametrization)
-        self._asked[candidate.uid] = sample
+        self._samples[candidate.uid] = sample
         return candidate
 
     def _internal_tell_candidate(self, candidate: Any, loss: float) -> None:
-        self._add(self._asked.pop(candidate.uid), loss)
+        self._add(self._samples.pop(candidate.uid), loss)
 
     def _internal_tell_not_asked(self, candidate: Any, loss: float) -> None:
         point = candidate.get_standardized_data(reference=self.parametrization)

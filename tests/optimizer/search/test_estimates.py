@@ -12,10 +12,10 @@ from optimizer.search.estimates import Observations, effect_estimates, fit_effec
 from optimizer.search.interface import Scores, SearchItems
 
 
-def search_items(sizes, block_size=16, weights=None):
+def search_items(sizes, block_size=16, weights=None, floors=None):
     tasks = np.repeat(np.arange(len(sizes)), sizes).astype(np.intp)
     weights = np.ones(len(sizes)) if weights is None else np.array(weights, dtype=float)
-    return SearchItems(tasks, weights, cut_blocks(tasks, block_size, 0))
+    return SearchItems(tasks, weights, cut_blocks(tasks, block_size, 0), floors)
 
 
 def simulate(items, candidates, seed, spread=0.05):
@@ -36,8 +36,9 @@ def fitness_of(items, table):
     return table @ weights
 
 
-def test_complete_candidates_have_their_exact_fitness():
-    items = search_items([30, 10], weights=[1, 3])
+@pytest.mark.parametrize("floors", [None, np.array([0.9, np.nan])])
+def test_complete_candidates_have_their_exact_fitness(floors):
+    items = search_items([30, 10], weights=[1, 3], floors=floors)
     table = simulate(items, 6, 0)
     everything = np.arange(items.count)
     estimates = effect_estimates(items, Observations.of([[Scores(everything, row)] for row in table]))

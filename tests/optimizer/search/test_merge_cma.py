@@ -325,13 +325,14 @@ def test_surely_worse_needs_common_items_and_a_clear_difference():
 def test_a_late_candidate_on_an_easy_block_does_not_win_by_it():
     items = SearchItems(np.zeros(64, dtype=np.intp), np.ones(1), (np.arange(32), np.arange(32, 64)))
     random = np.random.default_rng(0)
-    easiness = random.normal(0, 0.3, 64) + np.repeat([0.15, -0.15], 32)
+    # What an item takes to be answered; those of the first block take less.
+    needed = random.normal(0.5, 0.25, 64) + np.repeat([-0.2, 0.2], 32)
 
     def candidate(number, block, quality):
-        return scored(number, random.random(32) < quality + easiness[32 * block : 32 * block + 32], block)
+        return scored(number, needed[32 * block : 32 * block + 32] < quality + random.normal(0, 0.1, 32), block)
 
-    recent = [candidate(number, number % 2, 0.5) for number in range(40)]
-    members = [candidate(40, 0, 0.4), *(candidate(number, 1, 0.55) for number in range(41, 51))]
+    recent = [candidate(number, number % 2, random.normal(0.5, 0.1)) for number in range(40)]
+    members = [candidate(40, 0, 0.35), *(candidate(number, 1, 0.55) for number in range(41, 51))]
     plain = [items.fitness(member.scores[index > 0]) for index, member in enumerate(members)]
     corrected = contest(members, recent, items).fitness
     assert plain[0] > np.median(plain[1:])
