@@ -93,7 +93,7 @@ def _ours(name: str, block_size: int | None = None, **options: Any) -> Arm:
 
 
 def _known(name: str, algorithm: str | None = None, **options: Any) -> Arm:
-    return Arm(name, _from_catalog(algorithm or name, options), True, "best")
+    return Arm(name, _from_catalog(algorithm or name, options), True, "best", keeps_mean=algorithm == "pycma")
 
 
 def _published(name: str) -> Arm:
@@ -107,9 +107,7 @@ MAIN = (
     _published("evo-merging"),
     # mergekit-evolve's CMA-ES without its start and its early stop: what is left is the algorithm.
     _known("pycma-full", "pycma", diagonal=False, sigma=1 / 6 / 0.23),
-    _known("pycma"),
-    _known("DE"),
-    _known("OnePlusOne"),
+    _known("pycma", "pycma"),
     _known("optuna-random"),
     Arm("grid", Grid, False, "best"),
     Arm("best-seed", BestSeed, True, "center"),

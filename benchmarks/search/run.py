@@ -19,7 +19,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     if not arguments.report:
         for tier in arguments.tier:
-            runs, seconds = compute(jobs_of(tier, arguments), arguments.processes)
-            results.save_runs(arguments.out / f"tier_{tier}.json", runs, seconds)
+            for runs, seconds in compute(jobs_of(tier, arguments), arguments.processes):
+                results.save_runs(arguments.out / f"tier_{tier}.json", runs, seconds)
         if "a" in arguments.tier and not arguments.tasks:
             results.save(arguments.out / "workers.json", [origin()], {}, simulations(arguments))
     found = {path.stem: json.loads(path.read_text()) for path in sorted(arguments.out.glob("*.json"))}
@@ -105,8 +105,8 @@ def jobs_of(tier: str, arguments: argparse.Namespace) -> list[Job]:
     return jobs
 
 
-def compute(jobs: list[Job], processes: int) -> tuple[list[dict[str, Any]], float]:
-    """Run jobs in processes; returns all runs in the order of the jobs, and the seconds it took."""
+def compute(jobs: list[Job], processes: int) -> Iterator[tuple[list[dict[str, Any]], float]]:
+    """Run jobs in processes; yields all runs so far, in the order of the jobs, and the seconds, after every seed."""
     start = time.monotonic()
     # Small matrices only: threads would fight over the cores that the processes share.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -115,8 +115,9 @@ def compute(jobs: list[Job], processes: int) -> tuple[list[dict[str, Any]], floa
         for number, found in enumerate(pool.imap(run_job, jobs), start=1):
             runs += found
             print(f"\r{number} of {len(jobs)} jobs, {time.monotonic() - start:.0f} s", end="", file=sys.stderr)
+            if number == len(jobs) or jobs[number].seed != jobs[number - 1].seed:
+                yield runs, time.monotonic() - start
     print(file=sys.stderr)
-    return runs, time.monotonic() - start
 
 
 def run_job(job: Job) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ class Arm:
         native: what the tool itself returns: its ``center``, or the ``best`` single sample.
         blocks: whether it can use blocks of items; else every candidate is scored on all items.
         block_size: items of a block; None is ``default_block_size``.
+        keeps_mean: its center is the mean of a distribution, or else as quick; where it is a model fitted to all
+            scores, which takes seconds, the best sample stands for it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Arm:
     native: str
     blocks: bool = False
     block_size: int | None = None
+    keeps_mean: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,14 +175,14 @@ class Session:
 
     def recommendation(self, search: Search, rule: str) -> Vector:
         """Return the raw coefficients that ``center`` or ``native`` would return now."""
-        if rule == "center" or self.arm.native == "center":
+        if self.arm.native == "center" or (rule == "center" and self.arm.keeps_mean):
             return self.raw(search.center())
         best = self.archive.best_sample()
         return self.raw(np.zeros(len(self.space))) if best is None else best
 
     def final(self, search: Search) -> Vector:
         """Race center, leaders and best seed on the selection items and return the winner; the same for all arms."""
-        finalists = [self.raw(search.center()), *self.archive.leaders(FINALISTS)]
+        finalists = [self.recommendation(search, "center"), *self.archive.leaders(FINALISTS)]
         finalists += [] if self.seed_point is None else [self.seed_point]
         scores = [self.problem.select(raw) for raw in finalists]
         return finalists[int(np.argmax(scores))]
