@@ -151,7 +151,7 @@ class Search(Protocol):
 
 @dataclass(frozen=True)
 class Coordinate:
-    """One coordinate of the search space in the units of the coefficient itself.
+    """One coordinate of the search space in the units of its scale: for a linear one, of the coefficient itself.
 
     Args:
         parameter: name of the operator's parameter.

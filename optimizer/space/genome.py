@@ -13,7 +13,7 @@ import numpy as np
 
 from merging.operators import get_operator
 from merging.recipe import Recipe, Values
-from optimizer.search.interface import Coordinate, Vector
+from optimizer.search.interface import Vector
 from optimizer.space.segments import Gene, Segment
 
 Setting = Mapping[str, Values] | Values
@@ -49,18 +49,13 @@ class Genome:
 
     @cached_property
     def genes(self) -> tuple[Gene, ...]:
-        """The coordinates with their labels, in the order of a point."""
+        """The coordinates, as a search algorithm takes them, with their labels."""
         choice = [
             Gene("method", None, float(index == self.favourite), 1.0, -_CHOICE_REACH, _CHOICE_REACH, f"method {method}")
             for index, method in enumerate(self.methods)
         ]
         genes = choice if len(choice) > 1 else []
         return (*genes, *(gene for segment in self.segments for gene in segment.genes()))
-
-    @property
-    def setting(self) -> tuple[Coordinate, ...]:
-        """The coordinates as a search algorithm takes them."""
-        return self.genes
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -79,8 +79,8 @@ def test_small_points_come_back_from_their_recipes(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(SPACES))
 def test_labels_are_unique_and_search_coordinates_match(name: str) -> None:
     space = genome(**SPACES[name])
-    assert len(set(space.labels)) == space.dimension == len(space.setting)
-    for gene in space.setting:
+    assert len(set(space.labels)) == space.dimension == len(space.genes)
+    for gene in space.genes:
         assert gene.low <= gene.init <= gene.high and gene.step > 0, gene
 
 
