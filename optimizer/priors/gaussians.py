@@ -23,7 +23,8 @@ def fisher_prior(gradients: Vector, weights: Vector, source: str) -> Prior:
 
     With ``F = sum_i w_i g_i g_i^T`` and ``g = sum_i w_i g_i``: the mean is ``-eta (F + l I)^-1 g``, with eta such that
     the largest coordinate moves by one step; the covariance is proportional to ``(F + l I)^-1``, of mean variance 1.
-    ``l`` is a tenth of F's mean eigenvalue, or what keeps the condition number at 100.
+    ``l`` is a tenth of F's mean eigenvalue, or what keeps the condition number at 100. Coordinates without any
+    gradient, such as a choice of methods, keep their start and their step.
 
     Args:
         gradients: of each item's loss in the standardized coordinates at the start, shape (n, d).
@@ -32,16 +33,20 @@ def fisher_prior(gradients: Vector, weights: Vector, source: str) -> Prior:
     """
     shares = weights / weights.sum()
     dimension = gradients.shape[1]
-    values, vectors = np.linalg.eigh((gradients.T * shares) @ gradients)
+    mean, factor = np.zeros(dimension), np.eye(dimension)
+    known = np.flatnonzero(gradients.any(axis=0))
+    if not len(known):
+        return Prior(mean, factor, source)
+    own = gradients[:, known]
+    values, vectors = np.linalg.eigh((own.T * shares) @ own)
     values = np.maximum(values, 0.0)
-    if values[-1] <= 0.0:
-        return Prior(np.zeros(dimension), np.eye(dimension), source)
     damped = values + max(_DAMPING * values.mean(), values[-1] / (CONDITION - 1))
-    direction = -(vectors / damped) @ vectors.T @ (shares @ gradients)
+    direction = -(vectors / damped) @ vectors.T @ (shares @ own)
     reach = float(np.abs(direction).max())
-    mean = direction * (TRUST / reach) if reach > 0 else direction
+    mean[known] = direction * (TRUST / reach) if reach > 0 else direction
     variances = 1.0 / damped
-    return Prior(mean, _factor(vectors, variances / variances.mean()), source)
+    factor[np.ix_(known, known)] = _factor(vectors, variances / variances.mean())
+    return Prior(mean, factor, source)
 
 
 def slots_prior(changes: Vector, groups: Sequence[Hashable], source: str) -> Prior:

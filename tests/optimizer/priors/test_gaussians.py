@@ -43,6 +43,15 @@ def test_without_gradients_nothing_is_known() -> None:
     assert prior.mean.tolist() == [0, 0] and prior.factor.tolist() == np.eye(2).tolist()
 
 
+def test_coordinates_without_a_gradient_keep_their_step() -> None:
+    rng = np.random.default_rng(0)
+    gradients = rng.standard_normal((6, 4)) * [1.0, 0.0, 5.0, 0.0]
+    prior = fisher_prior(gradients, np.ones(6), "x")
+    assert prior.mean[[1, 3]].tolist() == [0, 0]
+    assert prior.factor[[1, 3]].tolist() == np.eye(4)[[1, 3]].tolist()
+    assert prior.factor[0, 0] > prior.factor[2, 2]
+
+
 def test_steps_change_the_model_equally() -> None:
     prior = slots_prior(np.array([0.01, 0.02, 0.04, 0.0]), ["weight"] * 3 + ["density"], "x")
     steps = np.diag(prior.factor)
