@@ -24,7 +24,7 @@ def cut_blocks(tasks: Positions, block_size: int, seed: int) -> tuple[Positions,
 
     Args:
         tasks: task index of every item, shape (n,).
-        block_size: wanted number of items of a block; one block holds everything if fewer than two would fill.
+        block_size: wanted number of items of a block, at least 1; the blocks come as near to it as equal ones can.
         seed: of the order within each task.
 
     Returns:
@@ -32,7 +32,7 @@ def cut_blocks(tasks: Positions, block_size: int, seed: int) -> tuple[Positions,
     """
     random = np.random.default_rng(seed)
     groups = [random.permutation(np.nonzero(tasks == task)[0]) for task in np.unique(tasks)]
-    count = max(1, min(len(tasks) // max(1, block_size), min(len(group) for group in groups)))
+    count = max(1, min(round(len(tasks) / block_size), *(len(group) for group in groups)))
     # Dealt out in turn, each task going on where the one before stopped: the remainders are spread as well.
     dealt = np.concatenate(groups)
     return tuple(np.sort(dealt[block::count]) for block in range(count))

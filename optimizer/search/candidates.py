@@ -15,7 +15,7 @@ from optimizer.search.interface import Positions, Scores, SearchItems, Vector
 from optimizer.search.rank_weights import Contest
 
 
-@dataclass
+@dataclass(eq=False)
 class Candidate:
     """One point, the blocks it is meant for, and what came back.
 

@@ -117,8 +117,8 @@ class MergeCma:
         self._misranking = 0.0
 
     def ask(self) -> Proposal | None:
-        """See ``Search.ask``; None once the budget has no room for another block, or at a barrier."""
-        if self._left() < min(self._sizes):
+        """See ``Search.ask``; None once the budget has no room for a block, or at a barrier."""
+        if self._left() < max(self._sizes):
             return None
         if not self._confirmed and self._left() < self._setting.items.count + max(self._sizes):
             self._confirm()
@@ -126,8 +126,6 @@ class MergeCma:
         if unit is None:
             return None
         candidate, block = unit
-        if self._sizes[block] > self._left():
-            return None
         candidate.asked.append(block)
         self._spent += self._sizes[block]
         return Proposal(candidate.number, candidate.sample.point, block)
@@ -158,7 +156,8 @@ class MergeCma:
 
     def _confirm(self) -> None:
         self._confirmed = True
-        blocks = tuple(range(len(self._sizes)))
+        # The largest last, so that there is room for a largest block until the end.
+        blocks = tuple(sorted(range(len(self._sizes)), key=lambda block: self._sizes[block]))
         mean = self._add(self.distribution.sample_of(self.center()), blocks)
         self._last = [(mean, block) for block in blocks]
 
@@ -180,12 +179,12 @@ class MergeCma:
         front = self._front()
         if len(front) < self.popsize:
             return self._draw()
-        open_ones = [one for one in front if one.missing is not None and not (one.dropped or one.infeasible)]
-        if not open_ones:
-            return None
-        candidate = min(open_ones, key=lambda one: len(one.asked))
-        assert candidate.missing is not None
-        return candidate, candidate.missing
+        units = [
+            (candidate, block)
+            for candidate in front
+            if (block := candidate.missing) is not None and not (candidate.dropped or candidate.infeasible)
+        ]
+        return min(units, key=lambda unit: len(unit[0].asked), default=None)
 
     def _draw(self) -> tuple[Candidate, int]:
         ahead = 0 if self.options.asynchronous == "steady" else len(self._pool) // self.popsize

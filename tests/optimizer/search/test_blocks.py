@@ -21,7 +21,8 @@ def test_blocks_hold_every_item_once_and_every_task_in_proportion(sizes, block_s
     assert sorted(np.concatenate(blocks).tolist()) == list(range(len(tasks)))
     lengths = [len(block) for block in blocks]
     assert max(lengths) - min(lengths) <= 1
-    assert len(blocks) == 1 or min(lengths) >= min(block_size, len(tasks) // len(blocks))
+    assert len(blocks) <= max(1, round(len(tasks) / block_size))
+    assert len(blocks) == 1 or min(lengths) >= block_size * 2 // 3
     for task, size in enumerate(sizes):
         shares = [int(np.sum(tasks[block] == task)) for block in blocks]
         assert max(shares) - min(shares) <= 1
