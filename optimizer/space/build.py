@@ -13,7 +13,7 @@ from experiments.spec_merge import MergeSpec, ParameterSpec
 from merging.coefficients import filled_options
 from merging.granularity import Granularity
 from merging.operators import Operator, Parameter, get_operator
-from optimizer.space.checks import Asked, check_domain, check_names, value_range
+from optimizer.space.checks import Asked, check_domain, check_effect, check_names, value_range
 from optimizer.space.codings import CODINGS, Array, Coding, contrasts
 from optimizer.space.genome import Genome, Setting
 from optimizer.space.levels import Level, make_level, recipe_granularity
@@ -45,6 +45,8 @@ def build_genome(
     segments: list[Segment] = []
     fixed: dict[str, Setting] = {}
     for shared in shared_parameters(operators, merge):
+        if shared.setting is not None:
+            check_effect(shared.parameter, shared.setting)
         segments += builder.segments(shared)
         if constant := builder.fixed(shared):
             fixed[shared.parameter.name] = constant

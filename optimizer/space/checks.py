@@ -37,6 +37,23 @@ def check_names(operators: Sequence[Operator], merge: MergeSpec, models: Sequenc
             )
 
 
+def check_effect(parameter: Parameter, setting: ParameterSpec) -> None:
+    """Refuse keys that would do nothing for a parameter.
+
+    Raises:
+        SpecError: naming the key.
+    """
+    field = f"merge.parameters.{parameter.name}"
+    for key in setting.said & {"shared", "models"}:
+        if parameter.scope != "model":
+            raise SpecError(
+                f"{field}.{key}", "the merge has one value of it, not one for each expert", f"remove '{key}'"
+            )
+    for key in setting.said & {"granularity", "hierarchy"}:
+        if not parameter.granular and getattr(setting, key) != "global":
+            raise SpecError(f"{field}.{key}", "it has one value for the whole depth", f"remove '{key}'")
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the spec says of one value, an expert's own word before that for all."""

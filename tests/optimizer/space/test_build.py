@@ -256,6 +256,12 @@ def test_a_genome_is_known_by_what_its_points_mean() -> None:
         ({"method": "ties", "granularity": "spline:1"}, "merge.granularity", "spline:K"),
         ({"method": "ties", "hierarchy": ["global"]}, "merge.hierarchy", "do not grow"),
         ({"method": "ties", "granularity": "layer", "hierarchy": ["group:2", "global"]}, "merge.hierarchy", "not grow"),
+        ({"method": "ties", "parameters": {"lambda": {"shared": True}}}, "merge.parameters.lambda.shared", "one value"),
+        ({"method": "ties", "parameters": {"lambda": {"models": {"a": 1}}}}, "merge.parameters.lambda.models", "one"),
+        (
+            {"method": "ties", "granularity": "layer", "parameters": {"lambda": {"hierarchy": ["global"]}}},
+            "merge.parameters.lambda.hierarchy", "one value for the whole depth",
+        ),
         ({"method": "ties", "parameters": {"density": 1.5}}, "merge.parameters.density", "leaves the domain"),
         (
             {"method": "ties", "parameters": {"density": {"models": {"d": 1}}}},
