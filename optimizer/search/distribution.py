@@ -18,6 +18,8 @@ from optimizer.search.interface import Vector
 _LARGEST_LOG_CHANGE = 1.0
 # Strength of the worse half. As strong as the better half, it makes the mean swing where there are 10 to 20 dimensions.
 _PUSH = 0.5
+# Share of a coordinate's variance that one update leaves at least.
+_LEAST_KEPT = 0.2
 # Weights that cancel out say nothing about where to go or how far.
 _SHORTEST_WEIGHTS = 1e-9
 
@@ -99,6 +101,7 @@ class Distribution:
         self._sigma_path = np.zeros(d)
         self._covariance_path = np.zeros(d)
         self._normal_length = math.sqrt(d) * (1 - 1 / (4 * d) + 1 / (21 * d * d))
+        self._missing_variance = 0.0
         self._decay = 1.0
         self._keep_limits()
 
@@ -186,7 +189,8 @@ class Distribution:
         path = self._covariance_path
         if self.separable:
             covariance = keep * self._covariance + rates.one * path**2 + rates.mu * (scaled @ steps**2)
-            self._covariance = np.maximum(covariance, 1e-20)
+            # Bad steps along one coordinate may take away more than there is of it.
+            self._covariance = np.maximum(covariance, _LEAST_KEPT * self._covariance)
             self._root = np.sqrt(self._covariance)
             self._inverse_root = 1 / self._root
             return

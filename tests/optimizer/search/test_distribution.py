@@ -136,6 +136,25 @@ def test_a_far_point_is_brought_nearer_on_the_same_line():
     assert np.linalg.norm(offset) < 0.1 * 4
 
 
+def test_bad_steps_along_one_coordinate_leave_it_some_variance():
+    distribution = Distribution(np.zeros(12), separable=True)
+    samples = [distribution.sample_of(np.eye(12)[0] * (3 if index >= 3 else 0.1)) for index in range(6)]
+    distribution.update(samples, log_weights(6, active=True))
+    assert distribution.deviations[0] > 0.2 * distribution.deviations[1]
+
+
+def test_late_bad_samples_do_not_push_the_mean():
+    random = np.random.default_rng(0)
+    distribution = Distribution(np.zeros(4), separable=False)
+    samples = [distribution.sample(random) for _ in range(8)]
+    weights = log_weights(8, active=True)
+    distribution.update(samples, weights)
+    better, mean = np.maximum(weights, 0), distribution.mean.copy()
+    distribution.update(samples, weights)
+    np.testing.assert_allclose(distribution.mean, better @ np.array([sample.point for sample in samples]))
+    assert not np.allclose(mean, distribution.mean)
+
+
 def test_late_samples_do_not_make_the_mean_overshoot():
     random = np.random.default_rng(0)
     distribution = Distribution(np.zeros(4), separable=False)
