@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from merging.recipe import Recipe
+from optimizer.jobs import Subject
 
 Role = Literal["base", "expert", "uniform", "scale"]
 
@@ -24,7 +25,7 @@ class Baseline:
 
     label: str
     role: Role
-    recipe: Recipe
+    recipe: Subject
 
 
 def baselines(models: Sequence[str]) -> tuple[Baseline, ...]:

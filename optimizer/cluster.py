@@ -73,6 +73,8 @@ def _connect(num_cpus: float) -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
+        # Without it Ray joins whatever cluster was started last on this machine, anybody's.
+        address="local",
         num_cpus=max(os.cpu_count() or 1, math.ceil(num_cpus)),
         include_dashboard=False,
         log_to_driver=False,

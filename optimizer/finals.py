@@ -61,7 +61,7 @@ def choose_finalists(
     return [*center, *searched[:count], *plain]
 
 
-def drop_losers(table: SplitTable, racing: Sequence[int], looks: int) -> dict[int, float]:
+def drop_losers(table: SplitTable, racing: Sequence[int], leader: int, looks: int) -> dict[int, float]:
     """Return who is clearly behind the leader on the items that all have been scored on, with the p-value of it.
 
     Each is compared with the leader item by item (see ``evals.statistics.paired_comparison``). A look's p-values are
@@ -71,9 +71,9 @@ def drop_losers(table: SplitTable, racing: Sequence[int], looks: int) -> dict[in
     Args:
         table: scores on the selection items.
         racing: numbers of the candidates still in the race, all scored on the same items.
+        leader: who they are compared with, see :func:`lead`.
         looks: how often the race looks in all.
     """
-    leader = lead(table, racing)
     others = [number for number in racing if number != leader]
     weights = dict(zip(table.task_names, table.items.weights.tolist(), strict=True))
     keyed = {number: _by_item(table, number) for number in racing}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from evals.suite import TaskSuite
 from evomerge.errors import SpecError
@@ -17,6 +17,7 @@ from merging.coefficients import filled_options
 from merging.export import sha256
 from merging.granularity import Granularity
 from merging.operators import get_operator
+from merging.recipe import Recipe
 from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
@@ -68,7 +69,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         tensor_parallel=spec.workers.tensor_parallel,
         max_model_len=spec.workers.max_model_len,
         seed=spec.search.seed,
-        warm_recipe=plain_merges[0].recipe,
+        warm_recipe=cast(Recipe, plain_merges[0].recipe),
         vocabulary=vocabulary,
         depth=_depth(merge, models.num_blocks),
     )

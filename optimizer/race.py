@@ -34,7 +34,7 @@ class Race:
         problem: names the selection items; without any, the search items decide.
         dispatcher: does the scoring.
         watch: is told.
-        floors: what the winner must keep; the parents that they compare with are scored beside the finalists.
+        floors: what the winner must keep; the parents that they compare with race beside the finalists.
     """
 
     def __init__(
@@ -47,6 +47,8 @@ class Race:
         self._split = Split.SELECTION if problem.items[Split.SELECTION] else Split.SEARCH
         self._table = journal.tables[self._split]
         self._seed = problem.search.seed
+        # Whoever leads may yet turn out to break a constraint; a plain merge, which may not, stays to take its place.
+        self._safe = {one.number for one in journal.of_kind(CandidateKind.BASELINE)} if floors else set()
 
     def run(self, finalists: Sequence[Candidate]) -> Verdict:
         """Race and record every decision.
@@ -55,6 +57,8 @@ class Race:
             EvomergeError: no finalist could be scored on the selection items.
         """
         racing = [one.number for one in finalists]
+        # They are scored anyway, and each keeps at least its own floor.
+        racing += sorted({floor.reference for floor in self._floors} - {*racing})
         everyone = list(racing)
         if self._split is Split.SELECTION:
             racing = self._race(racing)
@@ -81,15 +85,15 @@ class Race:
         tasks = self._table.items.tasks
         self._table.frame(cut_blocks(tasks, default_block_size(tasks), self._seed))
         blocks = self._table.items.blocks
-        references = sorted({floor.reference for floor in self._floors} - {*racing})
         self._watch.begin("selection", None)
         for look in range(len(blocks)):
-            self._dispatcher.score(Work(n, self._split, look) for n in (*racing, *references))
+            self._dispatcher.score(Work(n, self._split, look) for n in racing)
             racing = [n for n in racing if n not in self._journal.failed[self._split]]
             if not racing:
                 raise EvomergeError("no finalist could be scored on the selection items")
             if look + 1 < len(blocks) and len(racing) > 1:
-                losers = drop_losers(self._table, racing, looks=len(blocks) - 1)
+                losers = drop_losers(self._table, racing, self._best(racing), looks=len(blocks) - 1)
+                losers = {n: p for n, p in losers.items() if n not in self._safe}
                 self._journal.decide(f"race_{look}", {"dropped": {str(n): p for n, p in losers.items()}})
                 for n, p in losers.items():
                     label = self._journal.candidates[n].label

@@ -65,9 +65,10 @@ def test_the_race_drops_who_is_clearly_behind_the_leader_and_nobody_else() -> No
     scores = table(n1=60, n2=58, n3=20, n4=60)
     assert lead(scores, [1, 2, 3, 4]) == 1
     assert lead(scores, [4, 1, 2]) == 4  # a tie goes to the one named first
-    dropped = drop_losers(scores, [1, 2, 3, 4], looks=2)
+    dropped = drop_losers(scores, [1, 2, 3, 4], 1, looks=2)
     assert set(dropped) == {3} and dropped[3] < 0.025
-    assert drop_losers(table(n1=5, n2=0), [1, 2], looks=1) == {}
+    assert drop_losers(table(n1=5, n2=0), [1, 2], 1, looks=1) == {}
+    assert drop_losers(table(n1=20, n2=60), [1, 2], 1, looks=1) == {}  # ahead of the one they are held against
 
 
 def test_equal_candidates_rarely_drop_out_over_a_whole_race() -> None:
@@ -84,7 +85,7 @@ def test_equal_candidates_rarely_drop_out_over_a_whole_race() -> None:
                     if n % 2 == look
                 ]
                 scores.add(number, part)
-            dropped += bool(drop_losers(scores, [0, 1, 2], looks=2))
+            dropped += bool(drop_losers(scores, [0, 1, 2], lead(scores, [0, 1, 2]), looks=2))
     assert dropped <= 7  # 3 expected; 8 or more have a chance of 1 %
 
 
