@@ -6,7 +6,7 @@ import numpy as np
 
 from optimizer.search.interface import Positions
 
-# In simulations 16 items need a fifth fewer item evaluations than 32, but every candidate costs a merge as well.
+# Smaller blocks need fewer item evaluations, but every candidate costs a merge as well.
 ITEMS_PER_BLOCK = 24
 _ITEMS_PER_TASK = 4
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from optimizer.search.blocks import Rotation
 from optimizer.search.candidates import Candidate, contest, observations, surely_worse
@@ -59,18 +60,18 @@ class MergeCmaOptions:
         estimator: how racing finds the best recent candidate.
     """
 
-    popsize: int | None = None
-    separable_above: int = 10
+    popsize: Annotated[int, Field(ge=3)] | None = None
+    separable_above: Annotated[int, Field(ge=0)] = 10
     rotate: bool = True
     bootstrap_weights: bool = True
     growing_population: bool = True
     growing_blocks: bool = False
-    misranking_limit: float = 0.15
+    misranking_limit: Annotated[float, Field(ge=0, le=0.5)] = 0.15
     asynchronous: Literal["steady", "speculative", "barrier"] = "steady"
     racing: bool = False
-    racing_level: float = 0.05
+    racing_level: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     active: bool = True
-    active_above: int = 5
+    active_above: Annotated[int, Field(ge=0)] = 5
     use_prior: bool = True
     confirm_mean: bool = True
     estimator: Estimator = "effects"

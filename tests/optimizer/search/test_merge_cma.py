@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from evomerge.errors import SpecError
 from optimizer.search.blocks import cut_blocks
 from optimizer.search.candidates import Candidate, contest, surely_worse
 from optimizer.search.distribution import Distribution
 from optimizer.search.interface import Coordinate, Prior, Scores, SearchItems, SearchSetting
 from optimizer.search.merge_cma import MergeCma, MergeCmaOptions, default_popsize
+from optimizer.search.options import list_options, read_options
 
 
 class SimulatedMerge:
@@ -377,6 +377,14 @@ def test_default_popsize(dimension, workers):
     assert default_popsize(dimension, 1) <= default_popsize(dimension + 10, 1)
 
 
-def test_options_are_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        MergeCmaOptions().popsize = 3
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("popsize", 1), ("misranking_limit", 2.0), ("racing_level", 0.9), ("asynchronous", "never"), ("estimator", "x")],
+)
+def test_options_out_of_range_are_refused_by_name(option, value):
+    with pytest.raises(SpecError, match=rf"search\.options\.{option}"):
+        read_options("merge-cma", MergeCmaOptions, {option: value})
+
+
+def test_every_option_has_words_for_it():
+    assert all(option.doc for option in list_options(MergeCmaOptions))
