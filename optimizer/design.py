@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from evomerge.errors import EvomergeError
 from experiments.spec_search import SearchSpec
 from optimizer.problem import Space
 from optimizer.search.blocks import cut_blocks, default_block_size
-from optimizer.search.catalog import find_algorithm, make_search, resolve
+from optimizer.search.catalog import GREEDY_SOUP, find_algorithm, make_search, resolve
 from optimizer.search.estimates import Estimates, Observations, effect_estimates
 from optimizer.search.interface import Positions, Prior, Search, SearchItems, SearchSetting
 from optimizer.search.irt import pirt_estimates
@@ -37,6 +38,12 @@ class Design:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data; ``Design(**data)`` reads it back."""
         return {**vars(self), "options": dict(self.options)}
+
+    @property
+    def scores_center(self) -> bool:
+        """Whether the algorithm spends the end of its own budget on scoring its center on all items."""
+        defaults = {option.name: option.default for option in find_algorithm(self.algorithm).options}
+        return bool({**defaults, **self.options}.get("confirm_mean", False))
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -113,7 +120,10 @@ def build_search(design: Design, setting: SearchSetting, expert_scores: Mapping[
 
     Raises:
         SpecError: the algorithm cannot search this space.
+        EvomergeError: there is no expert to make a soup of.
     """
+    if design.algorithm == GREEDY_SOUP and not expert_scores:
+        raise EvomergeError("not one expert could be scored, so there is nothing to make a soup of")
     return make_search(design.algorithm, setting, design.options, expert_scores=expert_scores)
 
 

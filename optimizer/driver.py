@@ -92,7 +92,7 @@ class Driver:
             self._problem.search,
             start.space,
             self._table,
-            spent=self._reserved,
+            spent=self._reserved(design),
             workers=self._problem.num_workers,
             prior=prior,
         )
@@ -100,7 +100,8 @@ class Driver:
         pending = deque(search.open)
         self._watch.begin("search", self._limit, self._num_scored())
         self._dispatcher.run(
-            lambda: pending.popleft() if pending else None if self._budget_spent(search) else search.ask(), search.tell
+            lambda: pending.popleft() if pending else None if self._is_spent(search, design) else search.ask(),
+            search.tell,
         )
         return self._score_center(start, search)
 
@@ -127,7 +128,7 @@ class Driver:
                 self._problem.search,
                 start.space,
                 self._table,
-                spent=self._reserved,
+                spent=self._table.items.count * len(self._problem.baselines),
                 workers=self._problem.num_workers,
                 prior=prior,
             )
@@ -150,10 +151,9 @@ class Driver:
     def _limit(self) -> int | None:
         return self._problem.search.budget.item_limit(self._table.items.count)
 
-    @property
-    def _reserved(self) -> int:
-        """Items of the budget that are not the search's: those of the baselines and of its center at the end."""
-        return self._table.items.count * (len(self._problem.baselines) + 1)
+    def _reserved(self, design: Design) -> int:
+        """Items of the budget that are not the search's: those of the baselines and of a center that we score."""
+        return self._table.items.count * (len(self._problem.baselines) + (not design.scores_center))
 
     def _num_scored(self) -> int:
         closed = [work for work in self._journal.closed if work.split is Split.SEARCH]
@@ -182,12 +182,13 @@ class Driver:
     def _floor_values(self) -> Vector | None:
         return floor_values(self._floors, self._table)
 
-    def _budget_spent(self, search: RecordedSearch) -> bool:
+    def _is_spent(self, search: RecordedSearch, design: Design) -> bool:
         journal, budget = self._journal, self._problem.search.budget
-        if journal.of_kind(CandidateKind.MEAN):
+        # A budget of hours can look open again after a resume; what comes after the search is under way all the same.
+        if journal.of_kind(CandidateKind.MEAN) or "finalists" in journal.decisions:
             return True
         largest = max(len(block) for block in self._table.items.blocks)
-        if self._limit is not None and self._reserved + search.asked_items + largest > self._limit:
+        if self._limit is not None and self._reserved(design) + search.asked_items + largest > self._limit:
             return True
         if budget.generated_tokens is not None and journal.generated_tokens >= budget.generated_tokens:
             return True
@@ -198,7 +199,10 @@ class Driver:
         subject = start.space.decode(center)
         digest = subject.digest()
         # Algorithms without a distribution recommend a sample, which is a candidate already.
-        if not any(one.recipe_digest == digest for one in journal.candidates.values()):
+        known = any(one.recipe_digest == digest for one in journal.candidates.values())
+        spent = len(self._problem.baselines) * self._table.items.count + search.asked_items
+        affordable = self._limit is None or spent + self._table.items.count <= self._limit
+        if affordable and not known:
             journal.ask(CandidateKind.MEAN, "mean of the search", subject, center)
         self._dispatcher.score(Work(one.number, Split.SEARCH) for one in journal.of_kind(CandidateKind.MEAN))
         return digest
@@ -225,7 +229,7 @@ class Driver:
         allowed = [one for one in everyone if one.number not in below] or everyone
         means = {number: mean for number, (mean, _) in estimates.items()}
         finalists = choose_finalists(allowed, means, center_digest, self._problem.search.finalists)
-        self._journal.decide(
+        decided = self._journal.decide(
             "finalists",
             {
                 "numbers": [one.number for one in finalists],
@@ -233,4 +237,4 @@ class Driver:
                 "below_floors": len(below),
             },
         )
-        return finalists
+        return [self._journal.candidates[number] for number in decided["numbers"]]
