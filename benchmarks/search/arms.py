@@ -103,17 +103,22 @@ def _published(name: str) -> Arm:
 MAIN = (
     _ours(OURS),
     Arm(RIVAL, MergekitEvolveMean, False, "best"),
-    _published("sakana"),
     _published("evo-merging"),
     # mergekit-evolve's CMA-ES without its start and its early stop: what is left is the algorithm.
     _known("pycma-full", "pycma", diagonal=False, sigma=1 / 6 / 0.23),
     _known("pycma", "pycma"),
-    _known("optuna-random"),
     Arm("grid", Grid, False, "best"),
     Arm("best-seed", BestSeed, True, "center"),
 )
-# Minutes instead of seconds for a run, so on a few tasks only.
-SLOW = (_published("lorahub"), _known("NGOpt"), _known("optuna-tpe"), _known("optuna-gp"))
+# Optuna and nevergrad take seconds for a run, so these are on a few tasks only.
+SLOW = (
+    _published("sakana"),
+    _published("lorahub"),
+    _known("NGOpt"),
+    _known("optuna-random"),
+    _known("optuna-tpe"),
+    _known("optuna-gp"),
+)
 ABLATIONS = (
     _ours(OURS),
     _ours("fixed block", rotate=False),
@@ -125,6 +130,8 @@ ABLATIONS = (
     _ours("no negative weights", active=False),
     _ours("full covariance", separable_above=1000),
     _ours("separable always", separable_above=0),
+    _ours("speculative", asynchronous="speculative"),
+    _ours("barrier", asynchronous="barrier"),
     _ours("no confirmation", confirm_mean=False),
     _ours("blocks of 16", 16),
     _ours("blocks of 64", 64),

@@ -29,6 +29,7 @@ GRANULARITY = "group:6+module"
 SLOTS = 10
 LOW, HIGH = -0.5, 1.8
 BLOCKS, BLOCK_ITEMS = 60, 48
+STARTS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), *((scale, scale) for scale in (0.3, 0.5, 0.7, 0.85, 1.0)))
 Vector = NDArray[np.float64]
 
 
@@ -130,6 +131,8 @@ def recipe_of(point: Vector) -> Any:
 def propose(number: int, rows: list[dict[str, Any]]) -> Vector:
     """Return the point of a candidate, shape (20,): a quarter wide, a quarter near equal weights, half near the elite.
 
+    Every sixteenth is a base, an expert or a merge of equal weights, where searches start.
+
     The elite is the mean of the best eighth of a random half of the rows so far, so the sample follows the landscape
     uphill, as searches will, without settling on one point.
     """
@@ -137,6 +140,8 @@ def propose(number: int, rows: list[dict[str, Any]]) -> Vector:
     kind = number % 8
     if kind == 0:
         point = np.repeat(rng.uniform(-0.2, 1.5, len(MODELS)), SLOTS)
+    elif number % 16 == 1:
+        point = np.repeat(STARTS[number // 16 % len(STARTS)], SLOTS)
     elif kind == 1:
         point = np.repeat(rng.uniform(0.2, 1.2, len(MODELS)), SLOTS) + 0.35 * rng.standard_normal(20)
     elif kind < 4 or len(rows) < 64:

@@ -19,9 +19,9 @@ COLORS = {
     OURS: "#0b6e99",
     RIVAL: "#c2410c",
     "sakana": "#7c3aed",
+    "optuna-gp": "#be185d",
     "evo-merging": "#b45309",
     "pycma": "#15803d",
-    "optuna-random": MUTED,
     "grid": INK,
 }
 

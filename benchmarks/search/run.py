@@ -3,7 +3,7 @@
     python benchmarks/search/run.py [--tier a b] [--seeds 20] [--arms ARM ...] [--tasks TASK ...] [--images DIR]
     python benchmarks/search/run.py --report [--images DIR]
 
-Runs every arm on every task and seed, the ablations of merge-cma on four tasks, slow arms on two, and the simulated
+Runs every arm on every task and seed, the ablations of merge-cma on four tasks, slow arms on three, and the simulated
 workers; writes ``results/*.json`` (a file for each tier, beside this script), then draws the figures of docs/search.md
 and prints its tables. Runs that the files hold already and that are not repeated stay, with what they were made with.
 ``--report`` draws and prints from the files that are there. ``--quick`` tries everything on small budgets and writes to
@@ -13,6 +13,7 @@ the folder given with ``--out`` only.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -29,15 +30,13 @@ import tables
 from arms import ABLATIONS, MAIN, OURS, RIVAL, SLOW, arms_named
 from origin import origin
 from pool import POOL_TASKS, PoolTask
-from runner import Arm, Session, run
-from simulate import Barrier, simulate
+from runner import Session, run
+from simulate import simulate
 from tasks import TASKS, Task
 
 RESULTS = Path(__file__).with_name("results")
 ABLATED = ("merge-10", "merge-20", "merge-64", "smollm2-20")
-# A tree or a Gaussian process is fitted for every candidate: with the full set of tasks these would take hours.
-FOR_SLOW = ("merge-2", "merge-10")
-SLOW_SEEDS = 20
+FOR_SLOW = ("merge-2", "merge-10", "smollm2-2")
 SIMULATED = "merge-20"
 WORKERS = (1, 4, 16, 64)
 
@@ -98,7 +97,7 @@ def jobs_of(tier: str, arguments: argparse.Namespace) -> list[Job]:
             arms = arguments.arms or [arm.name for arm in MAIN]
             if not arguments.arms and task.name in ABLATED:
                 arms = [*arms, *(arm.name for arm in ABLATIONS if arm.name not in arms)]
-            if not arguments.arms and task.name in FOR_SLOW and seed < SLOW_SEEDS:
+            if not arguments.arms and task.name in FOR_SLOW:
                 arms = [*arms, *(arm.name for arm in SLOW)]
             small = replace(task, passes=min(task.passes, 25)) if arguments.quick else task
             jobs.append(Job(small, seed, tuple(arms)))
@@ -134,41 +133,21 @@ def run_job(job: Job) -> list[dict[str, Any]]:
 
 
 def simulations(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Simulate workers with merge-cma, with merge-cma behind a barrier, and with mergekit-evolve."""
+    """Simulate workers with merge-cma, with merge-cma and a barrier after each generation, and with mergekit-evolve."""
     task = next(one for one in TASKS if one.name == SIMULATED)
-    ours, rival = arms_named([OURS, RIVAL])
     seeds = 2 if arguments.quick else min(arguments.seeds, 10)
     passes = 25 if arguments.quick else task.passes
     found = []
     for seed in range(seeds):
         problem = task.problem(seed)
-        for workers in WORKERS:
-            for name, arm in ((OURS, ours), (f"{OURS}, barrier", ours), (RIVAL, rival)):
-                session = Session(problem, arm, passes * task.items)
-                search = _search(arm, session, workers, barrier="barrier" in name)
-                result = simulate(session, search, workers)
-                progress = (problem.truth(result.center) - problem.best_seed_truth) / (
-                    problem.best_known - problem.best_seed_truth
-                )
-                found.append(
-                    {
-                        "arm": name,
-                        "workers": workers,
-                        "seed": seed,
-                        "scoring": result.scoring,
-                        "scoring_with_tail": result.scoring_with_tail,
-                        "time": result.time,
-                        "items": result.items,
-                        "tokens": result.tokens,
-                        "progress": progress,
-                    }
-                )
+        for workers, arm in itertools.product(WORKERS, arms_named([OURS, "barrier", RIVAL])):
+            session = Session(problem, arm, passes * task.items)
+            result = asdict(simulate(session, arm.make(session.setting(workers)), workers))
+            reached = problem.truth(result.pop("center")) - problem.best_seed_truth
+            progress = reached / (problem.best_known - problem.best_seed_truth)
+            name = f"{OURS}, barrier" if arm.name == "barrier" else arm.name
+            found.append({"arm": name, "workers": workers, "seed": seed, **result, "progress": progress})
     return found
-
-
-def _search(arm: Arm, session: Session, workers: int, barrier: bool) -> Any:
-    search = arm.make(session.setting(workers))
-    return Barrier(search, search.popsize) if barrier else search
 
 
 if __name__ == "__main__":

@@ -43,42 +43,6 @@ class Simulation:
     center: Vector
 
 
-class Barrier:
-    """A search whose generations must be told in full before the next is asked, whatever it could do without.
-
-    Args:
-        search: the search behind the barrier.
-        generation: proposals of a generation.
-    """
-
-    def __init__(self, search: Search, generation: int) -> None:
-        self._search = search
-        self._generation = generation
-        self._asked = 0
-        self._open = 0
-
-    def ask(self) -> Proposal | None:
-        """Propose unless the generation is full and not told in full."""
-        if self._asked == self._generation:
-            if self._open:
-                return None
-            self._asked = 0
-        proposal = self._search.ask()
-        if proposal is not None:
-            self._asked += 1
-            self._open += 1
-        return proposal
-
-    def tell(self, proposal: Proposal, scores: Scores | None) -> None:
-        """Pass a result on."""
-        self._open -= 1
-        self._search.tell(proposal, scores)
-
-    def center(self) -> Vector:
-        """See ``Search.center``."""
-        return self._search.center()
-
-
 def duration(session: Session, proposal: Proposal, spread: float) -> float:
     """Return how long scoring takes, in mean passes over the search items; the same for the same proposal."""
     tokens = session.problem.tokens

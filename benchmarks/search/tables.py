@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from arms import OURS, RIVAL, SLOW
 from compare import LEVEL, cost_ratio, expected_cost, expected_cost_interval, holm, overtuning, paired
 from results import rows_of
 
-OURS, RIVAL = "merge-cma", "mergekit-evolve"
 TARGET_INDEX = {50: 0, 80: 1, 95: 2}
 Row = dict[str, Any]
 
@@ -134,11 +134,11 @@ def cost_table(results: Results) -> str:
 
 
 def main_arms(results: Results) -> list[str]:
-    """Arms that were run on at least two tasks more than the ablations: everything that is compared."""
-    widest = max(results.tasks, key=lambda task: len(results.arms(task)))
+    """Return the arms that every task has, and the slow ones: all but the ablations."""
+    widest = [arm for task in results.tasks for arm in results.arms(task)]
     least = min(results.tasks, key=lambda task: len(results.arms(task)))
-    slow = [arm for arm in results.arms(widest) if arm in ("lorahub", "NGOpt", "optuna-tpe", "optuna-gp")]
-    return [*results.arms(least), *slow]
+    slow = [arm.name for arm in SLOW]
+    return [*results.arms(least), *(arm for arm in dict.fromkeys(widest) if arm in slow)]
 
 
 def is_flat(task: str) -> bool:
