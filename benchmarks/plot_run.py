@@ -36,10 +36,11 @@ def main() -> None:
         report = summarize(store, experiment).report
         if report is None:
             raise SystemExit(f"experiment {experiment.id} has no report yet: finish it with 'evomerge resume'")
+        standings = store.leaderboard(experiment.id, limit=store.progress(experiment.id).candidates)
+        summaries = {one.candidate.id: one.splits[Split.SEARCH].summary for one in standings}
         scores = {
-            one.candidate_id: float(sum(task["score"] for task in one.summary.values()) / len(one.summary))
-            for one in store.evaluations(experiment.id, split=Split.SEARCH)
-            if one.summary
+            number: float(sum(task["score"] for task in summary.values()) / len(summary))
+            for number, summary in summaries.items()
         }
         candidates = [one for one in store.candidates(experiment.id) if one.id in scores]
     plt.rcParams.update({"font.size": 10, "text.color": INK, "axes.edgecolor": MUTED, "svg.hashsalt": "evomerge"})
@@ -74,7 +75,7 @@ def _draw_search(axes: Axes, candidates: list[Candidate], scores: dict[int, floa
         va="top",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )
-    axes.set(xlabel="candidate", ylabel="exact match", title="Search items: every candidate, best so far")
+    axes.set(xlabel="candidate", ylabel="exact match", title="Search items: every candidate on those it was scored on")
 
 
 def _draw_report(axes: Axes, report: Report) -> None:

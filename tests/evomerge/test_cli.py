@@ -26,7 +26,11 @@ def test_run_spends_the_budget_exactly_and_reports(reference: dict[str, Any]) ->
     report = reference["report"]
     roles = [model["role"] for model in report["models"]]
     assert roles == ["base", "expert", "expert", "baseline", "baseline", "merge"]
-    assert report["statement"].startswith("The merge")
+    assert report["statement"].startswith(("The merge beats", "No significant gain"))
+    assert report["best_parent"] and report["best_baseline"]
+    assert reference["gap"]["items"] == {"search": 20, "selection": 12, "test": 16}
+    assert reference["test_uses"] == 1
+    assert any(note.startswith("Searched by pycma") for note in reference["notes"])
     assert reference["front"]
 
 
@@ -89,6 +93,9 @@ def test_finished_experiment_is_not_resumed(reference: dict[str, Any], tiny_expe
         (lambda spec: spec["tasks"][0]["splits"].update(search=500), "splits", "500"),
         (lambda spec: spec["search"].update(budget={"evaluations": 5}), "budget.evaluations", "at least"),
         (lambda spec: spec["search"].update(algorithm="cmaes"), "algorithm", "cma"),
+        (lambda spec: spec["search"].update(options={"popsise": 4}), "options.popsise", "popsize"),
+        (lambda spec: spec["search"].update(block_size=5), "block_size", "auto"),
+        (lambda spec: spec["search"].update(budget={"items": 150}), "budget.items", "at least"),
         (lambda spec: spec.update(output="."), "output", "{id}"),
         (lambda spec: spec["search"].update(budget={"generated_tokens": 9}), "generated_tokens", "never end"),
     ],
