@@ -73,7 +73,10 @@ def expected_cost_interval(costs: Sequence[int | None], spent: Sequence[int], se
 def cost_ratio(
     first: tuple[Sequence[int | None], Sequence[int]], second: tuple[Sequence[int | None], Sequence[int]], seed: int = 0
 ) -> Interval:
-    """Return the ratio of two arms' expected running times, with its paired bootstrap interval over seeds."""
+    """Return the ratio of two arms' expected running times, with its paired bootstrap interval over seeds.
+
+    Not a number where neither ever reached the target.
+    """
     random = np.random.default_rng(seed)
     count = len(first[0])
 
@@ -82,11 +85,12 @@ def cost_ratio(
             expected_cost([costs[i] for i in chosen], [spent[i] for i in chosen]) for costs, spent in (first, second)
         )
         if np.isinf(above) and np.isinf(below):
-            return 1.0
+            return float("nan")
         return above / below
 
-    draws = [ratio(list(chosen)) for chosen in random.integers(0, count, (DRAWS // 4, count))]
-    low, high = np.quantile(draws, [0.025, 0.975], method="nearest")
+    draws = np.array([ratio(list(chosen)) for chosen in random.integers(0, count, (DRAWS // 4, count))])
+    draws = draws[~np.isnan(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975], method="nearest") if len(draws) else (float("nan"), float("nan"))
     return Interval(ratio(range(count)), float(low), float(high))
 
 

@@ -39,6 +39,12 @@ class Results:
         """Runs of one arm on one task; empty where there are none."""
         return self._groups.get((task, arm), [])
 
+    def pairs(self, task: str, first: str, second: str) -> tuple[list[Row], list[Row]]:
+        """Return the runs of two arms on the seeds that both have."""
+        groups = [{row["seed"]: row for row in self.of(task, arm)} for arm in (first, second)]
+        seeds = sorted(groups[0].keys() & groups[1].keys())
+        return [groups[0][seed] for seed in seeds], [groups[1][seed] for seed in seeds]
+
     def dimension(self, task: str) -> int:
         """Dimension of a task."""
         return int(self.of(task, self.arms(task)[0])[0]["dimension"])
@@ -86,7 +92,7 @@ def rival_table(results: Results) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for task in tasks:
-        ours, rival = results.of(task, OURS), results.of(task, RIVAL)
+        ours, rival = results.pairs(task, OURS, RIVAL)
         half = cost_ratio(costs(rival, 50), costs(ours, 50))
         most = cost_ratio(costs(rival, 80), costs(ours, 80))
         native = cost_ratio(costs(rival, 80, "native"), costs(ours, 80, "native"))
@@ -95,7 +101,7 @@ def rival_table(results: Results) -> str:
         cells = [
             task,
             number(half.value),
-            f"{number(most.value)} ({number(most.low)} to {number(most.high)})",
+            "" if math.isnan(most.value) else f"{number(most.value)} ({number(most.low)} to {number(most.high)})",
             number(native.value),
             number(tokens.value),
             f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})",
@@ -108,7 +114,7 @@ def rival_table(results: Results) -> str:
 
 def final_test(results: Results, task: str, first: str, second: str) -> Any:
     """Test the truths of two arms' centers at the end of the budget, seed by seed."""
-    return paired(*([row["final"]["center"] for row in results.of(task, arm)] for arm in (first, second)))
+    return paired(*([row["final"]["center"] for row in rows] for rows in results.pairs(task, first, second)))
 
 
 def cost_table(results: Results) -> str:
@@ -199,6 +205,7 @@ def ablation_table(results: Results) -> str:
     """Every switch of merge-cma against its default, on the tasks where both were run."""
     compared = main_arms(results)
     tasks = [task for task in results.tasks if any(arm not in compared for arm in results.arms(task))]
+    tasks = [task for task in tasks if results.of(task, OURS)]
     if not tasks:
         return ""
     variants = [arm for arm in results.arms(tasks[0]) if arm not in compared]
@@ -221,28 +228,33 @@ def ablation_table(results: Results) -> str:
 
 def verdicts(results: Results) -> list[str]:
     """Say of every target whether it is met."""
-    tasks = [task for task in results.tasks if not is_flat(task) and results.of(task, RIVAL)]
+    both = [task for task in results.tasks if results.of(task, OURS) and results.of(task, RIVAL)]
+    if not both:
+        return []
+    tasks = [task for task in both if not is_flat(task)]
     large = [task for task in tasks if results.dimension(task) >= 20]
-    ratios = {
-        task: cost_ratio(costs(results.of(task, RIVAL), 80), costs(results.of(task, OURS), 80)).value for task in large
-    }
+    ratios = {}
+    for task in large:
+        ours, rival = results.pairs(task, OURS, RIVAL)
+        ratios[task] = cost_ratio(costs(rival, 80), costs(ours, 80)).value
+    ratios = {task: ratio for task, ratio in ratios.items() if not math.isnan(ratio)}
     small = [task for task in tasks if results.dimension(task) <= 10]
     tests = {task: final_test(results, task, OURS, RIVAL) for task in small}
     adjusted = holm({task: test.p_value for task, test in tests.items()})
     worse = [task for task in small if tests[task].difference < 0 and adjusted[task] < LEVEL]
-    everything = [task for task in results.tasks if results.of(task, RIVAL)]
     rates = {
-        arm: overtuning_of([row for task in everything for row in results.of(task, arm)], rule)
+        arm: overtuning_of([row for task in both for row in results.of(task, arm)], rule)
         for arm, rule in ((OURS, "final"), (RIVAL, "native"))
     }
     lines = []
-    if large:
+    if ratios:
         met = [task for task in large if ratios[task] >= 2]
         middle = math.exp(float(np.mean(np.log([ratio for ratio in ratios.values() if math.isfinite(ratio)]))))
+        lowest = min(ratios, key=lambda task: ratios[task])
         lines.append(
             f"- at most half of its item evaluations to 80 % at 20 dimensions and more: met on {len(met)} of "
-            f"{len(large)} tasks; geometric mean of the ratios {number(middle)}; lowest {number(min(ratios.values()))} "
-            f"({min(ratios, key=lambda task: ratios[task])})"
+            f"{len(large)} tasks; its cost is {number(middle)} times ours (geometric mean), at least "
+            f"{number(ratios[lowest])} times ({lowest})"
         )
     if small:
         verdict = f"missed on {', '.join(worse)}" if worse else "met"
@@ -276,7 +288,9 @@ def worker_table(content: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with two or three digits."""
+    """Write a number with two or three digits; nothing where there is none."""
+    if math.isnan(value):
+        return ""
     if math.isinf(value):
         return "never"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
