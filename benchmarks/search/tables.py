@@ -248,7 +248,7 @@ def verdicts(results: Results) -> list[str]:
     }
     lines = []
     if ratios:
-        met = [task for task in large if ratios[task] >= 2]
+        met = [task for task, ratio in ratios.items() if ratio >= 2]
         middle = math.exp(float(np.mean(np.log([ratio for ratio in ratios.values() if math.isfinite(ratio)]))))
         lowest = min(ratios, key=lambda task: ratios[task])
         lines.append(
