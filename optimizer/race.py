@@ -92,14 +92,20 @@ class Race:
             if not racing:
                 raise EvomergeError("no finalist could be scored on the selection items")
             if look + 1 < len(blocks) and len(racing) > 1:
-                losers = drop_losers(self._table, racing, self._best(racing), looks=len(blocks) - 1)
-                losers = {n: p for n, p in losers.items() if n not in self._safe}
-                self._journal.decide(f"race_{look}", {"dropped": {str(n): p for n, p in losers.items()}})
+                losers = self._losers(racing, look, len(blocks) - 1)
                 for n, p in losers.items():
                     label = self._journal.candidates[n].label
                     self._watch.say(f"{label} is out of the race: behind the leader with p = {p:.2g}")
                 racing = [n for n in racing if n not in losers]
         return racing
+
+    def _losers(self, racing: Sequence[int], look: int, looks: int) -> dict[int, float]:
+        """Decide who drops out after a look; a resumed race, which has items of later looks, keeps what was decided."""
+        name = f"race_{look}"
+        if name not in self._journal.decisions:
+            found = drop_losers(self._table, racing, self._best(racing), looks=looks)
+            self._journal.decide(name, {"dropped": {str(n): p for n, p in found.items() if n not in self._safe}})
+        return {int(n): p for n, p in self._journal.decisions[name]["dropped"].items()}
 
     def _best(self, numbers: Sequence[int]) -> int:
         """Return who is best of those that keep every floor, or of all where nobody does."""
