@@ -135,6 +135,20 @@ def methods(
 
 
 @app.command()
+def algorithms(
+    name: Annotated[
+        str | None, typer.Argument(help="Show only this algorithm; nevergrad's names are known too.")
+    ] = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List the search algorithms with their options and sources."""
+    from optimizer.search.catalog import algorithms, find_algorithm
+
+    found = algorithms() if name is None else (find_algorithm(name),)
+    Output(format is Format.JSON).algorithms(found)
+
+
+@app.command()
 def schema(format: FormatOption = Format.JSON) -> None:
     """Print the JSON schema of the experiment spec; it is JSON in either format."""
     from experiments.spec import json_schema

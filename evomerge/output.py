@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from evomerge.errors import EvomergeError, InvalidInput
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from merging.export import ExportResult
     from merging.operators import Operator
     from optimizer.outcome import Summary
+    from optimizer.search.catalog import Algorithm
 
 
 class Format(StrEnum):
@@ -126,6 +128,24 @@ class Output:
                 choices = "" if option.choices is None else " | ".join(str(choice) for choice in option.choices)
                 table.add_row(option.name, "option", str(option.default), choices, "", option.doc)
             self._data.print(table)
+
+    def algorithms(self, found: Sequence[Algorithm]) -> None:
+        """Print search algorithms with their options."""
+        if self._json:
+            described = [
+                {"name": one.name, "summary": one.summary, "source": one.source, "options": one.options}
+                for one in found
+            ]
+            self.document({"algorithms": described})
+            return
+        for one in found:
+            self._data.print(f"[bold]{one.name}[/bold]  {one.summary} ({one.source})", highlight=False)
+            table = Table("option", "type", "default", "meaning", box=None, padding=(0, 2))
+            for option in one.options:
+                default = "" if option.default is None else str(option.default)
+                table.add_row(option.name, escape(option.kind), default, option.doc)
+            if one.options:
+                self._data.print(table)
 
     def check(self, check: Check) -> None:
         """Print one line of the doctor's report as soon as it is known."""

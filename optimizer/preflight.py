@@ -23,7 +23,7 @@ from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
 from optimizer.plan import Plan
 from optimizer.problem import DEFAULT_SIGMA
-from optimizer.search.catalog import GREEDY_SOUP
+from optimizer.search.catalog import GREEDY_SOUP, find_algorithm
 from optimizer.search.greedy_soup import check_soup
 from optimizer.sources import model_ref, path_options, task_definitions, with_option_paths
 from optimizer.space import build_genome
@@ -47,9 +47,11 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     models = open_models(base, experts, vocabulary)
     sigma = DEFAULT_SIGMA if spec.search.sigma is None else spec.search.sigma
     merge = with_option_paths(spec.merge, source_dir)
-    soup = spec.search.algorithm == GREEDY_SOUP
-    genome = build_genome(merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed, linear=soup)
-    if soup:
+    linear = find_algorithm(spec.search.algorithm).linear
+    genome = build_genome(
+        merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed, linear=linear
+    )
+    if spec.search.algorithm == GREEDY_SOUP:
         check_soup(genome.methods[0], genome.models, genome.genes)
     plain_merges = baselines(tuple(spec.models))
     tasks = task_definitions(spec, source_dir)

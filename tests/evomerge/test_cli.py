@@ -114,6 +114,16 @@ def test_bad_spec_exits_with_2_before_anything_is_recorded(
     assert json.loads(run("ls", "--store", url, "--format", "json").stdout) == {"experiments": []}
 
 
+def test_algorithms_are_listed_with_their_options() -> None:
+    found = {one["name"]: one for one in json.loads(run("algorithms", "--format", "json").stdout)["algorithms"]}
+    assert {"auto", "merge-cma", "mergekit-evolve"} <= found.keys()
+    popsize = next(one for one in found["merge-cma"]["options"] if one["name"] == "popsize")
+    assert popsize["default"] is None and popsize["doc"]
+    assert "popsize" in run("algorithms", "merge-cma").stdout
+    assert "nevergrad" in run("algorithms", "DE").stdout
+    assert run("algorithms", "merge-cam").returncode == 2
+
+
 def test_methods_come_from_the_operators_own_declaration() -> None:
     methods = json.loads(run("methods", "--format", "json").stdout)["methods"]
     ties = next(one for one in methods if one["name"] == "ties")
