@@ -1,12 +1,16 @@
 """Score merges of the two example experts once, so that every search algorithm can be given the same real numbers.
 
     python benchmarks/search/make_pool.py score --rows FILE --candidates 2000 [--seconds 60]
+    python benchmarks/search/make_pool.py score --rows FILE --candidates 2100 --doubt benchmarks/search/pool.npz
     python benchmarks/search/make_pool.py pack --rows FILE [--out benchmarks/search/pool.npz]
+    python benchmarks/search/make_pool.py check [--out benchmarks/search/pool.npz]
 
 ``score`` appends one JSON line per candidate to FILE and goes on where the file ends, so it can be stopped at any time.
 Every candidate is a task-arithmetic merge with 20 weights (2 experts x 5 groups of blocks x attention/mlp), scored by
 teacher forcing on one of 60 blocks of 48 of the task's 398 items: many candidates with some items each say more about
-the landscape than few candidates with all. ``pack`` writes the table as arrays.
+the landscape than few candidates with all. ``pack`` writes the table as arrays, with the surrogate fitted on it.
+With ``--doubt`` candidates lie where that surrogate is most hopeful. ``check`` scores what the surrogate believes to be
+the best merge, and one that it knows, with the real model on all items, and adds both figures to ``pool_quality.json``.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,41 +41,39 @@ Vector = NDArray[np.float64]
 def main() -> None:
     """Score or pack, as asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("score", "pack"))
-    parser.add_argument("--rows", type=Path, required=True, help="JSON lines, one candidate each")
+    parser.add_argument("step", choices=("score", "pack", "check"))
+    parser.add_argument("--rows", type=Path, help="JSON lines, one candidate each")
     parser.add_argument("--candidates", type=int, default=2000, help="rows that the file is to hold in the end")
+    parser.add_argument("--doubt", type=Path, help="score near what this packed pool's surrogate believes to be best")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--engine", choices=("vllm", "transformers"), default="vllm")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("pool.npz"))
     arguments = parser.parse_args()
-    if arguments.step == "score":
+    if arguments.rows is None and arguments.step != "check":
+        parser.error(f"{arguments.step} needs --rows")
+    if arguments.step == "pack":
+        pack(arguments.rows, arguments.out)
+    elif arguments.step == "score":
         score(arguments)
     else:
-        pack(arguments.rows, arguments.out)
+        check(arguments)
 
 
 def score(arguments: argparse.Namespace) -> None:
     """Append candidates to the file until it is long enough or the time is over."""
-    from merging.models import ModelRef
-    from workers.config import WorkerConfig, process_environment
-
-    base = ModelRef("base", str(ROOT / "models" / "smollm2-135m-instruct"))
-    experts = tuple(ModelRef(name, str(ROOT / "examples" / "experts" / name)) for name in MODELS)
-    config = WorkerConfig(base, experts, (), arguments.engine, max_model_len=256, cpus=arguments.threads)
-    # Before anything imports torch or vLLM, as a worker's process has it.
-    os.environ.update(process_environment(config))
+    start = time.monotonic()
+    engine = open_engine(arguments)
     from evals.suite import TaskSuite
 
-    start = time.monotonic()
     rows = read_rows(arguments.rows)
-    engine = open_engine(config)
+    believed = None if arguments.doubt is None else believed_best(arguments.doubt)
     suites: dict[int, TaskSuite] = {}
     print(f"engine up after {time.monotonic() - start:.0f} s, {len(rows)} rows there", file=sys.stderr)
     with arguments.rows.open("a", encoding="utf-8") as file:
         while len(rows) < arguments.candidates and time.monotonic() - start < arguments.seconds:
             number = len(rows)
-            point = propose(number, rows)
+            point = propose(number, rows) if believed is None else doubt(number, believed)
             block = number % BLOCKS
             if block not in suites:
                 suites[block] = TaskSuite.load([block_of_items(block)])
@@ -89,8 +92,16 @@ def score(arguments: argparse.Namespace) -> None:
     print(f"{len(rows)} rows after {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
-def open_engine(config: Any) -> Any:
-    """Start the engine of the configuration in this process."""
+def open_engine(arguments: argparse.Namespace) -> Any:
+    """Start the engine in this process, with the environment that a worker's process has."""
+    from merging.models import ModelRef
+    from workers.config import WorkerConfig, process_environment
+
+    base = ModelRef("base", str(ROOT / "models" / "smollm2-135m-instruct"))
+    experts = tuple(ModelRef(name, str(ROOT / "examples" / "experts" / name)) for name in MODELS)
+    config = WorkerConfig(base, experts, (), arguments.engine, max_model_len=256, cpus=arguments.threads)
+    # Before anything imports torch or vLLM.
+    os.environ.update(process_environment(config))
     if config.engine == "vllm":
         from workers.engines.vllm_engine import VllmEngine
 
@@ -100,7 +111,7 @@ def open_engine(config: Any) -> Any:
     return TransformersEngine(config)
 
 
-def block_of_items(block: int) -> Any:
+def block_of_items(block: int, items: int = BLOCK_ITEMS) -> Any:
     """Return the definition whose search split is one block: the seed decides which items it holds."""
     from evals.tasks import TaskDefinition
 
@@ -110,7 +121,7 @@ def block_of_items(block: int) -> Any:
         "exact_match",
         max_tokens=16,
         teacher_forced=True,
-        search=BLOCK_ITEMS,
+        search=items,
         selection=1,
         test=1,
         seed=block,
@@ -157,6 +168,24 @@ def propose(number: int, rows: list[dict[str, Any]]) -> Vector:
     return reflected
 
 
+def believed_best(pool: Path) -> Vector:
+    """Return the point that a packed pool's surrogate holds for the best, shape (20,)."""
+    from pool import POOL_TASKS, Pool
+
+    return replace(POOL_TASKS[1].problem(0), pool=Pool.load(pool)).best_point
+
+
+def doubt(number: int, believed: Vector) -> Vector:
+    """Return a point between equal weights of 0.7 and what a surrogate believes to be best, or near the latter.
+
+    A surrogate's optimum is where it is most wrong in its favour, so what it says there has to be measured.
+    """
+    rng = np.random.default_rng([number, 21])
+    share = rng.choice([0.5, 0.8, 1.0])
+    found: Vector = np.clip(0.7 + share * (believed - 0.7) + 0.12 * rng.standard_normal(20), LOW, HIGH)
+    return found
+
+
 def row_value(row: dict[str, Any]) -> float:
     """Return the fitness of a row on its own items, with the example's reference weight of 0.1."""
     return float(np.mean(row["scores"]) + 0.1 * np.mean(np.maximum(row["logprobs"], -25.0)))
@@ -197,6 +226,26 @@ def pack(rows_path: Path, out: Path) -> None:
     found = {name: round(value, 4) for name, value in quality(table).items()}
     out.with_name("pool_quality.json").write_text(json.dumps(found, indent=2) + "\n")
     print(f"{out}: {len(rows)} candidates, {len(names)} items, {out.stat().st_size / 1024:.0f} KiB, {found}")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Score two points with the real model on nearly all items and write the means beside the surrogate's."""
+    from pool import POOL_TASKS, Pool
+
+    engine = open_engine(arguments)
+    from evals.suite import TaskSuite
+
+    surrogate = Pool.load(arguments.out).surrogate
+    suite = TaskSuite.load([block_of_items(0, len(surrogate.noise) - 2)])
+    points = {"believed_best": POOL_TASKS[1].problem(0).best_point, "task_arithmetic_0.7": np.full(20, 0.7)}
+    path = arguments.out.with_name("pool_quality.json")
+    found = json.loads(path.read_text())
+    for name, point in points.items():
+        engine.write(recipe_of(point))
+        real = np.mean([item.score for item in suite.score(engine.lm, "search")])
+        found[name] = {"real": round(float(real), 4), "surrogate": round(float(surrogate.predict(point)[0].mean()), 4)}
+        print(name, found[name])
+    path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def token_counts(names: list[str]) -> list[int]:

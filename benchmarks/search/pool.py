@@ -105,14 +105,20 @@ class PoolProblem(Landscape):
         return float(self._predict(raw)[0][self.roles[2]].mean())
 
     @cached_property
-    def best_known(self) -> float:
-        """The highest truth that a local optimizer of the truth itself finds from the best scored candidates."""
+    def best_point(self) -> Vector:
+        """Where a local optimizer of the truth itself ends, from the best scored candidates."""
         starts = sorted(self._starts(), key=self.truth)[-4:]
         bounds = [(LOW, HIGH)] * self.dimension
         found = [
             optimize.minimize(lambda x: -self.truth(x), start, method="L-BFGS-B", bounds=bounds) for start in starts
         ]
-        return max(-float(one.fun) for one in found)
+        best: Vector = min(found, key=lambda one: float(one.fun)).x
+        return best
+
+    @property
+    def best_known(self) -> float:
+        """See ``Landscape``."""
+        return self.truth(self.best_point)
 
     def _starts(self) -> list[Vector]:
         if self.dimension == SLOTS * self.experts:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from arms import OURS, RIVAL, SLOW
+from arms import MAIN, OURS, RIVAL, SLOW
 from compare import LEVEL, cost_ratio, expected_cost, expected_cost_interval, holm, overtuning, paired
 from results import rows_of
 
@@ -53,15 +53,19 @@ class Results:
 def report(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Return everything that the results support."""
     parts = []
-    for tier in ("tier_a", "tier_b"):
-        if tier in found:
-            results = Results(found[tier])
-            parts += [origins(found[tier]), "### Against mergekit-evolve", rival_table(results)]
-            parts += ["### Cost to 80 %", cost_table(results), "### Where the budget ends", final_table(results)]
-            parts += ["### Overtuning and generalisation", overtuning_table(results)]
-            parts += ["### Ablation", ablation_table(results), "### Targets", "\n".join(verdicts(results))]
+    for tier, title in (("tier_a", "Tier A"), ("tier_b", "Tier B")):
+        if tier not in found:
+            continue
+        results = Results(found[tier])
+        parts += [f"### {title}", "\n".join(verdicts(results)), "#### Against mergekit-evolve", rival_table(results)]
+        parts += ["#### Cost to 80 %, in passes over the search items", cost_table(results)]
+        parts += ["#### Progress of the center at the end of the budget", final_table(results)]
+        parts += ["#### Runs that end below the best seed", overtuning_table(results)]
+        ablation = ablation_table(results)
+        parts += ["#### Ablation", ablation] if ablation else []
+        parts += ["Made with:", origins(found[tier])]
     if "workers" in found:
-        parts += [origins(found["workers"]), "### Workers", worker_table(found["workers"])]
+        parts += ["### Workers", worker_table(found["workers"]), "Made with:", origins(found["workers"])]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -119,7 +123,7 @@ def final_test(results: Results, task: str, first: str, second: str) -> Any:
 
 def cost_table(results: Results) -> str:
     """Expected cost to 80 % in passes over the search items, every arm on every task."""
-    arms = list(dict.fromkeys(arm for task in results.tasks for arm in results.arms(task) if arm in main_arms(results)))
+    arms = main_arms(results)
     lines = [f"| task (budget) | {' | '.join(arms)} |", f"|---|{'---:|' * len(arms)}"]
     for task in results.tasks:
         if is_flat(task):
@@ -140,11 +144,9 @@ def cost_table(results: Results) -> str:
 
 
 def main_arms(results: Results) -> list[str]:
-    """Return the arms that every task has, and the slow ones: all but the ablations."""
-    widest = [arm for task in results.tasks for arm in results.arms(task)]
-    least = min(results.tasks, key=lambda task: len(results.arms(task)))
-    slow = [arm.name for arm in SLOW]
-    return [*results.arms(least), *(arm for arm in dict.fromkeys(widest) if arm in slow)]
+    """Return the arms that were run, in the order in which they are listed, without the ablations."""
+    ran = {arm for task in results.tasks for arm in results.arms(task)}
+    return [arm.name for arm in (*MAIN, *SLOW) if arm.name in ran]
 
 
 def is_flat(task: str) -> bool:
@@ -154,7 +156,7 @@ def is_flat(task: str) -> bool:
 
 def final_table(results: Results) -> str:
     """Mean progress of the center at the end of the budget (0: best seed, 1: best known), with standard errors."""
-    arms = list(dict.fromkeys(arm for task in results.tasks for arm in results.arms(task) if arm in main_arms(results)))
+    arms = main_arms(results)
     lines = [f"| task | {' | '.join(arms)} |", f"|---|{'---:|' * len(arms)}"]
     for task in results.tasks:
         if is_flat(task):
@@ -208,7 +210,8 @@ def ablation_table(results: Results) -> str:
     tasks = [task for task in tasks if results.of(task, OURS)]
     if not tasks:
         return ""
-    variants = [arm for arm in results.arms(tasks[0]) if arm not in compared]
+    common = set.intersection(*(set(results.arms(task)) for task in tasks))
+    variants = [arm for arm in results.arms(tasks[0]) if arm in common and arm not in compared]
     tests = {(task, arm): final_test(results, task, arm, OURS) for task in tasks for arm in variants}
     adjusted = holm({f"{task}/{arm}": test.p_value for (task, arm), test in tests.items()})
     heads = [f"{task}: cost to 80 % | progress" for task in tasks]
