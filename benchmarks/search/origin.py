@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -19,7 +20,7 @@ PACKAGES = ("evomerge", "numpy", "scipy", "cma", "cmaes", "optuna", "nevergrad")
 def origin() -> dict[str, Any]:
     """Return everything that a figure needs beside it."""
     return {
-        "command": " ".join(["python", *sys.argv]),
+        "command": shlex.join(["python", *sys.argv]),
         "machine": processor(),
         "cores": os.cpu_count(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -50,7 +50,7 @@ class Pool:
                 items=len(data["items"]),
             )
             fitted = {name.removeprefix("fit_"): data[name] for name in data.files if name.startswith("fit_")}
-            return cls(rows, Surrogate(fitted), data["tokens"].astype(np.float64))
+            return cls(rows, Surrogate(fitted, rows.points), data["tokens"].astype(np.float64))
 
 
 @dataclass(frozen=True)

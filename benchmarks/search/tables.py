@@ -259,6 +259,8 @@ def verdicts(results: Results) -> list[str]:
             f"{len(large)} tasks; its cost is {number(middle)} times ours (geometric mean), at least "
             f"{number(ratios[lowest])} times ({lowest})"
         )
+    elif large:
+        lines.append("- at 20 dimensions and more no arm came 80 % of the way: compare the cost to 50 % below")
     if small:
         verdict = f"missed on {', '.join(worse)}" if worse else "met"
         lines.append(f"- never significantly worse at 2 to 10 dimensions: {verdict}")

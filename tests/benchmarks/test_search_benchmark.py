@@ -205,8 +205,10 @@ def test_a_surrogate_learns_where_it_has_data_and_is_pessimistic_where_it_has_no
     found = quality(rows, steps=400)
     assert found["log_loss"] < 0.9 * found["log_loss_of_item_means"]
     assert found["candidate_score_correlation"] > 0.7
-    surrogate = Surrogate(fit(rows, steps=400))
-    assert surrogate.disagreement(np.full(20, 1.8)) > 2 * surrogate.disagreement(points[0])
+    surrogate = Surrogate(fit(rows, steps=400), points)
+    far = np.full(20, 1.8)
+    assert surrogate.disagreement(far) > surrogate.disagreement(points[0])
+    assert surrogate.predict(far)[0].mean() < 0.1
 
 
 def test_the_pool_gives_the_same_numbers_everywhere() -> None:
