@@ -11,7 +11,6 @@ from arms import MAIN, OURS, RIVAL, SLOW
 from compare import LEVEL, cost_ratio, expected_cost, expected_cost_interval, holm, overtuning, paired
 from results import rows_of
 
-TARGET_INDEX = {50: 0, 80: 1, 95: 2}
 Row = dict[str, Any]
 
 
@@ -80,7 +79,7 @@ def origins(content: Mapping[str, Any]) -> str:
 
 def costs(rows: Sequence[Row], target: int, rule: str = "center", unit: str = "cost") -> tuple[list[Any], list[int]]:
     """Return when each run reached a target (None: never), and all that it spent."""
-    reached = [row[unit][rule][TARGET_INDEX[target]] for row in rows]
+    reached = [row[unit][rule][(50, 80, 95).index(target)] for row in rows]
     spent = [row["items"] if unit == "cost" else row["tokens"] for row in rows]
     return reached, spent
 
@@ -124,10 +123,9 @@ def final_test(results: Results, task: str, first: str, second: str) -> Any:
 def cost_table(results: Results) -> str:
     """Expected cost to 80 % in passes over the search items, every arm on every task."""
     arms = main_arms(results)
+    tasks = [task for task in results.tasks if not is_flat(task)]
     lines = [f"| task (budget) | {' | '.join(arms)} |", f"|---|{'---:|' * len(arms)}"]
-    for task in results.tasks:
-        if is_flat(task):
-            continue
+    for task in tasks:
         cells, passes = [], 0
         for arm in arms:
             rows = results.of(task, arm)
