@@ -11,8 +11,9 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
+from arms import OURS, RIVAL
 from matplotlib.axes import Axes
-from tables import OURS, RIVAL, Results, costs, is_flat
+from tables import Results, costs, is_flat
 
 INK, MUTED = "#1f2933", "#9aa5b1"
 COLORS = {

@@ -135,17 +135,17 @@ class Session:
         self.items = SearchItems(problem.search_tasks, problem.task_weights, blocks)
         self.archive = Archive(self.items.count)
         self._everything = everything
-        self.seed_point, start = self._score_seeds() if arm.from_best_seed else (None, problem.uniform)
+        self.seed_point: Vector | None = self._score_seeds() if arm.from_best_seed else None
+        start = problem.uniform if self.seed_point is None else self.seed_point
         self.space = problem.space(start)
 
-    def _score_seeds(self) -> tuple[Vector, Vector]:
+    def _score_seeds(self) -> Vector:
         fitness = {}
         for name, raw in self.problem.seeds.items():
             values = self.problem.score(raw, self._everything)
             self._charge(self._everything)
             fitness[name] = self.items.fitness(Scores(self._everything, values))
-        best = self.problem.seeds[max(fitness, key=lambda name: fitness[name])]
-        return best, best
+        return self.problem.seeds[max(fitness, key=lambda name: fitness[name])]
 
     def setting(self, workers: int = 1) -> SearchSetting:
         """Return what the search is built from; its budget is what the seeds left."""

@@ -117,7 +117,8 @@ def rival_table(results: Results) -> str:
 
 def final_test(results: Results, task: str, first: str, second: str) -> Any:
     """Test the truths of two arms' centers at the end of the budget, seed by seed."""
-    return paired(*([row["final"]["center"] for row in rows] for rows in results.pairs(task, first, second)))
+    ends = [[row["final"]["center"] for row in rows] for rows in results.pairs(task, first, second)]
+    return paired(ends[0], ends[1])
 
 
 def cost_table(results: Results) -> str:
