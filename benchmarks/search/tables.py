@@ -206,8 +206,7 @@ def ablation_table(results: Results) -> str:
     """Every switch of merge-cma against its default, on the tasks where both were run."""
     compared = main_arms(results)
     tasks = [task for task in results.tasks if any(arm not in compared for arm in results.arms(task))]
-    tasks = [task for task in tasks if results.of(task, OURS)]
-    if not tasks:
+    if not any(tasks := [task for task in tasks if results.of(task, OURS)]):
         return ""
     common = set.intersection(*(set(results.arms(task)) for task in tasks))
     variants = [arm for arm in results.arms(tasks[0]) if arm in common and arm not in compared]
