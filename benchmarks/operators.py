@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 import yaml
-from candidate_cost import machine
+from machine import machine
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 _SQUARES = float(torch.finfo(torch.float32).max)
 
-BLOCK = 1 << 16
-"""Elements per block: all buffers of one step stay in the second-level cache, and one call per block costs
-little beside its arithmetic."""
+BLOCK = 1 << 17
+"""Elements per block: the buffers of one step stay in the cache, and the interpreter's share of a block, during which
+other threads wait for their turn, is small beside its arithmetic."""
 
 
 def spans(stop: int, start: int = 0) -> list[slice]:
@@ -33,3 +33,15 @@ def is_finite_within(block: Tensor, limit: float) -> bool:
         return True
     low, high = (float(bound) for bound in torch.aminmax(block))
     return math.isfinite(low) and math.isfinite(high) and -limit <= low and high <= limit
+
+
+def difference(tensor: Tensor, base: Tensor) -> Tensor | None:
+    """Return ``tensor - base`` in fp32, in the shape of ``base``; None where both are equal and of one dtype."""
+    if tensor.dtype == base.dtype and torch.equal(tensor, base):
+        return None
+    out = torch.empty(base.shape, dtype=torch.float32)
+    flat, minuend, subtrahend = (one.reshape(-1) for one in (out, tensor, base))
+    buffer = torch.empty(min(BLOCK, len(flat)))
+    for span in spans(len(flat)):
+        flat[span].copy_(minuend[span]).sub_(buffer[: span.stop - span.start].copy_(subtrahend[span]))
+    return out

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import ModelError
+from merging.blocks import difference
 from merging.checkpoints import Checkpoint, text_config
 from merging.names import block_index, is_buffer, is_embedding, is_head, is_vocabulary
 from merging.vocabulary.tokenizer import check_same_tokens
@@ -36,10 +37,7 @@ class FullExpert:
 
     def delta(self, name: str, base: Tensor) -> Tensor | None:
         """Return expert minus base in fp32; None where both are equal."""
-        tensor = self.tensor(name)
-        if tensor.dtype == base.dtype and torch.equal(tensor, base):
-            return None
-        return tensor.float() - base.float()
+        return difference(self.tensor(name), base)
 
 
 def ties_embeddings(checkpoint: Checkpoint) -> bool:

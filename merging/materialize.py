@@ -16,10 +16,12 @@ from merging.blocks import BLOCK, is_finite, is_finite_within, spans
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.coefficients import lines_factor, options_of, steps_of, values_of
 from merging.granularity import Granularity
+from merging.loops import exceeds, fits
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator, get_operator
 from merging.operators.base import Kernel, MergeInputs, Options, Prepared, TensorInputs, Values
+from merging.operators.kernels import LoopKernel
 from merging.recipe import Recipe
 from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
@@ -81,6 +83,10 @@ class Materializer:
         """
         self._state(self._resolve(recipe))
 
+    def prepared(self, recipe: Recipe) -> Iterable[Prepared]:
+        """Return what :meth:`prepare` keeps for a recipe, one entry for each merged tensor; none where not resident."""
+        return self._state(self._resolve(recipe)).prepared.values()
+
     def check(self, recipe: Recipe) -> None:
         """Check a recipe without reading weights.
 
@@ -114,10 +120,16 @@ class Materializer:
             return name, self._base(name) if ready is None else self._run(merge, name, ready)
 
         names = self.models.tensor_names()
-        if state.prepared or wants_all_cores(merge.operator):
+        if state.prepared:
+            yield from self._threads.map(run, ((name, prepared(name)) for name in names), self._bytes)
+        elif wants_all_cores(merge.operator):
             yield from self._threads.map(run, ((name, prepared(name)) for name in names))
         else:
             yield from self._threads.map(lambda name: run((name, prepared(name))), names)
+
+    def _bytes(self, item: tuple[str, Prepared | None]) -> int:
+        """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
+        return 0 if item[1] is None else item[1].inputs.base.nbytes
 
     def _run(self, merge: _Merge, name: str, prepared: Prepared) -> Tensor:
         """Compute one merged tensor block by block and round it to the dtype of the base."""
@@ -275,6 +287,11 @@ def write_piece(piece: Piece, kernel: Kernel | None, base: Tensor, merged: Tenso
     """Compute one piece of a flattened tensor."""
     if kernel is None:
         merged[piece.start : piece.stop] = base[piece.start : piece.stop]
+        return
+    if isinstance(kernel, LoopKernel) and profile == 1.0 and fits(merged):
+        whole = slice(piece.start, piece.stop)
+        if exceeds(kernel.write(whole, merged[whole]), merged.dtype):
+            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
         return
     scratch = torch.empty(BLOCK, dtype=torch.float32)
     limit = torch.finfo(merged.dtype).max

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from evomerge.errors import ModelError
+from merging.blocks import difference
 from merging.checkpoints import TensorInfo
 from merging.models import ModelRef, ModelSet
 from merging.names import is_embedding, is_head
@@ -69,10 +69,7 @@ class Source:
         """
         if self._shares(name, of, base_name):
             return self._adapter_delta(name)
-        tensor = self.tensor(name)
-        if tensor.dtype == base.dtype and torch.equal(tensor, base):
-            return None
-        return tensor.to(torch.float32, copy=True).sub_(base)
+        return difference(self.tensor(name), base)
 
     def factors(self, name: str, of: Source, base_name: str) -> Factors | None:
         """Return the low-rank form of that task vector; None where it has none."""

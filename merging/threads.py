@@ -14,6 +14,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+# Together enough for the longest wait behind an embedding, and little beside a model.
+AHEAD_BYTES = 1 << 28
+# Handing an item to a thread and back costs as much as merging half a megabyte.
+BATCH_BYTES = 1 << 22
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -29,25 +34,58 @@ class Threads:
         """Start nothing; the first map does."""
         self._pool: ThreadPoolExecutor | None = None
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield results in the order of the items, which are taken one by one; few results are kept waiting."""
+    def map(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        size: Callable[[Item], int] | None = None,
+    ) -> Iterator[Result]:
+        """Yield results in the order of the items, which are taken few at a time.
+
+        Args:
+            function: called on a thread of its own for each item.
+            items: what to map.
+            size: bytes that an item's result takes. Where given, a thread takes small items together, and results
+                of ``AHEAD_BYTES`` may wait, so that a large item in front does not leave the other threads idle.
+        """
         threads = torch.get_num_threads()
         if threads == 1:
             yield from map(function, items)
             return
         if self._pool is None:
             self._pool = _single_threaded_pool(threads)
-        waiting: deque[Future[Result]] = deque()
+        waiting: deque[tuple[Future[list[Result]], int]] = deque()
+        ahead = 0
         try:
-            for item in items:
-                waiting.append(self._pool.submit(function, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
+            for batch, held in _batches(items, size):
+                waiting.append((self._pool.submit(lambda batch=batch: list(map(function, batch))), held))
+                ahead += held
+                while len(waiting) > threads and ahead > AHEAD_BYTES:
+                    future, held = waiting.popleft()
+                    ahead -= held
+                    yield from future.result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft()[0].result()
         finally:
-            for future in waiting:
+            for future, _ in waiting:
                 future.cancel()
+
+
+def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Iterator[tuple[list[Item], int]]:
+    """Yield items with the bytes of their results: one by one without a size, else together up to ``BATCH_BYTES``."""
+    batch: list[Item] = []
+    held = 0
+    for item in items:
+        if size is None:
+            yield [item], AHEAD_BYTES
+            continue
+        batch.append(item)
+        held += size(item)
+        if held >= BATCH_BYTES:
+            yield batch, held
+            batch, held = [], 0
+    if batch:
+        yield batch, held
 
 
 def _single_threaded_pool(threads: int) -> ThreadPoolExecutor:

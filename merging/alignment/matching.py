@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from merging.alignment.axes import Axis, Heads, Matrix, moved
@@ -148,6 +147,9 @@ def _parts(model: Model, name: str, stays: Tensor, moves: Tensor) -> Iterable[tu
 
 def _assign(similarity: Tensor) -> tuple[Tensor, float]:
     """Return which column goes to each row for the largest sum, and that sum."""
+    # Loading it takes longer than a small merge, and only two operators align neurons.
+    from scipy.optimize import linear_sum_assignment
+
     values = similarity.double().numpy()
     rows, columns = linear_sum_assignment(values, maximize=True)
     return torch.from_numpy(columns.astype(np.int64)), float(values[rows, columns].sum())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import Tensor
-
 from evomerge.errors import Infeasible
 from merging.operators.base import (
     FIXED_LAMBDA,
@@ -21,27 +19,19 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
+from merging.operators.kernels import sum_kernel
 
 
 def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -> Kernel | None:
     """Return the kernel of ``scale * base + sum_i weights[i] * delta_i``; None where that is the base."""
     terms = [
-        (delta.view(-1), weight)
+        (delta, weight)
         for delta, weight in zip(inputs.deltas, weights, strict=True)
         if delta is not None and weight != 0.0
     ]
     if not terms and scale == 1.0:
         return None
-    base = inputs.base.view(-1)
-
-    def kernel(span: slice, out: Tensor) -> None:
-        out.copy_(base[span])
-        if scale != 1.0:
-            out.mul_(scale)
-        for delta, weight in terms:
-            out.add_(delta[span], alpha=weight)
-
-    return kernel
+    return sum_kernel(inputs.base, [delta for delta, _ in terms], [weight for _, weight in terms], scale)
 
 
 def normalized(weights: Sequence[float]) -> list[float]:

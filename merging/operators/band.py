@@ -13,7 +13,7 @@ from torch import Tensor
 
 from merging.blocks import BLOCK, spans
 from merging.operators.base import Option, Options, TensorInputs
-from merging.operators.consensus import Fill, copied
+from merging.operators.fills import Band, Fill
 from merging.operators.thresholds import Cut, Population, population_of
 
 EQUAL_MAGNITUDES = Option(
@@ -69,30 +69,18 @@ class Segment:
 def banded(flat: Tensor, segments: Sequence[Segment]) -> Fill:
     """Return the fill that keeps each segment's band; segments are in order and cover the tensor."""
     if len(segments) == 1:
-        only = segments[0]
-        if only.low <= 0.0 and only.high == math.inf:
-            return copied(flat)
-        return lambda span, out: _keep(flat[span], only, out)
+        return Band(flat, segments[0].low, segments[0].high)
 
     def fill(span: slice, out: Tensor) -> None:
         start = span.start
         for segment in segments:
             stop = min(segment.stop, span.stop)
             if stop > start:
-                _keep(flat[start:stop], segment, out[start - span.start : stop - span.start])
+                band = Band(flat, segment.low, segment.high)
+                band(slice(start, stop), out[start - span.start : stop - span.start])
                 start = stop
 
     return fill
-
-
-def _keep(part: Tensor, segment: Segment, out: Tensor) -> None:
-    # Both operations are named for what networks use them for; here they compare and select in one pass.
-    if segment.low > 0.0:
-        torch.ops.aten.hardshrink.out(part, segment.low, out=out)
-    else:
-        out.copy_(part)
-    if segment.high < math.inf:
-        torch.ops.aten.hardtanh_backward.grad_input(out, part, -segment.high, segment.high, grad_input=out)
 
 
 def trimmed(delta: Tensor, threshold: float) -> Fill:

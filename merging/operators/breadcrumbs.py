@@ -23,7 +23,8 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, Fill
+from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
+from merging.operators.fills import Fill
 from merging.operators.ranks import magnitude_ranks, row_length
 from merging.operators.sparse import (
     ADDED_WEIGHT,
@@ -65,7 +66,7 @@ _OPTIONS = (
 )
 _OF_MERGEKIT: Options = {
     "overlap": "density",
-    "equal_magnitudes": "torch_sort",
+    "equal_magnitudes": "by_position",
     "normalize": False,
     "exempt_1d": False,
 }

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from merging import loops
 from merging.blocks import BLOCK
 from merging.operators.base import Kernel, Option, Options, TensorInputs
+from merging.operators.fills import Choices, Fill, choices_of
+from merging.operators.kernels import LoopKernel, numbers
 
 _TINY = torch.finfo(torch.float32).tiny
-
-Fill = Callable[[slice, Tensor], None]
-"""Writes one expert's sparsified task vector for a span into a buffer."""
-
-
-def copied(flat: Tensor) -> Fill:
-    """Return the fill that keeps every element."""
-
-    def fill(span: slice, out: Tensor) -> None:
-        out.copy_(flat[span])
-
-    return fill
 
 
 ELECTION_OPTIONS = (
@@ -117,6 +110,9 @@ def consensus_kernel(
         return None
     ballots = _Ballots.of(electors, election)
     scale *= ballots.scale
+    choices = choices_of([one.fill for one in electors])
+    if choices is not None:
+        return _loop(inputs.base, choices, ballots, scale)
     base = inputs.base.view(-1)
     # As few buffers as possible, because they have to stay in the cache together.
     buffers = torch.empty(len(electors) + 1, BLOCK)
@@ -138,6 +134,19 @@ def consensus_kernel(
             torch.add(sign.copy_(base[span]), out, alpha=scale, out=out)
 
     return kernel
+
+
+def _loop(base: Tensor, choices: Choices, ballots: _Ballots, scale: float) -> Kernel:
+    rules, signed = ballots.election, min(ballots.parts) < 0.0
+    loop = loops.election(rules.count, rules.draw_is_plus, rules.mean, signed)
+    factors = tuple(numbers((*one, 1.0, 1.0)[:2]) for one in ballots.scalings)
+    bound = (factors, numbers(ballots.votes), numbers(ballots.shares), numbers(ballots.parts))
+    least = 1.0 / ballots.unit if signed else rules.least / ballots.unit
+
+    def run(source: Any, span: slice, out: Any) -> int:
+        return int(loop(source, choices(span), *bound, np.float32(scale), np.float32(least), out))
+
+    return LoopKernel(base, run)
 
 
 @dataclass(frozen=True)

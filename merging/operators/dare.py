@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from merging.operators.base import (
@@ -18,8 +17,9 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, Fill, copied
+from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
 from merging.operators.draws import DRAWS, Draws, draws_of, sequential_states
+from merging.operators.fills import Drawn, copied
 from merging.operators.sparse import (
     ADDED_WEIGHT,
     ELECTED_WEIGHT,
@@ -102,12 +102,4 @@ def dropped(flat: Tensor, draws: Draws, density: float, options: Options) -> Spa
     """Drop elements at random; what is kept is rescaled unless the options say otherwise."""
     probability = draws.probability(density)
     inverse = options["rescale"] == "inverse_density"
-    return Sparse(_kept(flat, draws.levels, draws.bound(probability)), 1.0 / probability if inverse else 1.0)
-
-
-def _kept(flat: Tensor, levels: Tensor, bound: float) -> Fill:
-    def fill(span: slice, out: Tensor) -> None:
-        # Passes its first argument where the second exceeds the bound, in one pass.
-        torch.ops.aten.threshold_backward.grad_input(flat[span], out.copy_(levels[span]), bound, grad_input=out)
-
-    return fill
+    return Sparse(Drawn(flat, draws.levels, draws.bound(probability)), 1.0 / probability if inverse else 1.0)

@@ -21,9 +21,10 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, Fill, copied
+from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
 from merging.operators.dare import dropped
 from merging.operators.draws import DRAWS, Draws, draws_of, sequential_states
+from merging.operators.fills import Fill, copied
 from merging.operators.ranks import magnitude_ranks, row_length
 from merging.operators.sparse import (
     ADDED_WEIGHT,
@@ -63,7 +64,7 @@ _OPTIONS = (
     RESCALE_RANDOM,
 )
 _OF_MERGEKIT: Options = {
-    "equal_magnitudes": "torch_sort",
+    "equal_magnitudes": "by_position",
     "rescale": "l1",
     "draws": "sequential",
     "exempt_1d": False,

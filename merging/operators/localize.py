@@ -27,7 +27,7 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import Fill, copied
+from merging.operators.fills import Fill, copied
 from merging.operators.thresholds import Population, counted_populations, kept_elements, sorted_magnitudes
 
 _MOST = 1e30

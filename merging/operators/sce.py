@@ -24,7 +24,8 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import Election, Elector, Fill, consensus_kernel, copied
+from merging.operators.consensus import Election, Elector, consensus_kernel
+from merging.operators.fills import Fill, copied
 from merging.operators.thresholds import Population, population_of
 
 _LEAST_OF_MERGEKIT = 1e-6

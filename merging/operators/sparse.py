@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK, spans
+from merging.loops import added_choices
 from merging.operators.arithmetic import normalized
 from merging.operators.base import (
     WEIGHT_DOC,
@@ -23,7 +24,9 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import Election, Elector, Fill, consensus_kernel, copied
+from merging.operators.consensus import Election, Elector, consensus_kernel
+from merging.operators.fills import Fill, choices_of, copied
+from merging.operators.kernels import LoopKernel, numbers
 
 # Below this L1 norm a task vector is not rescaled.
 _LEAST_NORM = 1e-7
@@ -105,8 +108,13 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
     """Return the kernel of ``base + scale * weighted sum``; None where nothing is added."""
     if not electors or scale == 0.0:
         return None
+    factors = [scale * elector.weight * elector.factor for elector in electors]
+    choices = choices_of([elector.fill for elector in electors])
+    if choices is not None:
+        bound = numbers(factors)
+        return LoopKernel(inputs.base, lambda base, span, out: int(added_choices(base, choices(span), bound, out)))
     base, buffer = inputs.base.view(-1), torch.empty(BLOCK)
-    terms = [(elector.fill, scale * elector.weight * elector.factor) for elector in electors]
+    terms = [(elector.fill, factor) for elector, factor in zip(electors, factors, strict=True)]
 
     def kernel(span: slice, out: Tensor) -> None:
         out.copy_(base[span])

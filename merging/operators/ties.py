@@ -21,7 +21,8 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS, copied
+from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
+from merging.operators.fills import copied
 from merging.operators.sparse import ELECTED_WEIGHT, RESCALE_TRIMMED, Sparse, SparseMerge, is_exempt
 from merging.operators.thresholds import (
     counted_populations,
@@ -69,7 +70,7 @@ class Ties(SparseMerge):
     mergekit: ClassVar[Options] = {
         **ELECTION_OF_MERGEKIT,
         "threshold_scope": "tensor",
-        "equal_magnitudes": "torch_sort",
+        "equal_magnitudes": "by_position",
         "exempt_1d": False,
     }
 
