@@ -20,8 +20,8 @@ from numba.extending import intrinsic, overload
 from torch import Tensor
 
 Choice = tuple[Any, Any, Any]
-"""A task vector with what chooses among its elements: two numbers that the magnitude lies between, or an array of
-levels and the number that the level exceeds."""
+"""A task vector with what chooses among its elements: two numbers that the magnitude lies between, NaN for no bound, or
+an array of levels and the number that the level exceeds."""
 
 _DTYPES = (torch.bfloat16, torch.float32)
 _CHUNK = 1024
@@ -49,7 +49,7 @@ def exceeds(top: int, dtype: torch.dtype) -> bool:
     return int(top) > int(np.float32(torch.finfo(dtype).max).view(np.uint32))
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     """Write ``scale * base + sum_k weights[k] * deltas[k]``.
 
@@ -73,7 +73,7 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     return top
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
     """Write ``base + sum_k weights[k] * choice_k``; ``choices`` is a tuple of one kind. See :func:`added`."""
     top = np.uint32(0)
@@ -120,10 +120,11 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
                 _choose(choices[k], start, stop, chosen[k])
             source, target = base[start:stop], out[start:stop]
             for i in range(stop - start):
-                vote = zero
+                vote, seen = zero, zero
                 for k in range(len(choices)):
                     value = chosen[k, i] * factors[k][0] * factors[k][1]
                     vote += _sign(value) if count else votes[k] * value
+                    seen += value
                 sign = (one if vote >= zero else -one) if plus else _sign(vote)
                 total, divisor = zero, zero
                 for k in range(len(choices)):
@@ -133,7 +134,8 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
                 total *= sign
                 if mean:
                     total /= (least if divisor == zero else divisor) if signed else max(divisor, least)
-                value = _load(source, i) + scale * total
+                # The difference is 0, or NaN where a vector holds NaN or infinity, which an election would hide.
+                value = _load(source, i) + scale * total + (seen - seen)
                 top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
                 _store(target, i, value)
         return top
@@ -161,7 +163,8 @@ def _choose_of(choice, start, stop, out):  # type: ignore[no-untyped-def]
     def banded(choice, start, stop, out):  # type: ignore[no-untyped-def]
         delta, low, high = choice[0][start:stop], choice[1], choice[2]
         for i in range(stop - start):
-            out[i] = delta[i] if (abs(delta[i]) > low) & (abs(delta[i]) < high) else np.float32(0.0)
+            # In this form NaN is chosen, and no bound of NaN ever holds.
+            out[i] = np.float32(0.0) if (abs(delta[i]) <= low) | (abs(delta[i]) >= high) else delta[i]
 
     return drawn if isinstance(choice[1], types.Array) else banded
 
@@ -193,11 +196,11 @@ def _store_of(target, i, value):  # type: ignore[no-untyped-def]
     return rounded if target.dtype == types.uint16 else plain
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _float_of(context, bits):  # type: ignore[no-untyped-def]
     return types.float32(types.uint32), lambda _, builder, __, given: builder.bitcast(given[0], ir.FloatType())
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _bits_of(context, value):  # type: ignore[no-untyped-def]
     return types.uint32(types.float32), lambda _, builder, __, given: builder.bitcast(given[0], ir.IntType(32))

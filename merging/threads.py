@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
@@ -58,7 +58,7 @@ class Threads:
         ahead = 0
         try:
             for batch, held in _batches(items, size):
-                waiting.append((self._pool.submit(lambda batch=batch: list(map(function, batch))), held))
+                waiting.append((self._pool.submit(_each, function, batch), held))
                 ahead += held
                 while len(waiting) > threads and ahead > AHEAD_BYTES:
                     future, held = waiting.popleft()
@@ -69,6 +69,10 @@ class Threads:
         finally:
             for future, _ in waiting:
                 future.cancel()
+
+
+def _each(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in batch]
 
 
 def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Iterator[tuple[list[Item], int]]:

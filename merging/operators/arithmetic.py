@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from torch import Tensor
+
 from evomerge.errors import Infeasible
 from merging.operators.base import (
     FIXED_LAMBDA,
@@ -29,9 +31,16 @@ def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -
         for delta, weight in zip(inputs.deltas, weights, strict=True)
         if delta is not None and weight != 0.0
     ]
-    if not terms and scale == 1.0:
-        return None
+    if not terms:
+        return None if scale == 1.0 else _scaled(inputs.base.reshape(-1), scale)
     return sum_kernel(inputs.base, [delta for delta, _ in terms], [weight for _, weight in terms], scale)
+
+
+def _scaled(base: Tensor, scale: float) -> Kernel:
+    def kernel(span: slice, out: Tensor) -> None:
+        out.copy_(base[span]).mul_(scale)
+
+    return kernel
 
 
 def normalized(weights: Sequence[float]) -> list[float]:

@@ -15,8 +15,8 @@ from merging.operators.inputs import Factors, MergeInputs, Options, OptionValue,
 
 __all__ = [
     "COMPAT", "COSTS", "EXEMPT_1D", "FIXED_LAMBDA", "INTERVALS", "LAMBDA", "LINES", "WEIGHT_DOC", "Coding", "Cost",
-    "Factors", "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared", "StepSlot",
-    "TensorInputs", "Values",
+    "Factors", "Kernel", "MergeInputs", "Operator", "Option", "OptionValue", "Options", "Parameter", "Prepared",
+    "StepSlot", "TensorInputs", "Values",
 ]  # fmt: skip
 
 Domain = Literal["real", "unit", "positive_unit"]

@@ -73,7 +73,11 @@ def copied(flat: Tensor) -> Fill:
 def choices_of(fills: Sequence[Fill]) -> Choices | None:
     """Return what compiled loops take in place of fills; None where they are not all bands or all draws."""
     if all(isinstance(fill, Band) for fill in fills):
-        bands = [(array(one.flat), np.float32(one.low), np.float32(one.high)) for one in fills if isinstance(one, Band)]
+        bands = [
+            (array(one.flat), _bound(one.low, one.low < 0.0), _bound(one.high, one.high == math.inf))
+            for one in fills
+            if isinstance(one, Band)
+        ]
         return lambda span: tuple((delta[span], low, high) for delta, low, high in bands)
     if all(isinstance(fill, Drawn) for fill in fills):
         draws: list[tuple[Any, Any, Any]] = [
@@ -81,3 +85,7 @@ def choices_of(fills: Sequence[Fill]) -> Choices | None:
         ]
         return lambda span: tuple((delta[span], levels[span], bound) for delta, levels, bound in draws)
     return None
+
+
+def _bound(value: float, open_end: bool) -> np.float32:
+    return np.float32(math.nan if open_end else value)

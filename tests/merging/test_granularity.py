@@ -11,7 +11,9 @@ from merging.models import ModelSet
 LLAMA = "model.layers.{}."
 
 
-@pytest.mark.parametrize("text", ["global", "layer", "group:4", "global+module", "layer+module", "group:7+module", "group:4+module+other"])
+@pytest.mark.parametrize(
+    "text", ["global", "layer", "group:4", "global+module", "layer+module", "group:7+module", "group:4+module+other"]
+)
 def test_text_round_trip(text: str) -> None:
     assert str(Granularity.parse(text)) == text
 

@@ -144,7 +144,7 @@ def test_shared_rules(method: str, case: Problem) -> None:
 
 def test_under_mergekit_it_draws_what_torch_bernoulli_draws() -> None:
     operator = get_operator("della_linear")
-    options = filled_options(operator, {"compat": "mergekit", "rescale": "none"})
+    options = filled_options(operator, {"compat": "mergekit", "rescale": "none", "equal_magnitudes": "torch_sort"})
     vectors = {"a": coarse((40, 33), 1), "b": coarse((64,), 2)}
     inputs = [TensorInputs(n, torch.zeros(v.shape), ("x",), (v,), seed=4) for n, v in vectors.items()]
     prepared = prepared_by(operator, inputs, options)
