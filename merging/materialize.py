@@ -12,16 +12,15 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible, ModelError, RecipeError, nearest
-from merging.blocks import BLOCK, is_finite, is_finite_within, spans
+from merging.blocks import is_finite
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.coefficients import lines_factor, options_of, steps_of, values_of
 from merging.granularity import Granularity
-from merging.loops import exceeds, fits
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator, get_operator
-from merging.operators.base import Kernel, MergeInputs, Options, Prepared, TensorInputs, Values
-from merging.operators.kernels import LoopKernel
+from merging.operators.base import LINES, MergeInputs, Options, Prepared, TensorInputs, Values
+from merging.operators.kernels import write_piece
 from merging.recipe import Recipe
 from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
@@ -134,7 +133,7 @@ class Materializer:
     def _run(self, merge: _Merge, name: str, prepared: Prepared) -> Tensor:
         """Compute one merged tensor block by block and round it to the dtype of the base."""
         base = prepared.inputs.base
-        profile = lines_factor(values_of(merge.recipe, (), (0,)), name, self.models.num_blocks)
+        profile = self._profile(merge, name)
         try:
             kernels = [
                 (piece, merge.operator.kernel(prepared, values)) for piece, values in self._pieces(merge, name, base)
@@ -148,6 +147,11 @@ class Materializer:
             recipe = merge.recipe
             raise Infeasible(f"{name} in recipe {recipe.digest()} ({recipe.method}): {error}") from error
         return merged
+
+    def _profile(self, merge: _Merge, name: str) -> float:
+        if not any(parameter.name in merge.recipe.coefficients for parameter in LINES):
+            return 1.0
+        return lines_factor(values_of(merge.recipe, (), (0,)), name, self.models.num_blocks)
 
     def _empty(self, base: Tensor, dtype: torch.dtype) -> Tensor:
         if self._recycled is None or dtype != base.dtype:
@@ -281,26 +285,3 @@ def wants_all_cores(operator: Operator) -> bool:
 def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:
     """Sort experts by name where their order means nothing, so that summation order cannot differ either."""
     return models if operator.ordered else tuple(sorted(models))
-
-
-def write_piece(piece: Piece, kernel: Kernel | None, base: Tensor, merged: Tensor, profile: float) -> None:
-    """Compute one piece of a flattened tensor."""
-    if kernel is None:
-        merged[piece.start : piece.stop] = base[piece.start : piece.stop]
-        return
-    if isinstance(kernel, LoopKernel) and profile == 1.0 and fits(merged):
-        whole = slice(piece.start, piece.stop)
-        if exceeds(kernel.write(whole, merged[whole]), merged.dtype):
-            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
-        return
-    scratch = torch.empty(BLOCK, dtype=torch.float32)
-    limit = torch.finfo(merged.dtype).max
-    for span in spans(piece.stop, piece.start):
-        block = scratch[: span.stop - span.start]
-        kernel(span, block)
-        if profile != 1.0:
-            source = base[span]
-            block.sub_(source).mul_(profile).add_(source)
-        if not is_finite_within(block, limit):
-            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
-        merged[span] = block

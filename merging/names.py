@@ -7,6 +7,7 @@ transformers stores under the usual names.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|h|blocks|block)\.(\d+)\.")
@@ -28,12 +29,18 @@ _TOWER = re.compile(
 )
 
 
+# Every candidate of a search asks of the same few hundred or thousand names.
+_remembered = lru_cache(maxsize=1 << 16)
+
+
+@_remembered
 def block_index(name: str) -> int | None:
     """Return the decoder block that a tensor belongs to; None outside the blocks and in a vision or audio tower."""
     match = None if is_tower(name) else _BLOCK.search(name)
     return int(match.group(1)) if match else None
 
 
+@_remembered
 def module_kind(name: str) -> Literal["attention", "mlp"] | None:
     """Return the module of a block's tensor; None for the block's norms and for tensors outside blocks."""
     parts = set(name.split("."))
@@ -67,6 +74,7 @@ def is_vocabulary(name: str) -> bool:
     return is_embedding(name) or is_head(name) or bool(_HEAD_BIAS.search(name))
 
 
+@_remembered
 def is_tower(name: str) -> bool:
     """Return whether a tensor belongs to another modality: a vision or audio tower, or the projector behind it."""
     return bool(_TOWER.search(name))

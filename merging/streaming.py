@@ -12,9 +12,10 @@ from torch import Tensor
 
 from evomerge.errors import Infeasible
 from merging.chunks import Piece
-from merging.materialize import finite, wants_all_cores, write_piece
+from merging.materialize import finite, wants_all_cores
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
+from merging.operators.kernels import write_piece
 from merging.sources import TensorRef
 from merging.threads import Threads
 

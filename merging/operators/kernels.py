@@ -1,14 +1,21 @@
-"""Kernels that are one compiled loop: whole tensors in one pass, with blocks as every kernel writes them besides."""
+"""Running kernels over tensors, and kernels that are one compiled loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from merging.loops import added, array, fits
+from evomerge.errors import Infeasible
+from merging.blocks import BLOCK, is_finite_within, spans
+from merging.loops import added, array, exceeds, fits
+from merging.operators.base import Kernel
+
+if TYPE_CHECKING:
+    from merging.chunks import Piece
 
 Run = Callable[[Any, slice, Any], int]
 """Reads a span's base, writes the span's result and returns the largest magnitude, see :mod:`merging.loops`."""
@@ -44,6 +51,29 @@ def sum_kernel(base: Tensor, deltas: Sequence[Tensor], weights: Sequence[float],
         return int(added(base, tuple(one[span] for one in arrays), factors, np.float32(scale), out))
 
     return LoopKernel(base, run)
+
+
+def write_piece(piece: Piece, kernel: Kernel | None, base: Tensor, merged: Tensor, profile: float) -> None:
+    """Compute one piece of a flattened tensor."""
+    if kernel is None:
+        merged[piece.start : piece.stop] = base[piece.start : piece.stop]
+        return
+    if isinstance(kernel, LoopKernel) and profile == 1.0 and fits(merged):
+        whole = slice(piece.start, piece.stop)
+        if exceeds(kernel.write(whole, merged[whole]), merged.dtype):
+            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
+        return
+    scratch = torch.empty(BLOCK, dtype=torch.float32)
+    limit = torch.finfo(merged.dtype).max
+    for span in spans(piece.stop, piece.start):
+        block = scratch[: span.stop - span.start]
+        kernel(span, block)
+        if profile != 1.0:
+            source = base[span]
+            block.sub_(source).mul_(profile).add_(source)
+        if not is_finite_within(block, limit):
+            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
+        merged[span] = block
 
 
 def numbers(values: Sequence[float]) -> tuple[np.float32, ...]:
