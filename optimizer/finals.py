@@ -91,6 +91,27 @@ def lead(table: SplitTable, racing: Sequence[int]) -> int:
     return max(racing, key=lambda number: (table.fitness(number), -racing.index(number)))
 
 
+def choose_searched(table: SplitTable, searched: Sequence[int]) -> int:
+    """Return the first of some finalists unless others are clearly better, then the best of those.
+
+    The first is the search's center, an average of many candidates. The best of several noisy scores is partly a lucky
+    one, so the center gives way only to who beats it item by item (Holm over the others, ``RACE_ERROR``).
+
+    Args:
+        table: scores, of all on the same items.
+        searched: numbers of finalists, the center first.
+    """
+    first, *others = searched
+    weights = dict(zip(table.task_names, table.items.weights.tolist(), strict=True))
+    own = _by_item(table, first)
+    versus = [paired_comparison(_by_item(table, number), own, weights) for number in others]
+    adjusted = holm([one.p_value for one in versus])
+    better = [
+        number for number, one, p in zip(others, versus, adjusted, strict=True) if one.difference > 0 and p < RACE_ERROR
+    ]
+    return lead(table, better) if better else first
+
+
 def report_rows(
     candidates: Sequence[Candidate], baselines: Sequence[Baseline], merge: int | None, plain: int | None = None
 ) -> list[ReportRow]:

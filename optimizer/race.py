@@ -10,7 +10,7 @@ from experiments.entities import Candidate
 from experiments.states import CandidateKind, Split
 from optimizer.constraints import Floor, breaches
 from optimizer.dispatch import Dispatcher
-from optimizer.finals import RACE_ERROR, drop_losers, lead
+from optimizer.finals import RACE_ERROR, choose_searched, drop_losers, lead
 from optimizer.jobs import Work
 from optimizer.journal import Journal
 from optimizer.problem import Problem
@@ -64,8 +64,10 @@ class Race:
             racing = self._race(racing)
         failed = self._journal.failed[self._split]
         searched = [one.number for one in finalists if one.kind is not CandidateKind.BASELINE]
-        best = [n for n in searched if n in racing] or [n for n in searched if n not in failed]
-        winner, merge = self._best(racing), self._best(best) if best else None
+        surviving = [n for n in searched if n in racing]
+        scored = surviving or [n for n in searched if n not in failed]
+        merge = self._best_searched(surviving) if surviving else self._best(scored) if scored else None
+        winner = self._best([n for n in racing if n == merge or n not in searched])
         self._journal.decide(
             "winner",
             {
@@ -107,7 +109,16 @@ class Race:
             self._journal.decide(name, {"dropped": {str(n): p for n, p in found.items() if n not in self._safe}})
         return {int(n): p for n, p in self._journal.decisions[name]["dropped"].items()}
 
+    def _best_searched(self, surviving: Sequence[int]) -> int:
+        if self._split is Split.SELECTION:
+            return choose_searched(self._table, self._keeping(surviving))
+        # Search items, of which each has other ones: there is nothing to pair.
+        return self._best(surviving)
+
     def _best(self, numbers: Sequence[int]) -> int:
         """Return who is best of those that keep every floor, or of all where nobody does."""
-        keeping = [n for n in numbers if not breaches(self._floors, self._table, n)]
-        return lead(self._table, keeping or numbers)
+        return lead(self._table, self._keeping(numbers))
+
+    def _keeping(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Return those that keep every floor, or all where nobody does."""
+        return [n for n in numbers if not breaches(self._floors, self._table, n)] or numbers

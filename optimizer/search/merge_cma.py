@@ -32,6 +32,8 @@ _SHARE_TO_CONFIRM = 0.1
 _RECENT_GENERATIONS = 5
 _POPULATION_GROWTH = 1.5
 _LARGEST_GROWTH = 8
+# At 64 dimensions a grown population loses the optimum again, at 20 it finds more (docs/search.md).
+_LARGEST_GROWING_DIMENSION = 32
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class MergeCmaOptions:
         rotate: use another block in every generation; otherwise the first block for ever.
         bootstrap_weights: weight candidates by expected rank weights; otherwise by rank.
         growing_population: take half as many candidates again while the ranking is mostly noise, up to 8 times
-            ``popsize``. Against noise this buys as much as more items would, and explores besides.
+            ``popsize``; in 32 dimensions at most. Against noise this buys as much as more items would, and explores
+            besides.
         growing_blocks: double the blocks of a generation while the ranking is mostly noise.
         misranking_limit: running misranking statistic above which either grows; see ``rank_weights.misranking``.
         asynchronous: what a worker gets while a generation is incomplete. ``steady``: another candidate from the
@@ -61,7 +64,7 @@ class MergeCmaOptions:
     """
 
     popsize: Annotated[int, Field(ge=3)] | None = None
-    separable_above: Annotated[int, Field(ge=0)] = 10
+    separable_above: Annotated[int, Field(ge=0)] = 64
     rotate: bool = True
     bootstrap_weights: bool = True
     growing_population: bool = True
@@ -100,7 +103,8 @@ class MergeCma:
     def __init__(self, setting: SearchSetting, options: MergeCmaOptions | None = None) -> None:
         self.options = options or MergeCmaOptions()
         self.popsize = self.options.popsize or default_popsize(setting.dimension, setting.workers)
-        self._largest_popsize = _LARGEST_GROWTH * self.popsize
+        grows = setting.dimension <= _LARGEST_GROWING_DIMENSION
+        self._largest_popsize = (_LARGEST_GROWTH if grows else 1) * self.popsize
         self.distribution = _first_distribution(setting, self.options)
         self._setting = setting
         self._sizes = [len(block) for block in setting.items.blocks]

@@ -11,7 +11,7 @@ from evals.tasks import ItemRef, ItemScore
 from experiments.entities import Candidate
 from experiments.states import CandidateKind, CandidateState
 from optimizer.baselines import baselines
-from optimizer.finals import choose_finalists, drop_losers, lead, ranked, report_rows
+from optimizer.finals import choose_finalists, choose_searched, drop_losers, lead, ranked, report_rows
 from optimizer.tables import SplitTable
 
 PLAIN = baselines(("a", "b"))
@@ -69,6 +69,12 @@ def test_the_race_drops_who_is_clearly_behind_the_leader_and_nobody_else() -> No
     assert set(dropped) == {3} and dropped[3] < 0.025
     assert drop_losers(table(n1=5, n2=0), [1, 2], 1, looks=1) == {}
     assert drop_losers(table(n1=20, n2=60), [1, 2], 1, looks=1) == {}  # ahead of the one they are held against
+
+
+def test_the_center_gives_way_only_to_who_is_clearly_better() -> None:
+    assert choose_searched(table(n1=40, n2=42, n3=30), [1, 2, 3]) == 1
+    assert choose_searched(table(n1=30, n2=50, n3=52), [1, 2, 3]) == 3
+    assert choose_searched(table(n1=30), [1]) == 1
 
 
 def test_equal_candidates_rarely_drop_out_over_a_whole_race() -> None:
