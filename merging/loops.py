@@ -15,6 +15,7 @@ import numba
 import numpy as np
 import torch
 from llvmlite import ir
+from llvmlite.binding import ffi
 from numba import types
 from numba.extending import intrinsic, overload
 from torch import Tensor
@@ -27,6 +28,26 @@ _DTYPES = (torch.bfloat16, torch.float32)
 _CHUNK = 1024
 _MAGNITUDE = np.uint32(0x7FFFFFFF)
 _HALF, _ONE, _UPPER = np.uint32(0x7FFF), np.uint32(1), np.uint32(16)
+
+
+def _keep_to_names_of_functions() -> None:
+    """Make the handle of the LLVM library deny that it has special attributes.
+
+    It looks up whatever it is asked for in the library and answers with a function, for ``__dict__`` too; vLLM, which
+    looks into the instance dictionary of everything in every module, fails on that.
+    """
+    handle = type(ffi.lib)
+    look_up = handle.__getattr__
+
+    def guarded(self: Any, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return look_up(self, name)
+
+    handle.__getattr__ = guarded
+
+
+_keep_to_names_of_functions()
 
 # Contracted products round once, as torch's own kernels do. An election rounds every product, because whether weighted
 # values cancel depends on their last bits.

@@ -65,8 +65,8 @@ class Landscape(ABC):
         """Return the mean score on all search items, without the reference term."""
 
     @abstractmethod
-    def select(self, raw: Vector) -> float:
-        """Return the mean score on all selection items."""
+    def select(self, raw: Vector) -> Vector:
+        """Return what each selection item adds to the mean score on all of them."""
 
     @abstractmethod
     def truth(self, raw: Vector) -> float:

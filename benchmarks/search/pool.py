@@ -96,9 +96,11 @@ class PoolProblem(Landscape):
         """See ``Landscape``."""
         return float(self._answers(raw)[0][self.roles[0]].mean())
 
-    def select(self, raw: Vector) -> float:
+    def select(self, raw: Vector) -> Vector:
         """See ``Landscape``."""
-        return float(self._answers(raw)[0][self.roles[1]].mean())
+        values = self._answers(raw)[0][self.roles[1]]
+        found: Vector = values / len(values)
+        return found
 
     def truth(self, raw: Vector) -> float:
         """See ``Landscape``."""

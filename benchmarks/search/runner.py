@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from landscape import Landscape, Positions, Vector
+from scipy.stats import norm
 
+from evals.statistics import holm
+from optimizer.finals import RACE_ERROR
 from optimizer.search.blocks import cut_blocks, default_block_size
 from optimizer.search.interface import Proposal, Scores, Search, SearchItems, SearchSetting
 
@@ -181,11 +185,27 @@ class Session:
         return self.raw(np.zeros(len(self.space))) if best is None else best
 
     def final(self, search: Search) -> Vector:
-        """Race center, leaders and best seed on the selection items and return the winner; the same for all arms."""
-        finalists = [self.recommendation(search, "center"), *self.archive.leaders(FINALISTS)]
-        finalists += [] if self.seed_point is None else [self.seed_point]
-        scores = [self.problem.select(raw) for raw in finalists]
-        return finalists[int(np.argmax(scores))]
+        """Choose among center, leaders and best seed on the selection items; the same for all arms.
+
+        As in ``optimizer.finals``: the center gives way only to a leader that beats it clearly, item by item (here by a
+        normal test, there by sign flips; Holm over the leaders). Then it or the best seed wins, whoever has more.
+        """
+        center, *leaders = [self.recommendation(search, "center"), *self.archive.leaders(FINALISTS)]
+        own = self.problem.select(center)
+        others = [self.problem.select(raw) for raw in leaders]
+        adjusted = holm([_p_value(one - own) for one in others])
+        better = [n for n, p in enumerate(adjusted) if p < RACE_ERROR and others[n].sum() > own.sum()]
+        winner = max(better, key=lambda n: others[n].sum(), default=None)
+        chosen, score = (center, own.sum()) if winner is None else (leaders[winner], others[winner].sum())
+        if self.seed_point is not None and self.problem.select(self.seed_point).sum() > score:
+            return self.seed_point
+        return chosen
+
+
+def _p_value(differences: Vector) -> float:
+    """Return the two-sided p-value of a paired difference of means."""
+    spread = float(differences.std(ddof=1)) * math.sqrt(len(differences))
+    return 1.0 if spread == 0 else float(2 * norm.sf(abs(float(differences.sum())) / spread))
 
 
 def run(problem: Landscape, arm: Arm, budget: int) -> Run:

@@ -74,9 +74,10 @@ class Problem(Landscape):
         """Return the mean score on all search items, without the reference term."""
         return float(self.search.shares @ self._answers(self.search, raw, "search")[0])
 
-    def select(self, raw: Vector) -> float:
-        """Return the mean score on all selection items."""
-        return float(self.selection.shares @ self._answers(self.selection, raw, "selection")[0])
+    def select(self, raw: Vector) -> Vector:
+        """See ``Landscape``."""
+        found: Vector = self.selection.shares * self._answers(self.selection, raw, "selection")[0]
+        return found
 
     def truth(self, raw: Vector) -> float:
         """Return the expected score over the population."""

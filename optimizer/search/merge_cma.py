@@ -46,8 +46,8 @@ class MergeCmaOptions:
         rotate: use another block in every generation; otherwise the first block for ever.
         bootstrap_weights: weight candidates by expected rank weights; otherwise by rank.
         growing_population: take half as many candidates again while the ranking is mostly noise, up to 8 times
-            ``popsize``; in 32 dimensions at most. Against noise this buys as much as more items would, and explores
-            besides.
+            ``popsize``; in 32 dimensions and with ``popsize`` workers at most. Against noise this buys as much as more
+            items would, and explores besides.
         growing_blocks: double the blocks of a generation while the ranking is mostly noise.
         misranking_limit: running misranking statistic above which either grows; see ``rank_weights.misranking``.
         asynchronous: what a worker gets while a generation is incomplete. ``steady``: another candidate from the
@@ -80,13 +80,13 @@ class MergeCmaOptions:
     estimator: Estimator = "effects"
 
 
-def default_popsize(dimension: int, workers: int) -> int:
-    """Return CMA-ES's ``4 + 3 ln d`` plus ``d / 2`` against noise, and at least one for every worker.
+def default_popsize(dimension: int) -> int:
+    """Return CMA-ES's ``4 + 3 ln d`` plus ``d / 2`` against noise.
 
-    Fewer than the workers would mean that candidates are several updates old when their scores arrive.
+    It does not grow with the workers: with more of them than candidates in a generation, scores arrive several updates
+    late, but fewer updates from larger generations end lower (docs/search.md).
     """
-    usual = 4 + int(3 * math.log(max(dimension, 1))) + dimension // 2
-    return max(usual, workers)
+    return 4 + int(3 * math.log(max(dimension, 1))) + dimension // 2
 
 
 class MergeCma:
@@ -102,8 +102,8 @@ class MergeCma:
 
     def __init__(self, setting: SearchSetting, options: MergeCmaOptions | None = None) -> None:
         self.options = options or MergeCmaOptions()
-        self.popsize = self.options.popsize or default_popsize(setting.dimension, setting.workers)
-        grows = setting.dimension <= _LARGEST_GROWING_DIMENSION
+        self.popsize = self.options.popsize or default_popsize(setting.dimension)
+        grows = setting.dimension <= _LARGEST_GROWING_DIMENSION and setting.workers <= self.popsize
         self._largest_popsize = (_LARGEST_GROWTH if grows else 1) * self.popsize
         self.distribution = _first_distribution(setting, self.options)
         self._setting = setting

@@ -27,7 +27,7 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
     ) -> None:
         super().__init__(parametrization, budget=budget, num_workers=num_workers)
         options = MergeCmaOptions()
-        self._popsize = popsize or default_popsize(self.dimension, num_workers)
+        self._popsize = popsize or default_popsize(self.dimension)
         self._active = options.active and self.dimension > options.active_above
         self._distribution = Distribution(np.zeros(self.dimension), separable=self.dimension > options.separable_above)
         self._random = np.random.default_rng(self._rng.randint(2**31))

@@ -371,10 +371,19 @@ def test_narrow_ranges_bound_the_spread():
     assert np.all(search.distribution.deviations <= 0.5 + 1e-12)
 
 
-@pytest.mark.parametrize(("dimension", "workers"), [(1, 1), (2, 1), (20, 4), (64, 128)])
-def test_default_popsize(dimension, workers):
-    assert default_popsize(dimension, workers) >= max(4, workers)
-    assert default_popsize(dimension, 1) <= default_popsize(dimension + 10, 1)
+@pytest.mark.parametrize("dimension", [1, 2, 20, 64])
+def test_default_popsize(dimension):
+    assert 4 <= default_popsize(dimension) < default_popsize(dimension + 10)
+
+
+@pytest.mark.parametrize(("dimension", "workers", "grows"), [(20, 22, True), (20, 23, False), (64, 1, False)])
+def test_populations_grow_in_few_dimensions_with_few_workers(dimension, workers, grows):
+    merge = SimulatedMerge(dimension)
+    setting = merge.setting(workers=workers)
+    search = MergeCma(setting, MergeCmaOptions(misranking_limit=0.0))
+    first = search.popsize
+    drive(search, setting, lambda proposal: merge.scores(setting, proposal))
+    assert (search.popsize > first) == grows
 
 
 @pytest.mark.parametrize(
