@@ -11,18 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import ray
+from machine import machine
 
 from experiments.spec import load_spec, parse_spec
 from experiments.states import CandidateKind, ExperimentState, Split
@@ -144,16 +143,6 @@ def measure_naive(plan: Plan, recipe: Recipe, scratch: Path) -> Timings:
     ray.kill(worker)
     shutil.rmtree(out)
     return {"export": exported - start, "start": started - exported, "score": result.timings_s["score"]}
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were taken on and when."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
-    return {"cpu": cpu, "cores": os.cpu_count(), "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
 
 
 def markdown(report: Mapping[str, Any]) -> str:

@@ -4,11 +4,12 @@ For each operator, in a process of its own: preparing a search, applying one can
 that moves over the machine's copy bandwidth, and peak memory; then `evomerge merge` and, where mergekit has the method
 and an environment with it is given, `mergekit-yaml`, both as whole commands. Prints a Markdown table.
 
-    python benchmarks/operators.py [METHOD ...] [--mergekit VENV] [--json FILE]
+    python benchmarks/operators.py [METHOD ...] [--mergekit VENV] [--json FILE] [--report]
 
 The models are SmolLM2-135M-Instruct and two full experts, base plus normal noise of standard deviation 1e-3, as large a
 task vector as fine-tuning makes. Operators for adapters get the two adapters of `examples/experts` instead.
-`benchmarks/mergekit_env.py` makes an environment with mergekit.
+`benchmarks/mergekit_env.sh` makes an environment with mergekit. Results are added to those that the JSON file holds,
+method by method; `--report` only prints that file's table.
 """
 
 from __future__ import annotations
@@ -62,16 +63,18 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one, arguments.experts, arguments.applies)))
         return
-    report: dict[str, Any] = {"machine": machine(), "load": os.getloadavg()[0], "copy_gb_s": copy_bandwidth()}
-    with tempfile.TemporaryDirectory() as scratch:
-        experts = make_experts(Path(scratch))
-        report["methods"] = {
-            method: run_one(method, experts, Path(scratch), arguments)
-            for method in arguments.methods or operator_names()
-        }
+    report: dict[str, Any] = {"methods": {}}
+    if arguments.json and arguments.json.exists():
+        report = json.loads(arguments.json.read_text())
+    if not arguments.report:
+        report |= {"machine": machine(), "load": os.getloadavg()[0], "copy_gb_s": copy_bandwidth()}
+        with tempfile.TemporaryDirectory() as scratch:
+            experts = make_experts(Path(scratch))
+            for method in arguments.methods or operator_names():
+                report["methods"][method] = run_one(method, experts, Path(scratch), arguments)
+                if arguments.json:
+                    arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     print(markdown(report))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -79,11 +82,15 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("methods", nargs="*", metavar="METHOD", help="default: every operator")
     parser.add_argument("--mergekit", type=Path, help="virtual environment with mergekit")
-    parser.add_argument("--json", type=Path, help="write everything measured to a file")
+    parser.add_argument("--json", type=Path, help="file that everything measured is added to")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print the file's table")
     parser.add_argument("--applies", type=int, default=5, help="candidates to apply; the quickest counts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--experts", type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.report and not (arguments.json and arguments.json.exists()):
+        parser.error("--report needs --json with a file that exists")
+    return arguments
 
 
 def make_experts(folder: Path) -> dict[str, str]:
@@ -245,7 +252,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         "| same YAML here s | quicker | apply against mergekit |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for method, one in report["methods"].items():
+    for method, one in sorted(report["methods"].items()):
         if "error" in one:
             lines.append(f"| {method} | {one['error']} |")
             continue

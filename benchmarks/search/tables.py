@@ -248,17 +248,18 @@ def verdicts(results: Results) -> list[str]:
         for arm, rule in ((OURS, "final"), (RIVAL, "native"))
     }
     lines = []
-    if ratios:
+    finite = {task: ratio for task, ratio in ratios.items() if math.isfinite(ratio)}
+    if finite:
         met = [task for task, ratio in ratios.items() if ratio >= 2]
-        middle = math.exp(float(np.mean(np.log([ratio for ratio in ratios.values() if math.isfinite(ratio)]))))
-        lowest = min(ratios, key=lambda task: ratios[task])
+        middle = math.exp(float(np.mean(np.log([*finite.values()]))))
+        lowest = min(finite, key=lambda task: finite[task])
         lines.append(
             f"- at most half of its item evaluations to 80 % at 20 dimensions and more: met on {len(met)} of "
             f"{len(large)} tasks; its cost is {number(middle)} times ours (geometric mean), at least "
             f"{number(ratios[lowest])} times ({lowest})"
         )
     elif large:
-        lines.append("- at 20 dimensions and more no arm came 80 % of the way: compare the cost to 50 % below")
+        lines.append("- at 20 dimensions and more mergekit-evolve never came 80 % of the way: compare the cost to 50 %")
     if small:
         verdict = f"missed on {', '.join(worse)}" if worse else "met"
         lines.append(f"- never significantly worse at 2 to 10 dimensions: {verdict}")
