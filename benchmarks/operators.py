@@ -43,7 +43,8 @@ BASE = ROOT / "models" / "smollm2-135m-instruct"
 ADAPTERS = {"a": ROOT / "examples" / "experts" / "arithmetic", "b": ROOT / "examples" / "experts" / "json"}
 CALIBRATION = ROOT / "examples" / "calibration" / "json-math.jsonl"
 NEEDS_ADAPTERS = ("evo_merging", "knots")
-SINGLE = ("passthrough",)
+# These take one expert; a merge with mergekit has the other one as its base.
+SINGLE = ("arcee_fusion", "nearswap", "passthrough")
 # What mergekit cannot run without; everything else keeps its default on both sides.
 MERGEKIT: Mapping[str, dict[str, Any]] = {
     "linear": {}, "task_arithmetic": {}, "slerp": {"t": 0.5}, "nuslerp": {}, "multislerp": {}, "karcher": {},
@@ -67,11 +68,13 @@ def main() -> None:
     if arguments.json and arguments.json.exists():
         report = json.loads(arguments.json.read_text())
     if not arguments.report:
-        report |= {"machine": machine(), "load": os.getloadavg()[0], "copy_gb_s": copy_bandwidth()}
+        report |= {"machine": machine(), "load": os.getloadavg()[0]}
         with tempfile.TemporaryDirectory() as scratch:
             experts = make_experts(Path(scratch))
             for method in arguments.methods or operator_names():
-                report["methods"][method] = run_one(method, experts, Path(scratch), arguments)
+                found = run_one(method, experts, Path(scratch), arguments)
+                known = report["methods"].get(method, {}) if arguments.apply_only else {}
+                report["methods"][method] = known | found
                 if arguments.json:
                     arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     print(markdown(report))
@@ -84,6 +87,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mergekit", type=Path, help="virtual environment with mergekit")
     parser.add_argument("--json", type=Path, help="file that everything measured is added to")
     parser.add_argument("--report", action="store_true", help="measure nothing, print the file's table")
+    parser.add_argument("--apply-only", action="store_true", help="measure no whole merges, keep those of the file")
     parser.add_argument("--applies", type=int, default=5, help="candidates to apply; the quickest counts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--experts", type=json.loads, help=argparse.SUPPRESS)
@@ -152,11 +156,13 @@ def measure(method: str, experts: Mapping[str, str], applies: int) -> dict[str, 
             pass
 
     times = [seconds(apply) for _ in range(applies)]
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "prepare_s": prepare,
         "apply_s": min(times),
         "moved_bytes": moved_bytes(materializer, recipe),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "copy_gb_s": copy_bandwidth(),
+        "peak_mb": peak_kb / 1024,
     }
 
 
@@ -198,6 +204,8 @@ def run_one(method: str, experts: dict[str, str], scratch: Path, arguments: argp
         return {"error": done.stderr.strip().splitlines()[-1]}
     found: dict[str, Any] = json.loads(done.stdout)
     shutil.rmtree(scratch / "cache", ignore_errors=True)
+    if arguments.apply_only:
+        return found
     recipe = scratch / f"{method}.yaml"
     recipe.write_text(yaml.safe_dump(recipe_of(method, experts)))
     evomerge = Path(sys.executable).with_name("evomerge")
@@ -229,8 +237,9 @@ def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
     """Return mergekit's YAML for the same merge."""
     wide = dict(MERGEKIT[method])
     density = {"density": wide.pop("density")} if "density" in wide else {}
-    names = list(experts)[:1] if method in SINGLE else list(experts)
-    weighted = "weight" in {one.name for one in get_operator(method).parameters}
+    names = ["b"] if method in SINGLE else list(experts)
+    # mergekit's NuSLERP has weights where ours has their ratio.
+    weighted = method == "nuslerp" or "weight" in {one.name for one in get_operator(method).parameters}
     each = ({"weight": 0.5} if weighted else {}) | density
     config: dict[str, Any] = {
         "merge_method": method,
@@ -246,7 +255,6 @@ def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Render one row for each method."""
-    bandwidth = report["copy_gb_s"]
     lines = [
         "| method | prepare s | apply s | GB moved | of copy bandwidth | peak MB | `evomerge merge` s | mergekit s "
         "| same YAML here s | quicker | apply against mergekit |",
@@ -260,17 +268,17 @@ def markdown(report: Mapping[str, Any]) -> str:
         tool, same = one.get("mergekit_s"), one.get("same_s")
         cells = [
             method, f"{one['prepare_s']:.2f}", f"{one['apply_s']:.3f}", f"{moved:.2f}",
-            f"{moved / one['apply_s'] / bandwidth:.0%}", f"{one['peak_mb']:.0f}",
+            f"{moved / one['apply_s'] / one['copy_gb_s']:.0%}" if "copy_gb_s" in one else "", f"{one['peak_mb']:.0f}",
             number(one.get("merge_s"), one.get("merge_error")), number(tool, one.get("mergekit_error")),
             number(same, one.get("same_error")),
             f"{tool / same:.1f}x" if tool and same else "", f"{tool / one['apply_s']:.0f}x" if tool else "",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    hardware = report["machine"]
+    hardware, copies = report["machine"], [one["copy_gb_s"] for one in report["methods"].values() if "copy_gb_s" in one]
     lines += [
         "",
         f"{hardware['date']}, {hardware['cores']} x {hardware['cpu']}, load average {report['load']:.1f} before, "
-        f"copy bandwidth {bandwidth:.1f} GB/s, torch {torch.__version__}.",
+        f"copy bandwidth {min(copies):.0f} to {max(copies):.0f} GB/s, torch {torch.__version__}.",
     ]
     return "\n".join(lines)
 
