@@ -80,7 +80,8 @@ def test_demo_run_is_reproduced_by_vllm_and_transformers(smollm2: Path, tmp_path
 
     exported = outcome["exported"]["path"]
     assert fresh_scores("vllm", exported, path) == recorded
-    # Another engine rounds otherwise in the last bit and may turn an item whose answer hangs by that bit.
+    # Another engine rounds otherwise in the last bit and may turn items whose answers hang by that bit; a merge that
+    # answers a part of the items has several of them. Another model would differ in far more.
     other = fresh_scores("transformers", exported, path)["arithmetic_json"]
     assert other.keys() == recorded["arithmetic_json"].keys()
-    assert sum(other[item] != score for item, score in recorded["arithmetic_json"].items()) <= 1
+    assert sum(other[item] != score for item, score in recorded["arithmetic_json"].items()) <= 4
