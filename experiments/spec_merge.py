@@ -167,6 +167,16 @@ class MergeSpec(Section):
             raise complaint(found, "write method: task_arithmetic, or methods: [...] for the search to choose from")
         return self
 
+    @model_validator(mode="after")
+    def _deviation_of_a_hierarchy(self) -> Self:
+        default = type(self).model_fields["deviation"].default
+        if self.deviation != default and not (self.hierarchy or any(one.hierarchy for one in self.parameters.values())):
+            raise complaint(
+                f"'deviation' is {self.deviation:g}, but there is no hierarchy whose levels could deviate",
+                "add hierarchy: [global], or remove 'deviation'",
+            )
+        return self
+
     @property
     def choices(self) -> tuple[str, ...]:
         """The methods that a candidate may use: one, or those that the search chooses from."""

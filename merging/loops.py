@@ -1,9 +1,8 @@
 """Element-wise merges as one loop, compiled by numba: every input is read once and every result written once.
 
-A chain of torch operations walks over a block once per operation, which takes two to five times as long on a CPU. The
-loops run without the interpreter's lock, and inner loops over the experts are unrolled. What an expert adds is its
-task vector, or a choice of its elements (:data:`Choice`). bf16 arrays are seen as their bits, uint16; all arrays are
-flat and of one length, all numbers fp32.
+A chain of torch operations walks over a block once per operation. The loops run without the interpreter's lock, and
+inner loops over the experts are unrolled. What an expert adds is its task vector, or a choice of its elements
+(:data:`Choice`). bf16 arrays are seen as their bits, uint16; all arrays are flat and of one length, all numbers fp32.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from optimizer.problem import DEFAULT_SIGMA
 from optimizer.search.catalog import GREEDY_SOUP, find_algorithm
 from optimizer.search.greedy_soup import check_soup
 from optimizer.sources import model_ref, path_options, task_definitions, with_option_paths
-from optimizer.space import build_genome
+from optimizer.space import Genome, build_genome
 from optimizer.versions import versions
 from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
@@ -45,14 +45,8 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     experts = tuple(model_ref(name, model, source_dir, f"models.{name}") for name, model in spec.models.items())
     vocabulary = vocabulary_policy(spec.merge.tokenizer, source_dir)
     models = open_models(base, experts, vocabulary)
-    sigma = DEFAULT_SIGMA if spec.search.sigma is None else spec.search.sigma
     merge = with_option_paths(spec.merge, source_dir)
-    linear = find_algorithm(spec.search.algorithm).linear
-    genome = build_genome(
-        merge, tuple(spec.models), models.num_blocks, sigma=sigma, seed=spec.search.seed, linear=linear
-    )
-    if spec.search.algorithm == GREEDY_SOUP:
-        check_soup(genome.methods[0], genome.models, genome.genes)
+    genome = _genome(spec, merge, models.num_blocks)
     plain_merges = baselines(tuple(spec.models))
     tasks = task_definitions(spec, source_dir)
     suite = TaskSuite.load(tasks)
@@ -93,6 +87,15 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "versions": versions(),
     }
     return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs)
+
+
+def _genome(spec: ExperimentSpec, merge: MergeSpec, num_blocks: int) -> Genome:
+    sigma = DEFAULT_SIGMA if spec.search.sigma is None else spec.search.sigma
+    linear = find_algorithm(spec.search.algorithm).linear
+    genome = build_genome(merge, tuple(spec.models), num_blocks, sigma=sigma, seed=spec.search.seed, linear=linear)
+    if spec.search.algorithm == GREEDY_SOUP:
+        check_soup(genome.methods[0], genome.models, genome.genes)
+    return genome
 
 
 def _depth(merge: MergeSpec, num_blocks: int) -> int | None:

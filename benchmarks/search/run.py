@@ -1,7 +1,7 @@
 """The comparison of search algorithms at equal budget, with known truth and the same items for every arm.
 
     python benchmarks/search/run.py [--tier a b] [--seeds 20] [--arms ARM ...] [--tasks TASK ...] [--images DIR]
-    python benchmarks/search/run.py --report [--images DIR]
+    python benchmarks/search/run.py --report [--from-seed N] [--images DIR]
 
 Runs every arm on every task and seed, the ablations of merge-cma on four tasks, slow arms on three, and the simulated
 workers; writes ``results/*.json`` (a file for each tier, beside this script), then draws the figures of docs/search.md
@@ -61,6 +61,9 @@ def main() -> None:
         if "a" in arguments.tier and not arguments.tasks:
             results.save(arguments.out / "workers.json", [origin()], {}, simulations(arguments))
     found = {path.stem: json.loads(path.read_text()) for path in sorted(arguments.out.glob("*.json"))}
+    for content in found.values():
+        seed = content["columns"].index("seed")
+        content["rows"] = [row for row in content["rows"] if row[seed] >= arguments.from_seed]
     print(tables.report(found))
     if arguments.images is not None:
         import pictures
@@ -78,6 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="2 seeds and 25 passes at most")
     parser.add_argument("--report", action="store_true", help="only from the results that are there")
+    parser.add_argument("--from-seed", type=int, default=0, help="report on this seed and those above it only")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--images", type=Path, help="folder for the figures, such as docs/images")
     arguments = parser.parse_args()

@@ -439,3 +439,10 @@ def test_documentation_names_every_key() -> None:
     schema = json_schema()
     keys = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
     assert {key for key in keys if f"| `{key}` |" not in text} == set()
+
+
+def test_a_deviation_needs_a_hierarchy() -> None:
+    merge = {"method": "ties", "granularity": "layer", "deviation": 0.2}
+    with pytest.raises(SpecError, match="no hierarchy"):
+        parse_spec(MINIMAL | {"merge": merge})
+    assert parse_spec(MINIMAL | {"merge": merge | {"hierarchy": ["global"]}}).merge.deviation == 0.2
