@@ -23,6 +23,7 @@ from nevergrad.optimization import optimizerlib, recaster
 from evomerge.errors import SpecError
 from optimizer.search.box import Frame
 from optimizer.search.interface import Coordinate, Scores, SearchItems, SearchSetting, Vector
+from optimizer.search.nevergrad_merge_cma import MergeCMA
 from optimizer.search.nevergrad_repairs import CMA, repair
 from optimizer.search.single_score import Asked, SingleScoreSearch, candidate_budget
 
@@ -117,6 +118,8 @@ def distribution_mean(optimizer: Any) -> Vector | None:
     """Mean of a nevergrad optimizer's search distribution in its standardized units; None where it keeps none."""
     while isinstance(optimizer, optimizerlib.ChoiceBase):
         optimizer = optimizer._optim
+    if isinstance(optimizer, MergeCMA):
+        return optimizer.mean
     if isinstance(optimizer, CMA) and optimizer._es is not None and not optimizer._config.fcmaes:
         return np.asarray(optimizer._es.mean, dtype=np.float64)
     if isinstance(optimizer, optimizerlib._TBPSA | optimizerlib._EMNA):

@@ -34,6 +34,11 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
         self._samples: dict[str, Sample] = {}
         self._told: list[tuple[Sample, float]] = []
 
+    @property
+    def mean(self) -> Vector:
+        """Mean of the search distribution, shape (dimension,), standardized units."""
+        return self._distribution.mean
+
     def _internal_ask_candidate(self) -> Any:
         sample = self._distribution.sample(self._random)
         candidate = self.parametrization.spawn_child()
@@ -58,4 +63,4 @@ class MergeCMA(ng_base.Optimizer):  # type: ignore[misc]
         self._distribution.update(samples, weights)
 
     def _internal_provide_recommendation(self) -> Vector:
-        return self._distribution.mean
+        return self.mean

@@ -100,7 +100,7 @@ def test_without_bounds_nothing_becomes_elitist_or_diagonal_behind_ones_back(nam
     assert strategy(build("CMA", bounded=True))._config.elitist
 
 
-@pytest.mark.parametrize("name", ["CMA", "TBPSA", "IsoEMNA"])
+@pytest.mark.parametrize("name", ["CMA", "TBPSA", "IsoEMNA", "MergeCMA"])
 def test_the_result_is_the_mean_of_the_distribution_and_not_a_lucky_sample(name: str) -> None:
     lucky = np.full(4, np.nan)
 
