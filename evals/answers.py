@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evals.loading import LoadedTask, where
+from evals.loading import LoadedTask, filter_steps, where
 from evals.tasks import TaskDefinition
 from evomerge.errors import TaskError
 
@@ -70,12 +70,6 @@ def check_teacher_forced(loaded: LoadedTask) -> None:
         TaskError: the task generates nothing, samples, compares other than exactly, or has several answers.
     """
     definition, task = loaded.definition, loaded.task
-    steps = [
-        step["function"]
-        for entry in task.config.filter_list or []
-        if entry["name"] == loaded.pipeline.name
-        for step in entry["filter"]
-    ]
     options = task.config.generation_kwargs or {}
     exact = loaded.metric == "exact_match" and task.config.process_results is None
     blank = delimiter(task, definition.chat_template)
@@ -83,7 +77,7 @@ def check_teacher_forced(loaded: LoadedTask) -> None:
         f"the task's output type is {task.OUTPUT_TYPE}": task.OUTPUT_TYPE != "generate_until",
         f"the metric is {loaded.metric}, not lm-eval's own exact_match": not exact,
         "the metric normalizes its texts": exact and any(task._metric_fn_kwargs["exact_match"].values()),
-        "filters rewrite the answer": any(step != "take_first" for step in steps),
+        "filters rewrite the answer": any(step != "take_first" for step in filter_steps(loaded)),
         "several references are accepted": bool(task.multiple_target),
         "answers are sampled": bool(options.get("do_sample") or float(options.get("temperature") or 0) > 0),
         "several answers are drawn": task.config.repeats > 1,

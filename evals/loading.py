@@ -85,6 +85,16 @@ def where(definition: TaskDefinition, field: str = "") -> str:
     return f"tasks[{definition.name}]" + (f".{field}" if field else "")
 
 
+def filter_steps(loaded: LoadedTask) -> list[str]:
+    """Return the names of the filters that prepare a task's answers for its metric; ``take_first`` may go unnamed."""
+    return [
+        step["function"]
+        for entry in loaded.task.config.filter_list or []
+        if entry["name"] == loaded.pipeline.name
+        for step in entry["filter"]
+    ]
+
+
 def _check_definition(definition: TaskDefinition) -> None:
     lowest = {"search": 1, "selection": 0, "test": 0, "num_fewshot": 0, "max_tokens": 1, "weight": 0}
     for field, low in lowest.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evals.answers import Answer, check_teacher_forced, forced_answers, reference_answer, reference_text
+from evals.decisions import decided_by
 from evals.loading import LoadedTask, where
 from evals.tasks import ItemScore
 from evomerge.errors import Infeasible, TaskError
@@ -24,7 +25,8 @@ class PlannedItem:
         loaded: the task.
         item: 16 hex digits of the item's content hash.
         instances: lm-eval requests, never sent themselves but copied for every candidate; none where the item
-            is judged from its answers alone.
+            is judged from its answers alone. Where an answer can be decided before its end, they carry the test
+            for it as ``decided`` (see ``evals.decisions``), which an engine may use or not.
         answers: continuations whose log-likelihood is asked for besides.
     """
 
@@ -70,7 +72,11 @@ def _instances(lm: Any, loaded: LoadedTask, item: str, number: int) -> tuple[Any
         apply_chat_template=chat,
         chat_template=lm.apply_chat_template if chat else None,
     )
-    return tuple(requests) if isinstance(requests, list) else (requests,)
+    instances = tuple(requests) if isinstance(requests, list) else (requests,)
+    if (decided := decided_by(loaded, doc)) is not None:
+        for instance in instances:
+            instance.decided = decided
+    return instances
 
 
 def ask(lm: LM, instances: Iterable[Any]) -> None:

@@ -60,7 +60,8 @@ class ItemScore:
         score: the task's metric on this item, negated where smaller is better.
         reference_logprob: sum of log p over the tokens of the reference answer in nats, given the prompt;
             None where it is not defined or was not asked for.
-        output: generated text or chosen option; None where nothing was generated or chosen.
+        output: generated text or chosen option; None where nothing was generated or chosen. The text ends where
+            the engine saw that no continuation could change the score.
     """
 
     task: str

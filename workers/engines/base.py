@@ -8,19 +8,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from workers.progress import beat
+
 if TYPE_CHECKING:
     import torch
     from lm_eval.api.model import LM
 
     from merging.recipe import Recipe
+    from workers.config import WorkerConfig
 
 
 @dataclass
 class TokenCount:
-    """Tokens that a language model has read and written since it was made."""
+    """What a language model has done since it was made: tokens read and written, and steps of the engine.
+
+    ``steps`` moves on while the model is at work, so a watchdog can tell a slow engine from one that hangs; engines
+    that cannot look into a batch while it runs leave it at 0.
+    """
 
     prompt: int = 0
     generated: int = 0
+    steps: int = 0
+
+    def step(self) -> None:
+        """Count a step of the engine."""
+        self.steps += 1
+        beat()
 
 
 class Engine(ABC):
@@ -58,6 +71,16 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def adopt(self, config: WorkerConfig) -> None:
+        """Go on with other experts: forget all that was computed of the present ones.
+
+        ``config.engine_only`` must be that of the configuration the engine was made with.
+
+        Raises:
+            ModelError: a model cannot be opened for merging.
+        """
+
+    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Name, versions, dtype and device, for the record."""
 
@@ -87,4 +110,5 @@ class MergedTensors:
             self.seconds += time.perf_counter() - start
             if pair is None:
                 return
+            beat()
             yield pair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -18,8 +18,9 @@ from lm_eval.models.utils import (
 )
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-from evomerge.errors import EngineError, Infeasible, TaskError
+from evomerge.errors import Infeasible, TaskError
 from workers.engines.base import TokenCount
+from workers.engines.vllm_requests import Request, RequestLoop, Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ TokenRequest = tuple[tuple[str, str] | None, list[int], list[int]]
 
 
 class VllmLM(TemplateLM):  # type: ignore[misc]
-    """Answers lm-eval requests with one ``LLM.generate`` call per request list, in the order given.
+    """Answers lm-eval requests, all requests of a list in one batch that vLLM schedules.
+
+    A generation request may carry an attribute ``decided``: called with a text that its answer is certain to begin
+    with, it says whether the rest of the answer matters no more (see ``evals.decisions``). Such an answer ends there.
 
     Args:
         llm: a ``vllm.LLM`` whose engine core runs in this process.
@@ -46,6 +50,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
         """Take the engine and its tokenizer."""
         super().__init__()
         self._llm = llm
+        self._loop = RequestLoop(llm, tokens)
         self._tokens = tokens
         self.tokenizer = llm.get_tokenizer()
         self.max_length: int = llm.llm_engine.model_config.max_model_len
@@ -92,8 +97,9 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
         """Generated text of each ``(context, generation settings)`` request, cut at its stop strings."""
-        prompts, settings, stops = [], [], []
-        for context, arguments in (request.args for request in requests):
+        asked, stops = [], []
+        for request in requests:
+            context, arguments = request.args
             options: dict[str, Any] = dict(normalize_gen_kwargs(arguments, self.max_gen_toks))
             stop = handle_stop_sequences(options.pop("until"), eos=self._eos)
             limit = options.pop("max_gen_toks")
@@ -105,19 +111,19 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
                     f"{limit} generated tokens do not fit a model length of {self.max_length}",
                     "lower the task's max_tokens or raise workers.max_model_len",
                 )
-            prompts.append(self.tok_encode(context)[-(self.max_length - limit) :])
+            prompt = self.tok_encode(context)[-(self.max_length - limit) :]
             # Special tokens stay in the text that vLLM searches, so that stop strings may be special tokens.
             # The log-probability of each token costs 5 % and reveals NaN, which greedy decoding would hide.
-            settings.append(_sampling(options, max_tokens=limit, stop=stop, skip_special_tokens=False, logprobs=0))
+            settings = _sampling(options, max_tokens=limit, stop=stop, skip_special_tokens=False, logprobs=0)
+            asked.append(Request(prompt, settings, self._decides(getattr(request, "decided", None), stop)))
             stops.append(stop)
         texts = []
-        for output, stop in zip(self._run(prompts, settings), stops, strict=True):
+        for output, stop in zip(self._loop.run(asked), stops, strict=True):
             completion = output.outputs[0]
             self._tokens.generated += len(completion.token_ids)
             rows = zip(completion.token_ids, completion.logprobs, strict=True)
             self._check_finite(row[token].logprob for token, row in rows)
-            text = self.tokenizer.decode(completion.token_ids, skip_special_tokens=True)
-            texts.append(postprocess_generated_text(text, stop, None))
+            texts.append(postprocess_generated_text(self._decode(completion.token_ids), stop, None))
         return texts
 
     def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
@@ -142,7 +148,12 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
     def _loglikelihood_tokens(self, requests: list[TokenRequest], **kwargs: Any) -> list[tuple[float, bool]]:
         # vLLM always generates, so one position of its window is taken.
         window = self.max_length - 1
-        prompts, lengths = [], []
+        settings = _sampling(
+            {"temperature": 0.0, "detokenize": False, "flat_logprobs": True},
+            max_tokens=1,
+            prompt_logprobs=TOP_TOKENS,
+        )
+        asked, lengths = [], []
         for _, context, continuation in requests:
             if not 0 < len(continuation) < window:
                 raise TaskError(
@@ -150,17 +161,11 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
                     f"an answer of {len(continuation)} tokens does not fit {self.max_length} in all",
                     "shorten the answers or raise workers.max_model_len",
                 )
-            prompts.append((context + continuation)[-window:])
+            asked.append(Request((context + continuation)[-window:], settings))
             lengths.append(len(continuation))
-        settings = _sampling(
-            {"temperature": 0.0, "detokenize": False, "flat_logprobs": True},
-            max_tokens=1,
-            prompt_logprobs=TOP_TOKENS,
-        )
-        outputs = self._run(prompts, [settings] * len(prompts))
         scores = [
-            _continuation_score(prompt[-length:], output.prompt_logprobs, len(prompt) - length)
-            for prompt, length, output in zip(prompts, lengths, outputs, strict=True)
+            _continuation_score(one.prompt[-length:], output.prompt_logprobs, len(one.prompt) - length)
+            for one, length, output in zip(asked, lengths, self._loop.run(asked), strict=True)
         ]
         self._check_finite(total for total, _ in scores)
         return scores
@@ -175,17 +180,20 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             )
         )
 
-    def _run(self, prompts: list[list[int]], settings: list[Any]) -> list[Any]:
-        if not prompts:
-            return []
-        try:
-            outputs = self._llm.generate(
-                [{"prompt_token_ids": prompt} for prompt in prompts], sampling_params=settings, use_tqdm=False
-            )
-        except Exception as error:
-            raise EngineError(f"vLLM failed while scoring: {type(error).__name__}: {error}") from error
-        self._tokens.prompt += sum(map(len, prompts))
-        return list(outputs)
+    def _decode(self, tokens: Tokens) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def _decides(self, decided: Callable[[str], bool] | None, stops: list[str]) -> Callable[[Tokens], bool] | None:
+        """Put a test of an answer's beginning in terms of the tokens written so far."""
+        # Such a tokenizer takes back spaces that it has written, so what is written is no beginning.
+        if decided is None or getattr(self.tokenizer, "clean_up_tokenization_spaces", False):
+            return None
+
+        def decides(tokens: Tokens) -> bool:
+            begun = certain_beginning(self._decode(tokens), stops)
+            return begun is not None and decided(begun)
+
+        return decides
 
     def _check_finite(self, logprobs: Iterable[float]) -> None:
         if not all(map(math.isfinite, logprobs)):
@@ -193,6 +201,19 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             self._llm.collective_rpc("clear_kv_cache")
             self._llm.reset_prefix_cache()
             raise Infeasible("the merged model gives log-probabilities that are not finite")
+
+
+def certain_beginning(text: str, stops: Sequence[str]) -> str | None:
+    """Return the part of a text being written that its answer begins with, whatever is written next.
+
+    The end of the text is not certain where it may turn into a stop string, which is cut off, or where it stands for
+    the first bytes of a letter. None where the text holds a stop string: it is about to end.
+    """
+    text = text.rstrip("\ufffd")
+    if any(stop in text for stop in stops):
+        return None
+    held = [size for stop in stops for size in range(1, len(stop)) if text.endswith(stop[:size])]
+    return text[: len(text) - max(held, default=0)]
 
 
 def _sampling(options: dict[str, Any], **settings: Any) -> Any:

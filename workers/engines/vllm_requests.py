@@ -1,0 +1,86 @@
+"""Requests to a vLLM engine: put in together, stepped until all are answered, ended early where they are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from evomerge.errors import EngineError
+from workers.engines.base import TokenCount
+
+Tokens = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt and what is wanted for it.
+
+    Args:
+        prompt: token ids.
+        settings: vLLM's ``SamplingParams``.
+        decided: called with the token ids written so far; True ends the request, whose answer is then cut there.
+    """
+
+    prompt: list[int]
+    settings: Any
+    decided: Callable[[Tokens], bool] | None = None
+
+
+class RequestLoop:
+    """Steps a vLLM engine until all of a list of requests are answered.
+
+    In place of ``LLM.generate``, which says nothing before the last request has ended: every step is counted in
+    ``tokens.steps``, so that a watchdog sees an engine that hangs, and a decided request frees its place at once.
+
+    Args:
+        llm: a ``vllm.LLM`` that nobody else sends requests to meanwhile.
+        tokens: where steps and read tokens are counted.
+    """
+
+    def __init__(self, llm: Any, tokens: TokenCount) -> None:
+        self._engine = llm.llm_engine
+        self._tokens = tokens
+        self._numbers = count()
+
+    def run(self, requests: Sequence[Request]) -> list[Any]:
+        """Return vLLM's ``RequestOutput`` of every request, in their order.
+
+        Raises:
+            EngineError: vLLM fails; it has forgotten the requests.
+        """
+        waiting: dict[str, int] = {}
+        outputs: list[Any] = [None] * len(requests)
+        try:
+            for position, request in enumerate(requests):
+                waiting[self._add(request)] = position
+            while self._engine.has_unfinished_requests():
+                for output in self._engine.step():
+                    position = waiting[output.request_id]
+                    outputs[position] = output
+                    if self._is_over(output, requests[position]):
+                        del waiting[output.request_id]
+                self._tokens.step()
+        except Exception as error:
+            self._engine.abort_request(list(waiting))
+            raise EngineError(f"vLLM failed while scoring: {type(error).__name__}: {error}") from error
+        self._tokens.prompt += sum(len(request.prompt) for request in requests)
+        return outputs
+
+    def _add(self, request: Request) -> str:
+        from vllm.sampling_params import RequestOutputKind
+
+        wanted = RequestOutputKind.FINAL_ONLY if request.decided is None else RequestOutputKind.CUMULATIVE
+        request.settings.output_kind = wanted
+        name = f"evomerge-{next(self._numbers)}"
+        self._engine.add_request(name, {"type": "token", "prompt_token_ids": request.prompt}, request.settings)
+        return name
+
+    def _is_over(self, output: Any, request: Request) -> bool:
+        if output.finished:
+            return True
+        if request.decided is None or not request.decided(output.outputs[0].token_ids):
+            return False
+        self._engine.abort_request([output.request_id])
+        return True
