@@ -41,7 +41,7 @@ def plan(lm: LM, loaded: LoadedTask, split: str) -> list[PlannedItem]:
     forced = loaded.definition.teacher_forced and split == "search"
     planned = []
     for number, item in enumerate(loaded.splits[split]):
-        instances = _instances(lm, loaded, item, number)
+        instances = build_instances(lm, loaded, item, number)
         doc, prompt = loaded.docs[item], instances[0].args[0]
         answers: tuple[Answer, ...] = ()
         if forced:
@@ -53,7 +53,8 @@ def plan(lm: LM, loaded: LoadedTask, split: str) -> list[PlannedItem]:
     return planned
 
 
-def _instances(lm: Any, loaded: LoadedTask, item: str, number: int) -> tuple[Any, ...]:
+def build_instances(lm: Any, loaded: LoadedTask, item: str, number: int) -> tuple[Any, ...]:
+    """Return the lm-eval requests of one item; the model lends its chat template only."""
     task, doc, chat = loaded.task, loaded.docs[item], loaded.definition.chat_template
     # One random stream per item, so that its examples do not depend on which items come before it.
     task.set_fewshot_seed(f"{loaded.definition.seed}/{item}")

@@ -14,6 +14,7 @@ from evals.answers import log_likelihoods
 from evals.loading import LoadedTask, load_task, where
 from evals.scoring import PlannedItem, ask, finite, grade, grade_forced, plan, rehearse
 from evals.tasks import SPLITS, ItemRef, ItemScore, TaskDefinition
+from evals.volume import Volume, volume
 from evomerge.errors import TaskError, nearest
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ class TaskSuite:
             logprob = finite(answered[0][0], name, entry.item) if answered else None
             scores.append(grade(entry.loaded, entry.item, instances, logprob))
         return scores
+
+    def volume(self, split: str, tokenizer: Any) -> Volume:
+        """Return what one candidate reads and writes on a split; ``tokenizer`` is transformers' own.
+
+        Raises:
+            TaskError: no such split.
+        """
+        _check_split(split)
+        parts = [volume(task, split, tokenizer) for task in self._tasks]
+        return sum(parts, start=Volume(0, 0, 0, 0))
 
     def describe(self) -> dict[str, Any]:
         """Return, per task, what was run on what: the provenance that a stored score needs."""

@@ -52,9 +52,33 @@ def run(
     loaded = load_any(spec)
     with _open_store(store) as opened:
         out.say(f"checking {spec}")
-        experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True)
+        experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say)
         out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
         _drive(out, opened, experiment, plan)
+
+
+@app.command()
+def plan(
+    spec: Annotated[Path, typer.Argument(help="Experiment spec (YAML).")],
+    store: StoreOption = DEFAULT_STORE,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Say what a run of a spec will need, in memory, work, disk and time, and refuse what cannot fit."""
+    from experiments.spec import load_spec
+    from optimizer.needs import check_fits, find_needs
+    from optimizer.preflight import make_plan
+
+    out = Output(format is Format.JSON)
+    loaded = load_spec(spec)
+    checked = make_plan(loaded.spec, loaded.source_dir)
+    with _open_store(store) as opened:
+        needs = find_needs(checked, opened)
+    if format is Format.TEXT:
+        out.needs(needs)
+    # A program gets one object: the needs, or the error with the numbers.
+    check_fits(checked, needs)
+    if format is Format.JSON:
+        out.needs(needs)
 
 
 @app.command()

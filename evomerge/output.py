@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from experiments.entities import Candidate, ExperimentSummary, Standing
     from merging.export import ExportResult
     from merging.operators import Operator
+    from optimizer.needs import Needs
     from optimizer.outcome import Summary
     from optimizer.search.catalog import Algorithm
 
@@ -147,6 +148,22 @@ class Output:
             if one.options:
                 self._data.print(table)
 
+    def needs(self, needs: Needs) -> None:
+        """Print what a run needs."""
+        if self._json:
+            self.document({"needs": needs})
+            return
+        self._data.print(f"{needs.work.dimensions} coefficients are searched", highlight=False)
+        self._data.print(_work_table(needs))
+        self._data.print(_memory_table(needs))
+        for node, room in zip(needs.nodes, needs.room, strict=True):
+            free = "" if node.free is None else f", {_gib(node.free)} of it free now"
+            self._data.print(f"{node.name}: {_gib(node.memory)}{free}; room for {room} workers", highlight=False)
+        disk = "unknown" if needs.store is None else f"{needs.store / 2**20:.1f} MiB"
+        self._data.print(f"disk: {disk} for the store, {_gib(needs.export)} for the export", highlight=False)
+        hours = "unknown" if needs.time.hours is None else f"{needs.time.hours:.2f} hours"
+        self._data.print(f"time: {hours} ({needs.time.source})", highlight=False)
+
     def check(self, check: Check) -> None:
         """Print one line of the doctor's report as soon as it is known."""
         self.say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.finding}")
@@ -155,6 +172,38 @@ class Output:
         """Print the doctor's whole report for programs."""
         if self._json:
             self.document({"ok": all(check.ok for check in checks), "checks": list(checks)})
+
+
+def _work_table(needs: Needs) -> Table:
+    work = needs.work
+    columns = {
+        "candidates": work.candidates,
+        "items": work.items,
+        "tokens read": work.read,
+        "tokens written, at most": work.written,
+    }
+    table = Table("stage", *columns, box=None)
+    for stage in work.candidates:
+        table.add_row(stage, *("by the budget" if (one := c[stage]) is None else f"{one:,}" for c in columns.values()))
+    return table
+
+
+def _memory_table(needs: Needs) -> Table:
+    memory = needs.memory
+    columns = {"node": memory.host, "each GPU": memory.device}
+    shown = [name for name, parts in columns.items() if parts]
+    table = Table("memory of one worker", *shown, box=None)
+    for part in sorted({*memory.host, *memory.device}, key=lambda part: -memory.host.get(part, 0)):
+        table.add_row(part, *(_gib(columns[name].get(part, 0)) for name in shown))
+    table.add_row("together", *(_gib(sum(columns[name].values())) for name in shown))
+    table.add_row("files, shared by a node's workers", _gib(memory.mapped))
+    if memory.assumed:
+        table.caption = f"operator state of {', '.join(memory.assumed)} is assumed"
+    return table
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB"
 
 
 def _leaders(title: str, standings: Sequence[Standing]) -> Table:

@@ -93,6 +93,10 @@ class WorkersSpec(_Section):
     max_model_len: int | None = Field(
         default=None, ge=1, description="Context length in tokens; null = the engine's choice."
     )
+    batch_invariant: bool = Field(
+        default=False,
+        description="Answers that do not depend on which items are scored together: vLLM on GPUs; slower.",
+    )
 
 
 class ExperimentSpec(_Section):

@@ -35,6 +35,13 @@ def check_engine(workers: WorkersSpec) -> None:
             "the transformers engine keeps a model on one device",
             "use engine: vllm",
         )
+    if workers.batch_invariant and (workers.gpus == 0 or workers.engine != "vllm"):
+        raise SpecError(
+            "workers.batch_invariant",
+            "only vLLM's kernels for GPUs have this mode; elsewhere the same candidate scored on the same items gives "
+            "the same answers, but other batches may change low bits",
+            "remove it, or use engine: vllm with workers.gpus",
+        )
 
 
 def check_output(spec: ExperimentSpec, source_dir: Path) -> None:

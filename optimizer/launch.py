@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,30 +17,44 @@ from experiments.store import Store
 from optimizer.blackbox import make_blackbox_plan
 from optimizer.driver import Driver, RunResult
 from optimizer.journal import Journal
+from optimizer.needs import check_fits, find_needs
 from optimizer.preflight import make_plan
 from optimizer.problem import Problem
 from optimizer.tables import SplitTable
 from optimizer.watch import Observer, Watch
 
 
-def create(store: Store, spec: AnySpec, source_dir: Path, *, allow_code: bool = False) -> tuple[Experiment, Problem]:
+def create(
+    store: Store,
+    spec: AnySpec,
+    source_dir: Path,
+    *,
+    allow_code: bool = False,
+    say: Callable[[str], None] = lambda message: None,
+) -> tuple[Experiment, Problem]:
     """Check a spec in full and record it as a new experiment; nothing is scored yet.
 
     ``allow_code`` lets a black-box spec run a Python function of this machine: set it only where the spec was written
-    by whom this process belongs to.
+    by whom this process belongs to. ``say`` is told how much memory the run takes.
 
     Raises:
         InvalidInput: naming the field and the fix.
     """
-    plan = plan_of(spec, source_dir, allow_code=allow_code)
+    plan = plan_of(spec, source_dir, allow_code=allow_code, say=say)
     return store.create_experiment(spec.canonical(), str(source_dir), plan.provenance), plan
 
 
-def plan_of(spec: AnySpec, source_dir: Path, *, allow_code: bool = False) -> Problem:
-    """Check a spec of any kind in full, see :func:`create`."""
+def plan_of(
+    spec: AnySpec, source_dir: Path, *, allow_code: bool = False, say: Callable[[str], None] = lambda message: None
+) -> Problem:
+    """Check a spec of any kind in full, and that the machine has the memory for it; see :func:`create`."""
     if isinstance(spec, BlackboxExperiment):
         return make_blackbox_plan(spec, source_dir, allow_code=allow_code)
-    return make_plan(spec, source_dir)
+    plan = make_plan(spec, source_dir)
+    needs = find_needs(plan)
+    check_fits(plan, needs)
+    say(needs.sentence())
+    return plan
 
 
 def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[Experiment, Problem]:

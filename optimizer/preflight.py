@@ -68,6 +68,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         warm_recipe=cast(Recipe, plain_merges[0].recipe),
         vocabulary=vocabulary,
         depth=_depth(merge, models.num_blocks),
+        batch_invariant=spec.workers.batch_invariant,
     )
     inputs = {
         "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},

@@ -33,6 +33,7 @@ class WorkerConfig:
             leaves free of the worker's share on a GPU.
         vocabulary: which tokens merges have; None requires that all models have the same.
         depth: decoder blocks of the resident model, for merges that compose depth; None takes the base's.
+        batch_invariant: use vLLM's kernels whose results do not depend on what else is in the batch (GPU only).
     """
 
     base: ModelRef
@@ -49,6 +50,7 @@ class WorkerConfig:
     kv_cache_gib: float | None = None
     vocabulary: VocabularyPolicy | None = None
     depth: int | None = None
+    batch_invariant: bool = False
 
     @property
     def on_cpu(self) -> bool:
@@ -102,4 +104,6 @@ def process_environment(config: WorkerConfig) -> dict[str, str]:
         environment["CUDA_VISIBLE_DEVICES"] = ""
         # Rebinds every rank to the same first cores otherwise.
         environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    if config.batch_invariant:
+        environment["VLLM_BATCH_INVARIANT"] = "1"
     return environment

@@ -38,6 +38,8 @@ def ray_cluster() -> Iterator[None]:
     import ray
 
     ray.init(
+        # Without it Ray joins whatever cluster was started last on this machine, anybody's.
+        address="local",
         num_cpus=4,
         include_dashboard=False,
         log_to_driver=False,

@@ -1,0 +1,78 @@
+"""What the nodes that workers will run on have: memory, cores, GPUs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from optimizer.cluster import ray_cluster
+from workers.config import WorkerConfig
+
+# Version 2 of control groups: the limit that a container or a batch job runs under.
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine.
+
+    Attributes:
+        name: host name, or address in a cluster.
+        memory: bytes that processes of this node can have in all.
+        free: bytes of it that are free now; None in a cluster, whose head does not know.
+        cpus: cores that workers may be placed on; None where cores limit nothing, which is so on this machine.
+        gpus: GPUs.
+        gpu_memory: bytes of the smallest GPU; None in a cluster.
+    """
+
+    name: str
+    memory: int
+    free: int | None
+    cpus: float | None
+    gpus: float
+    gpu_memory: int | None
+
+
+def find_nodes(config: WorkerConfig) -> tuple[Node, ...]:
+    """Return the nodes of the cluster of RAY_ADDRESS, or this machine.
+
+    Raises:
+        EngineError: the cluster cannot be reached.
+    """
+    if not os.environ.get("RAY_ADDRESS"):
+        return (_this_machine(config),)
+    import ray
+
+    with ray_cluster(num_cpus=0):
+        return tuple(_member(node) for node in ray.nodes() if node["Alive"])
+
+
+def _this_machine(config: WorkerConfig) -> Node:
+    memory = psutil.virtual_memory()
+    limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else "max"
+    total = memory.total if limit == "max" else min(memory.total, int(limit))
+    count, smallest = (0, None) if config.on_cpu else _gpus()
+    return Node(socket.gethostname(), total, min(total, memory.available), None, count, smallest)
+
+
+def _gpus() -> tuple[int, int | None]:
+    import torch
+
+    sizes = [torch.cuda.get_device_properties(number).total_memory for number in range(torch.cuda.device_count())]
+    return len(sizes), min(sizes, default=None)
+
+
+def _member(node: dict[str, dict[str, float]]) -> Node:
+    resources = node["Resources"]
+    return Node(
+        name=str(node["NodeManagerAddress"]),
+        memory=int(resources.get("memory", 0)),
+        free=None,
+        cpus=resources.get("CPU", 0),
+        gpus=resources.get("GPU", 0),
+        gpu_memory=None,
+    )

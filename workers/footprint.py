@@ -1,0 +1,119 @@
+"""The memory that one worker will take, by part, computed before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from merging.checkpoints import text_config
+from merging.memory import FP32, merge_memory
+from merging.models import ModelSet
+from merging.names import is_vocabulary
+from workers.config import WorkerConfig
+
+GIB = 2**30
+# Measured: what a worker has resident with PyTorch, vLLM and lm-eval imported, shared libraries included.
+_PROCESS = {"vllm": int(1.5 * GIB), "transformers": int(0.9 * GIB)}
+_CPU_KV_CACHE_GIB = 1.0
+_ELEMENT = {"bfloat16": 2, "float16": 2, "float32": 4}
+# vLLM batches so many sequences at most; every one of them gets a row of logits.
+_SEQUENCES = 256
+# Logits, their log-probabilities and what the sampler sorts, in fp32.
+_LOGIT_COPIES = 3
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes by part. What is mapped from files is shared by the workers of a node; all else is each worker's own.
+
+    Attributes:
+        host: in the node's memory.
+        device: in the memory of each of the worker's GPUs; empty on the CPU.
+        mapped: weight files of base and experts, in the node's memory as long as there is room for them.
+        kv_token: bytes of the KV cache per token; None where the configuration does not say.
+        kv_cache: bytes set aside for it; None where the engine takes what the GPU has left.
+        max_model_len: tokens of the longest sequence; None where neither spec nor model say.
+        assumed: methods whose operator state is not known but assumed.
+    """
+
+    host: Mapping[str, int]
+    device: Mapping[str, int]
+    mapped: int
+    kv_token: int | None
+    kv_cache: int | None
+    max_model_len: int | None
+    assumed: tuple[str, ...]
+
+    @property
+    def worker(self) -> int:
+        """Bytes of the node's memory that every worker adds."""
+        return sum(self.host.values())
+
+
+def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], longest: int) -> Footprint:
+    """Return what a worker takes once it has scored candidates of some methods.
+
+    Args:
+        config: the worker.
+        models: its base and experts, opened.
+        methods: names of the operators of its recipes.
+        longest: tokens of the longest text that it reads.
+    """
+    processes, element = config.tensor_parallel, _ELEMENT[config.dtype]
+    merge = merge_memory(models, methods, config.threads)
+    shapes = {name: models.tensor_info(name).shape for name in models.tensor_names()}
+    weights = element * sum(map(math.prod, shapes.values())) // processes
+    settings = text_config(models.config)
+    length = config.max_model_len or settings.get("max_position_embeddings")
+    kv_token, kv_cache = _kv_token(settings, element), _kv_cache(config)
+    engine = {"weights": weights, "logits": _logits(shapes, longest)}
+    if config.engine == "vllm":
+        engine["KV cache"] = kv_cache or (kv_token or 0) * (length or 0)
+    host = {
+        "process": _PROCESS[config.engine] * (1 if processes == 1 else 1 + processes),
+        "task vectors": merge.task_vectors * processes,
+        "operator state": merge.operator_state * processes,
+        "merge workspace": merge.workspace * processes,
+    }
+    if config.on_cpu:
+        if config.engine == "vllm":
+            host["packed weights"] = _packed(shapes, element) // processes
+        host |= {part: size * processes for part, size in engine.items()}
+    device = {} if config.on_cpu else engine
+    return Footprint(host, device, merge.mapped, kv_token, kv_cache, length, merge.assumed)
+
+
+def _kv_cache(config: WorkerConfig) -> int | None:
+    if config.engine != "vllm":
+        return None
+    if config.kv_cache_gib is None and not config.on_cpu:
+        return None
+    return int((config.kv_cache_gib or _CPU_KV_CACHE_GIB) * GIB)
+
+
+def _kv_token(settings: Mapping[str, Any], element: int) -> int | None:
+    """Return the bytes of one token's keys and values; None for architectures that keep other things."""
+    heads = settings.get("num_attention_heads")
+    layers, hidden = settings.get("num_hidden_layers"), settings.get("hidden_size")
+    if not (heads and layers and hidden) or "kv_lora_rank" in settings:
+        return None
+    size = settings.get("head_dim") or hidden // heads
+    return int(2 * layers * (settings.get("num_key_value_heads") or heads) * size * element)
+
+
+def _packed(shapes: Mapping[str, tuple[int, ...]], element: int) -> int:
+    """Return the bytes of the second copy that vLLM makes of every matrix for the processor's matrix units.
+
+    The input embedding is looked up and not multiplied with, unless it is the head too.
+    """
+    matrices = {name: math.prod(shape) for name, shape in shapes.items() if len(shape) == 2}
+    vocabulary = [size for name, size in matrices.items() if is_vocabulary(name)]
+    return element * (sum(matrices.values()) - sum(vocabulary) + max(vocabulary, default=0))
+
+
+def _logits(shapes: Mapping[str, tuple[int, ...]], longest: int) -> int:
+    """Return the bytes of the logits of one batch, or of one text whose log-likelihood is asked for."""
+    rows = max((shape[0] for name, shape in shapes.items() if is_vocabulary(name) and len(shape) == 2), default=0)
+    return FP32 * _LOGIT_COPIES * rows * max(_SEQUENCES, longest)
