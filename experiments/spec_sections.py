@@ -93,6 +93,12 @@ class WorkersSpec(_Section):
     max_model_len: int | None = Field(
         default=None, ge=1, description="Context length in tokens; null = the engine's choice."
     )
+    stall_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="A worker whose engine makes no step for so long is killed, and its work is done again.",
+    )
     batch_invariant: bool = Field(
         default=False,
         description="Answers that do not depend on which items are scored together: vLLM on GPUs; slower.",

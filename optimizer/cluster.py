@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from evomerge.errors import EngineError
 
 # Recipes and scores are small: the object store needs none of the memory that engines need.
 _OBJECT_STORE_BYTES = 256 * 2**20
+# A head that is started again within seconds takes up where it was.
+_HEAD_FAILURES = 3
+_HEAD_TIMEOUT_S = 5.0
 
 
 @contextmanager
@@ -40,6 +44,50 @@ def ray_cluster(*, num_cpus: float) -> Iterator[None]:
     finally:
         host.stop.set()
         host.join()
+
+
+def alive_nodes() -> frozenset[str]:
+    """Return the ids of the nodes that are up."""
+    return frozenset(node["NodeID"] for node in ray.nodes() if node["Alive"])
+
+
+def room_for(cpus: float, gpus: float) -> int:
+    """Return how many workers of so many cores and GPUs the nodes have room for, whatever runs on them now."""
+    wanted = {name: amount for name, amount in (("CPU", cpus), ("GPU", gpus)) if amount > 0}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(min(int(node.get(name, 0) / amount) for name, amount in wanted.items()) for node in nodes)
+
+
+class Lifeline:
+    """What this process needs of Ray to be alive: the head of the cluster, and the node that it is connected through.
+
+    Ray itself says nothing when they go: calls wait, and after a minute it ends the process. Ray must be initialized.
+    """
+
+    def __init__(self) -> None:
+        context = ray.get_runtime_context()
+        host, _, port = context.gcs_address.rpartition(":")
+        self._head = (host.strip("[]"), int(port))
+        self._node = context.get_node_id()
+        self._failures = 0
+
+    def check(self) -> None:
+        """Ask whether both are there; takes a millisecond.
+
+        Raises:
+            EngineError: the head did not answer several times in a row, or the node is dead.
+        """
+        try:
+            socket.create_connection(self._head, timeout=_HEAD_TIMEOUT_S).close()
+        except OSError as error:
+            self._failures += 1
+            if self._failures >= _HEAD_FAILURES:
+                host, port = self._head
+                raise EngineError(f"the head of the Ray cluster at {host}:{port} is gone ({error})") from error
+            return
+        self._failures = 0
+        if self._node not in alive_nodes():
+            raise EngineError("the Ray node that this process is connected through has died")
 
 
 class _RayHost(threading.Thread):

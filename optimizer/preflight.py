@@ -69,6 +69,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         vocabulary=vocabulary,
         depth=_depth(merge, models.num_blocks),
         batch_invariant=spec.workers.batch_invariant,
+        stall_seconds=spec.workers.stall_seconds,
     )
     inputs = {
         "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class WorkerConfig:
             leaves free of the worker's share on a GPU.
         vocabulary: which tokens merges have; None requires that all models have the same.
         depth: decoder blocks of the resident model, for merges that compose depth; None takes the base's.
+        stall_seconds: how long the engine may make no step before the worker is killed.
         batch_invariant: use vLLM's kernels whose results do not depend on what else is in the batch (GPU only).
     """
 
@@ -50,6 +51,7 @@ class WorkerConfig:
     kv_cache_gib: float | None = None
     vocabulary: VocabularyPolicy | None = None
     depth: int | None = None
+    stall_seconds: float = 600.0
     batch_invariant: bool = False
 
     @property
@@ -61,6 +63,16 @@ class WorkerConfig:
     def threads(self) -> int:
         """OpenMP threads of every process of the worker, at least 1."""
         return max(1, int(self.cpus / self.tensor_parallel))
+
+    @property
+    def engine_only(self) -> WorkerConfig:
+        """What the running engine depends on: workers for which it is equal can take each other's work.
+
+        The base counts by its path and revision, not by what its files hold at the time.
+        """
+        # The vocabulary of a merge is made of the experts' tokenizers too.
+        experts = self.experts if self.vocabulary is not None else ()
+        return replace(self, experts=experts, tasks=(), warm_recipe=None)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evals.suite import TaskSuite
+from evomerge.errors import EngineError
 from workers.config import ScoreResult, WorkerConfig, process_environment
+from workers.memory import check_room, explained
+from workers.progress import PREPARING, SCORING, start_guard, under_watch
 
 if TYPE_CHECKING:
     from merging.recipe import Recipe
@@ -25,8 +28,10 @@ class ScoringWorker:
     error it is: ``EngineError``, ``ModelError`` or ``TaskError``.
     """
 
-    def __init__(self, config: WorkerConfig) -> None:
-        """Take the configuration."""
+    def __init__(self, config: WorkerConfig, *, guarded: bool = False) -> None:
+        """Take the configuration; ``guarded`` gives this process to a guard that may kill it."""
+        if guarded:
+            start_guard(config.stall_seconds)
         self._config = config
         self._engine: Engine | None = None
         self._suite: TaskSuite | None = None
@@ -37,6 +42,21 @@ class ScoringWorker:
         """Start the engine where it is not running; returns engine, versions and start-up seconds."""
         self._start()
         return dict(self._description)
+
+    def adopt(self, config: WorkerConfig) -> dict[str, Any]:
+        """Go on with another experiment on the same engine; returns what ``ready`` returns.
+
+        Raises:
+            EngineError: the configuration needs another engine.
+            TaskError: a task cannot be used.
+            ModelError: an expert cannot be opened.
+        """
+        if config.engine_only != self._config.engine_only:
+            raise EngineError("the worker's engine does not fit the configuration: start another worker")
+        if config != self._config:
+            self._config = config
+            self._suite = self._resident = None
+        return self.ready()
 
     def score(self, recipe: Recipe, split: str, positions: Sequence[int] | None = None) -> ScoreResult:
         """Score a recipe on every item of a split, or on those at some positions of it.
@@ -50,10 +70,12 @@ class ScoringWorker:
             EngineError: the engine failed; its state is unknown.
         """
         engine, suite = self._start()
-        timings = self._write(engine, recipe)
+        with explained(), under_watch(PREPARING):
+            timings = self._write(engine, recipe)
         before = (engine.tokens.prompt, engine.tokens.generated)
         start = time.perf_counter()
-        items = tuple(suite.score(engine.lm, split, positions))
+        with explained(), under_watch(SCORING):
+            items = tuple(suite.score(engine.lm, split, positions))
         timings["score"] = time.perf_counter() - start
         return ScoreResult(
             items=items,
@@ -68,19 +90,25 @@ class ScoringWorker:
         return os.getpid()
 
     def _start(self) -> tuple[Engine, TaskSuite]:
-        if self._engine is None or self._suite is None:
+        if self._engine is not None and self._suite is not None:
+            return self._engine, self._suite
+        with explained(), under_watch(PREPARING):
             start = time.perf_counter()
-            self._suite = TaskSuite.load(self._config.tasks)
-            engine = _make_engine(self._config)
+            suite = TaskSuite.load(self._config.tasks)
+            if self._engine is None:
+                check_room(self._config)
+                self._engine = _make_engine(self._config)
+            else:
+                self._engine.adopt(self._config)
             if self._config.warm_recipe is not None:
-                engine.prepare(self._config.warm_recipe)
-            self._engine = engine
+                self._engine.prepare(self._config.warm_recipe)
+            self._suite = suite
             self._description = {
-                **engine.describe(),
+                **self._engine.describe(),
                 "worker": f"{socket.gethostname()}:{os.getpid()}",
                 "startup_s": time.perf_counter() - start,
             }
-        return self._engine, self._suite
+        return self._engine, suite
 
     def _write(self, engine: Engine, recipe: Recipe) -> dict[str, float]:
         digest = recipe.digest()
@@ -95,7 +123,8 @@ class ScoringWorker:
 def start_worker(config: WorkerConfig) -> Any:
     """Start a scoring worker as a Ray actor; Ray must be initialized.
 
-    The actor is never restarted by Ray: whoever asked for a score that was lost decides what to do.
+    The actor is never restarted by Ray: whoever asked for a score that was lost decides what to do. A guard on its
+    node kills it where it hangs, and clears up behind it whatever it dies of.
 
     Returns:
         The actor's handle, at once; call ``ready`` to wait for the engine.
@@ -109,7 +138,7 @@ def start_worker(config: WorkerConfig) -> Any:
         max_task_retries=0,
         runtime_env={"env_vars": process_environment(config)},
     )
-    return actor.remote(config)
+    return actor.remote(config, guarded=True)
 
 
 def _make_engine(config: WorkerConfig) -> Engine:

@@ -42,7 +42,7 @@ class TransformersEngine(Engine):
         if config.on_cpu:
             torch.set_num_threads(config.threads)
         self._config = config
-        models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
+        models = _open(config)
         self._materializer = Materializer(models)
         with loadable_base(models) as base:
             self._model = _load(base.path, config)
@@ -50,6 +50,10 @@ class TransformersEngine(Engine):
         self._parameters = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         self.tokens = TokenCount()
         self.lm = CountingHFLM(self._model, tokenizer, config, self.tokens)
+
+    def adopt(self, config: WorkerConfig) -> None:
+        """See :meth:`Engine.adopt`."""
+        self._materializer = Materializer(_open(config))
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
@@ -106,6 +110,7 @@ class CountingHFLM(HFLM):  # type: ignore[misc]
             softmax_dtype="float32",
         )
         self._token_count = tokens
+        model.register_forward_pre_hook(lambda *_: tokens.step())
 
     def _loglikelihood_tokens(self, requests: Sequence[Any], *arguments: Any, **kwargs: Any) -> Any:
         self._token_count.prompt += sum(len(context) + len(answer) for _, context, answer in requests)
@@ -117,6 +122,10 @@ class CountingHFLM(HFLM):  # type: ignore[misc]
         self._token_count.prompt += int(kwargs["attention_mask"].sum())
         self._token_count.generated += int((written != self.tokenizer.pad_token_id).sum())
         return output
+
+
+def _open(config: WorkerConfig) -> ModelSet:
+    return with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
 
 
 def _load(path: Path, config: WorkerConfig) -> Any:

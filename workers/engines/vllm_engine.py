@@ -65,12 +65,16 @@ class VllmEngine(Engine):
             # vLLM may read tokenizer and configuration again, but never the weights.
             base.forget_weights()
             self._directory = stack.pop_all()
-        self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
+        self.adopt(config)
 
         from workers.engines.vllm_lm import VllmLM
 
         self.tokens = TokenCount()
         self.lm = VllmLM(self._llm, self.tokens)
+
+    def adopt(self, config: WorkerConfig) -> None:
+        """See :meth:`Engine.adopt`."""
+        self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
