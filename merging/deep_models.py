@@ -65,6 +65,10 @@ class DeepModels(ModelSet):
         """See :meth:`ModelSet.delta`."""
         return None if self.is_appended(name) else super().delta(name, expert)
 
+    def stored(self, name: str, expert: str) -> Tensor | None:
+        """See :meth:`ModelSet.stored`."""
+        return None if self.is_appended(name) else super().stored(name, expert)
+
     def factors(self, name: str, expert: str) -> Factors | None:
         """See :meth:`ModelSet.factors`."""
         return None if self.is_appended(name) else super().factors(name, expert)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
+
+from merging.operators.kernels import Part
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class Place:
             return None
         return slice(self.offset, self.offset + self.out.numel())
 
+    def takes(self, dtype: torch.dtype) -> slice | None:
+        """The ``span``, where a value that is rounded to the engine's dtype is the one that a checkpoint would give.
+
+        Args:
+            dtype: of the checkpoint; from any but fp32 the engine would round a second time.
+        """
+        return self.span if dtype in (torch.float32, self.out.dtype) else None
+
     def copy(self, merged: Tensor) -> None:
         """Copy the part out of the whole merged tensor."""
         self.out.copy_(merged.as_strided(self.size, self.stride, self.offset))
@@ -48,5 +59,54 @@ class LiveWeights:
     places: Mapping[str, Sequence[Place]]
     at_base: set[str] = field(default_factory=set)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the engine's weights are."""
+        return next(place.out.device for places in self.places.values() for place in places)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
+
+
+def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: LiveWeights) -> bool:
+    """Write one tensor to all its places in this host's memory.
+
+    Args:
+        base: the base tensor.
+        parts: what computes the merged one; None leaves it as it is.
+        name: of the tensor.
+        live: where it lives.
+
+    Returns:
+        False where the base's values are there already and stay.
+
+    Raises:
+        Infeasible: a merged value is not finite in the dtype that it is written in.
+    """
+    if parts is None:
+        if name in live.at_base:
+            return False
+        for place in live.places[name]:
+            place.copy(base)
+        live.at_base.add(name)
+        return True
+    live.at_base.discard(name)
+    merged: Tensor | None = None
+    for place in live.places[name]:
+        span = place.takes(base.dtype)
+        if span is None:
+            if merged is None:
+                merged = torch.empty(base.shape, dtype=base.dtype)
+                write_parts(parts, slice(0, base.numel()), merged.view(-1))
+            place.copy(merged)
+        else:
+            write_parts(parts, span, place.out.view(-1))
+    return True
+
+
+def write_parts(parts: Sequence[Part], span: slice, out: Tensor) -> None:
+    """Compute a span of a tensor into ``out``, which is flat and as long."""
+    for part in parts:
+        inside = part.within(span)
+        if inside is not None:
+            inside.write(out[inside.span.start - span.start : inside.span.stop - span.start])

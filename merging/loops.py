@@ -2,7 +2,8 @@
 
 A chain of torch operations walks over a block once per operation. The loops run without the interpreter's lock, and
 inner loops over the experts are unrolled. What an expert adds is its task vector, or a choice of its elements
-(:data:`Choice`). bf16 arrays are seen as their bits, uint16; all arrays are flat and of one length, all numbers fp32.
+(:data:`Choice`). A task vector is an fp32 array, or bf16 weights that the base's are subtracted from. bf16 arrays are
+seen as their bits, uint16; all arrays are flat and of one length, all numbers fp32.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
 
     Args:
         base: fp32 or bf16.
-        deltas: a tuple of fp32 arrays.
+        deltas: a tuple of task vectors, all of one kind.
         weights: one for each.
         scale: of the base.
         out: fp32 or bf16.
@@ -85,9 +86,10 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     """
     top = np.uint32(0)
     for i in range(len(out)):
-        value = scale * _load(base, i)
+        source = _load(base, i)
+        value = scale * source
         for k in range(len(deltas)):
-            value += weights[k] * deltas[k][i]
+            value += weights[k] * _change(deltas[k], source, i)
         top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
         _store(out, i, value)
     return top
@@ -101,7 +103,7 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
     for start in range(0, len(out), _CHUNK):
         stop = min(start + _CHUNK, len(out))
         for k in range(len(choices)):
-            _choose(choices[k], start, stop, chosen[k])
+            _choose(choices[k], base, start, stop, chosen[k])
         source, target = base[start:stop], out[start:stop]
         for i in range(stop - start):
             value = _load(source, i)
@@ -109,6 +111,15 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
                 value += weights[k] * chosen[k, i]
             top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
             _store(target, i, value)
+    return top
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def widest(base: Any, expert: Any) -> Any:
+    """Return the largest magnitude of a stored task vector, as :func:`added` does."""
+    top = np.uint32(0)
+    for i in range(len(base)):
+        top = max(top, np.uint32(_bits_of(_load(expert, i) - _load(base, i)) & _MAGNITUDE))
     return top
 
 
@@ -137,7 +148,7 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
         for start in range(0, len(out), _CHUNK):
             stop = min(start + _CHUNK, len(out))
             for k in range(len(choices)):
-                _choose(choices[k], start, stop, chosen[k])
+                _choose(choices[k], base, start, stop, chosen[k])
             source, target = base[start:stop], out[start:stop]
             for i in range(stop - start):
                 vote, seen = zero, zero
@@ -169,22 +180,37 @@ def _sign(value):  # type: ignore[no-untyped-def]
     return one if value > zero else (-one if value < zero else zero)
 
 
-def _choose(choice: Any, start: Any, stop: Any, out: Any) -> None:
+def _change(delta: Any, source: Any, i: Any) -> Any:
+    """A task vector's element, where the base's is ``source``."""
+
+
+@overload(_change)
+def _change_of(delta, source, i):  # type: ignore[no-untyped-def]
+    if delta.dtype == types.uint16:
+        return lambda delta, source, i: _load(delta, i) - source
+    return lambda delta, source, i: delta[i]
+
+
+def _choose(choice: Any, base: Any, start: Any, stop: Any, out: Any) -> None:
     """Write a choice's elements from ``start`` to ``stop``, zero where not chosen."""
 
 
 @overload(_choose)
-def _choose_of(choice, start, stop, out):  # type: ignore[no-untyped-def]
-    def drawn(choice, start, stop, out):  # type: ignore[no-untyped-def]
+def _choose_of(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
+    def drawn(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
         delta, levels, bound = choice[0][start:stop], choice[1][start:stop], choice[2]
+        source = base[start:stop]
         for i in range(stop - start):
-            out[i] = delta[i] if np.float32(levels[i]) > bound else np.float32(0.0)
+            change = _change(delta, _load(source, i), i)
+            out[i] = change if np.float32(levels[i]) > bound else np.float32(0.0)
 
-    def banded(choice, start, stop, out):  # type: ignore[no-untyped-def]
+    def banded(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
         delta, low, high = choice[0][start:stop], choice[1], choice[2]
+        source = base[start:stop]
         for i in range(stop - start):
+            change = _change(delta, _load(source, i), i)
             # In this form NaN is chosen, and no bound of NaN ever holds.
-            out[i] = np.float32(0.0) if (abs(delta[i]) <= low) | (abs(delta[i]) >= high) else delta[i]
+            out[i] = np.float32(0.0) if (abs(change) <= low) | (abs(change) >= high) else change
 
     return drawn if isinstance(choice[1], types.Array) else banded
 

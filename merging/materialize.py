@@ -5,27 +5,33 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from evomerge.errors import Infeasible, ModelError, RecipeError, nearest
-from merging.blocks import is_finite
+from evomerge.errors import Infeasible, RecipeError, nearest
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.coefficients import lines_factor, options_of, steps_of, values_of
 from merging.granularity import Granularity
+from merging.live import LiveWeights, write_places
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator, get_operator
 from merging.operators.base import LINES, MergeInputs, Options, Prepared, TensorInputs, Values
-from merging.operators.kernels import write_piece
+from merging.operators.kernels import Part
 from merging.recipe import Recipe
+from merging.task_vectors import TaskVectors
 from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
 
+if TYPE_CHECKING:
+    from merging.gpu.places import GpuPlaces
+
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
+_Item = tuple[str, Prepared | None]
 KEPT_STATES = 4
 
 
@@ -54,8 +60,9 @@ class Materializer:
 
     Resident (the default), it keeps everything that coefficients cannot change in memory: 4 bytes per element
     and expert for the fp32 task vectors of tensors that an expert changes, shared by all operators, plus what
-    operators keep (TIES 4 bytes, DARE 2 bytes per element and expert). The base stays a memory-mapped file.
-    The four most recently used operator states are kept.
+    operators keep (TIES 4 bytes, DARE 2 bytes per element and expert). The base stays a memory-mapped file, and so
+    do full bf16 experts of operators that read task vectors by span. The four most recently used operator states
+    are kept.
 
     Not resident, it reads, merges and forgets tensor by tensor, as a single merge wants: the peak is the
     largest tensor in fp32 times the number of models and of threads, plus what the operator's survey keeps.
@@ -63,16 +70,24 @@ class Materializer:
     Tensors are merged by as many threads as torch uses. Not safe for use from several threads at once.
     """
 
-    def __init__(self, models: ModelSet, *, resident: bool = True) -> None:
-        """Take the models; nothing is read before the first recipe."""
+    def __init__(self, models: ModelSet, *, resident: bool = True, gpu_budget: int | None = None) -> None:
+        """Take the models; nothing is read before the first recipe.
+
+        Args:
+            models: what recipes name.
+            resident: see above.
+            gpu_budget: bytes that may be kept on the GPU whose weights are written, beside those; what does not fit
+                is copied there for every candidate. None keeps everything.
+        """
         self.models = models
+        self._gpu_budget = gpu_budget
         self._resident = resident
-        self._deltas: dict[tuple[str, str], Tensor | None] = {}
-        self._bases: dict[str, Tensor] = {}
+        self._vectors = TaskVectors(models, resident=resident)
         self._states: OrderedDict[_StateKey, _State] = OrderedDict()
         self._chunks: dict[tuple[tuple[str, ...], int], ChunkPlan] = {}
         self._threads = Threads()
         self._recycled = Recycled() if resident else None
+        self._gpu: GpuPlaces | None = None
 
     def prepare(self, recipe: Recipe) -> None:
         """Do all work for a recipe that does not depend on its coefficients; doing it again costs nothing.
@@ -108,45 +123,103 @@ class Materializer:
         merge = replace(self._resolve(recipe), dtype=dtype)
         return self._merged(merge, self._state(merge))
 
-    def _merged(self, merge: _Merge, state: _State) -> Iterator[tuple[str, Tensor]]:
-        def prepared(name: str) -> Prepared | None:
-            if not self._is_merged(merge.operator, name):
-                return None
-            return state.prepared.get(name) or self._prepared(merge, state.survey, name)
+    def write(self, recipe: Recipe, live: LiveWeights) -> set[str]:
+        """Merge straight into an engine's weights, rounded once as :meth:`tensors` does.
 
-        def run(item: tuple[str, Prepared | None]) -> tuple[str, Tensor]:
+        A tensor that the merge leaves as the base has it is not written where ``live.at_base`` says that it is there
+        already. After an error the weights are a mixture; ``live.at_base`` stays true. On a GPU this returns when the
+        work is done.
+
+        Returns:
+            Names of the tensors that were written.
+
+        Raises:
+            RecipeError, ModelError, Infeasible: see :meth:`tensors`.
+        """
+        merge = self._resolve(recipe)
+        state = self._state(merge)
+        names = [name for name in self.models.tensor_names() if live.places.get(name)]
+        items = ((name, self._ready(merge, state, name)) for name in names)
+        if self._computes_on_gpu(live):
+            return self._write_on_gpu(merge, items, live)
+
+        def run(item: _Item) -> str | None:
             name, ready = item
-            return name, self._base(name) if ready is None else self._run(merge, name, ready)
+            parts = None if ready is None else self._parts(merge, name, ready)
+            with _named(merge.recipe, name):
+                return name if write_places(self._vectors.base(name), parts, name, live) else None
+
+        return {name for name in self._threads.map(run, items, self._bytes) if name is not None}
+
+    def _computes_on_gpu(self, live: LiveWeights) -> bool:
+        return live.device.type != "cpu"
+
+    def _write_on_gpu(self, merge: _Merge, items: Iterable[_Item], live: LiveWeights) -> set[str]:
+        from merging.gpu.places import GpuPlaces
+
+        if self._gpu is None:
+            self._gpu = GpuPlaces(live.device, self._gpu_budget)
+        written: set[str] = set()
+        elsewhere: list[_Item] = []
+        for name, ready in items:
+            parts = None if ready is None else self._parts(merge, name, ready)
+            if not self._gpu.takes(parts, live.places[name]):
+                elsewhere.append((name, ready))
+            elif self._gpu.write(self._vectors.base(name), parts, name, live):
+                written.add(name)
+        for name, merged in self._threads.map(lambda item: (item[0], self._run(merge, *item)), elsewhere, self._bytes):
+            live.at_base.discard(name)
+            for place in live.places[name]:
+                place.copy(merged)
+            written.add(name)
+        with _named(merge.recipe, "a tensor"):
+            self._gpu.finish()
+        return written
+
+    def _ready(self, merge: _Merge, state: _State, name: str) -> Prepared | None:
+        if not self._is_merged(merge.operator, name):
+            return None
+        return state.prepared.get(name) or self._prepared(merge, state.survey, name)
+
+    def _merged(self, merge: _Merge, state: _State) -> Iterator[tuple[str, Tensor]]:
+        def run(item: _Item) -> tuple[str, Tensor]:
+            return item[0], self._run(merge, *item)
 
         names = self.models.tensor_names()
         if state.prepared:
-            yield from self._threads.map(run, ((name, prepared(name)) for name in names), self._bytes)
+            yield from self._threads.map(run, ((name, self._ready(merge, state, name)) for name in names), self._bytes)
         elif wants_all_cores(merge.operator):
-            yield from self._threads.map(run, ((name, prepared(name)) for name in names))
+            yield from self._threads.map(run, ((name, self._ready(merge, state, name)) for name in names))
         else:
-            yield from self._threads.map(lambda name: run((name, prepared(name))), names)
+            yield from self._threads.map(lambda name: run((name, self._ready(merge, state, name))), names)
 
-    def _bytes(self, item: tuple[str, Prepared | None]) -> int:
+    def _bytes(self, item: _Item) -> int:
         """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
         return 0 if item[1] is None else item[1].inputs.base.nbytes
 
-    def _run(self, merge: _Merge, name: str, prepared: Prepared) -> Tensor:
+    def _run(self, merge: _Merge, name: str, prepared: Prepared | None) -> Tensor:
         """Compute one merged tensor block by block and round it to the dtype of the base."""
-        base = prepared.inputs.base
-        profile = self._profile(merge, name)
-        try:
-            kernels = [
-                (piece, merge.operator.kernel(prepared, values)) for piece, values in self._pieces(merge, name, base)
-            ]
-            if profile == 0.0 or all(kernel is None for _, kernel in kernels):
-                return base if merge.dtype is None else base.to(merge.dtype)
-            merged = self._empty(base, merge.dtype or base.dtype)
-            for piece, kernel in kernels:
-                write_piece(piece, kernel, base.reshape(-1), merged.view(-1), profile)
-        except Infeasible as error:
-            recipe = merge.recipe
-            raise Infeasible(f"{name} in recipe {recipe.digest()} ({recipe.method}): {error}") from error
+        base = self._vectors.base(name)
+        if prepared is None:
+            return base
+        parts = self._parts(merge, name, prepared)
+        if parts is None:
+            return base if merge.dtype is None else base.to(merge.dtype)
+        merged = self._empty(base, merge.dtype or base.dtype)
+        with _named(merge.recipe, name):
+            for part in parts:
+                part.write(merged.view(-1)[part.span])
         return merged
+
+    def _parts(self, merge: _Merge, name: str, prepared: Prepared) -> list[Part] | None:
+        """Bind the coefficients of one tensor; None says that it stays the base's."""
+        base, profile = prepared.inputs.base, self._profile(merge, name)
+        with _named(merge.recipe, name):
+            parts = [
+                Part(slice(piece.start, piece.stop), merge.operator.kernel(prepared, values), base.reshape(-1), profile)
+                for piece, values in self._pieces(merge, name, base)
+            ]
+        return None if profile == 0.0 or all(part.kernel is None for part in parts) else parts
 
     def _profile(self, merge: _Merge, name: str) -> float:
         if not any(parameter.name in merge.recipe.coefficients for parameter in LINES):
@@ -211,9 +284,9 @@ class Materializer:
         models = merge.models
         return TensorInputs(
             name,
-            self._base(name),
+            self._vectors.base(name),
             models,
-            tuple(self._delta(name, model) for model in models),
+            self._vectors.of(name, models, by_span=merge.operator.by_span),
             merge.recipe.seed,
             tuple(self.models.factors(name, model) for model in models) if merge.operator.needs_factors else (),
             self._tensor_values(merge, name) if self._once(merge) else None,
@@ -247,35 +320,6 @@ class Materializer:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
 
-    def _base(self, name: str) -> Tensor:
-        if not self._resident:
-            return self.models.base_tensor(name)
-        if name not in self._bases:
-            self._bases[name] = self.models.base_tensor(name)
-        return self._bases[name]
-
-    def _delta(self, name: str, model: str) -> Tensor | None:
-        if (name, model) in self._deltas:
-            return self._deltas[name, model]
-        delta = finite(self.models.delta(name, model), model, name)
-        if self._resident:
-            self._deltas[name, model] = delta
-        return delta
-
-
-def finite(delta: Tensor | None, model: str, name: str) -> Tensor | None:
-    """Return an expert's change to a tensor as it is.
-
-    Raises:
-        ModelError: it holds NaN or infinity, which a selection, a clamp or a failed decomposition would hide from
-            the check of the result.
-    """
-    if delta is not None and not is_finite(delta):
-        raise ModelError(
-            f"model {model}", f"its change to {name} holds NaN or infinite values", "repair it or leave it out"
-        )
-    return delta
-
 
 def wants_all_cores(operator: Operator) -> bool:
     """Return whether preparing a tensor is matrix algebra that uses every core by itself."""
@@ -285,3 +329,12 @@ def wants_all_cores(operator: Operator) -> bool:
 def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:
     """Sort experts by name where their order means nothing, so that summation order cannot differ either."""
     return models if operator.ordered else tuple(sorted(models))
+
+
+@contextmanager
+def _named(recipe: Recipe, name: str) -> Iterator[None]:
+    """Say in an ``Infeasible`` error which tensor of which recipe it is about."""
+    try:
+        yield
+    except Infeasible as error:
+        raise Infeasible(f"{name} in recipe {recipe.digest()} ({recipe.method}): {error}") from error

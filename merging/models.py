@@ -19,6 +19,7 @@ from merging.full_expert import FullExpert, check_tied_head, count_blocks, ties_
 from merging.names import is_buffer, is_head, is_tower, is_vocabulary
 from merging.operators.inputs import Factors
 from merging.packs.read import DeltaPack, is_pack, weights_digest
+from merging.vectors import is_storable
 from merging.vocabulary.files import output_config
 from merging.vocabulary.plan import plan_vocabulary
 from merging.vocabulary.policy import VocabularyPolicy
@@ -207,6 +208,18 @@ class ModelSet:
         if vocabulary is not None:
             return vocabulary.delta(expert, self._matrix(name))
         return source.delta(name, self.base_tensor(name))
+
+    def stored(self, name: str, expert: str) -> Tensor | None:
+        """Return the expert's own tensor where expert minus base is its task vector and is best kept as these two.
+
+        Its memory is the mapped file, so never write to it. None where the expert is no checkpoint or where its
+        tensor, or the base's, is not bf16 or belongs to another vocabulary.
+        """
+        source = self._source(expert)
+        if not isinstance(source, FullExpert) or not self.is_merged(name) or self._remapped(name) is not None:
+            return None
+        tensor = source.tensor(name)
+        return tensor if is_storable(tensor) and is_storable(self.base_tensor(name)) else None
 
     def factors(self, name: str, expert: str) -> Factors | None:
         """Return the low-rank form of one tensor's task vector; None where the expert has none."""

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.chunks import Piece
-from merging.materialize import finite, wants_all_cores
+from merging.materialize import wants_all_cores
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
-from merging.operators.kernels import write_piece
+from merging.operators.kernels import Part
 from merging.sources import TensorRef
+from merging.task_vectors import check_finite, stored_deltas
 from merging.threads import Threads
 
 
@@ -115,15 +115,23 @@ class Plan:
             job.name,
             base,
             job.models,
-            tuple(
-                finite(expert.delta(base, job.base), model, job.name)
-                for expert, model in zip(job.experts, job.models, strict=True)
-            ),
+            self._task_vectors(job, base),
             self.seed,
             tuple(expert.factors(job.base) for expert in job.experts) if self.operator.needs_factors else (),
             job.values,
             self.config,
         )
+
+    def _task_vectors(self, job: TensorJob, base: Tensor) -> Sequence[Tensor | None]:
+        if self.operator.by_span:
+            stored = stored_deltas(base, [expert.load() for expert in job.experts], job.models, job.name)
+            if stored is not None:
+                return stored
+        deltas = tuple(expert.delta(base, job.base) for expert in job.experts)
+        for delta, model in zip(deltas, job.models, strict=True):
+            if delta is not None:
+                check_finite(delta.reshape(-1), model, job.name)
+        return deltas
 
     def _inputs(self, group: _Group) -> MergeInputs:
         jobs = {job.name: job for job in self.jobs if job.merged and job.group == group}
@@ -144,7 +152,7 @@ class Plan:
             if kernel is None and base.dtype == job.dtype:
                 return base
             merged = torch.empty(base.shape, dtype=job.dtype)
-            write_piece(Piece(0, base.numel(), 0), kernel, base.reshape(-1), merged.view(-1), 1.0)
+            Part(slice(0, base.numel()), kernel, base.reshape(-1)).write(merged.view(-1))
         except Infeasible as error:
             raise Infeasible(f"{job.name} ({self.operator.name}): {error}") from error
         return merged

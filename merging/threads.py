@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Barrier
 from typing import TypeVar
 
@@ -18,6 +18,9 @@ from torch import Tensor
 AHEAD_BYTES = 1 << 28
 # Handing an item to a thread and back costs as much as merging half a megabyte.
 BATCH_BYTES = 1 << 22
+
+# The function as torch has it: vLLM puts one in its place that does nothing, after this module is imported.
+set_num_threads = torch.set_num_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -69,6 +72,8 @@ class Threads:
         finally:
             for future, _ in waiting:
                 future.cancel()
+            # What runs on may write into memory that the caller takes back.
+            wait([future for future, _ in waiting])
 
 
 def _each(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Result]:
@@ -99,7 +104,7 @@ def _single_threaded_pool(threads: int) -> ThreadPoolExecutor:
     def alone() -> None:
         # The count is read first because torch sets a thread's own count back on its first use.
         torch.get_num_threads()
-        torch.set_num_threads(1)
+        set_num_threads(1)
         ready.wait()
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="merge", initializer=alone)
@@ -107,7 +112,7 @@ def _single_threaded_pool(threads: int) -> ThreadPoolExecutor:
         pool.submit(int)
     ready.wait()
     # torch keeps the last count for threads to come; this thread's own never changed.
-    torch.set_num_threads(threads)
+    set_num_threads(threads)
     return pool
 
 

@@ -21,19 +21,20 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.kernels import sum_kernel
+from merging.operators.kernels import SumKernel
 
 
 def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -> Kernel | None:
     """Return the kernel of ``scale * base + sum_i weights[i] * delta_i``; None where that is the base."""
     terms = [
-        (delta, weight)
-        for delta, weight in zip(inputs.deltas, weights, strict=True)
-        if delta is not None and weight != 0.0
+        (vector, weight)
+        for vector, weight in zip(inputs.vectors, weights, strict=True)
+        if vector is not None and weight != 0.0
     ]
     if not terms:
         return None if scale == 1.0 else _scaled(inputs.base.reshape(-1), scale)
-    return sum_kernel(inputs.base, [delta for delta, _ in terms], [weight for _, weight in terms], scale)
+    vectors, weights = [vector for vector, _ in terms], [weight for _, weight in terms]
+    return SumKernel(inputs.base.reshape(-1), vectors, weights, scale)
 
 
 def _scaled(base: Tensor, scale: float) -> Kernel:
@@ -61,6 +62,7 @@ class TaskArithmetic(Operator):
     name = "task_arithmetic"
     summary = "Adds the experts' task vectors to the base, each with its own weight."
     paper = "2212.04089"
+    by_span = True
     linear_flag = "LIN"
     parameters = (Parameter("weight", "model", True, 1.0, -0.5, 1.5, WEIGHT_DOC), FIXED_LAMBDA)
     options = (
@@ -87,6 +89,7 @@ class Linear(Operator):
     summary = "Averages the experts' weights (a model soup)."
     paper = "2203.05482"
     needs_base = False
+    by_span = True
     linear_flag = "LIN"
     parameters = (
         Parameter(

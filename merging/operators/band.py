@@ -15,6 +15,7 @@ from merging.blocks import BLOCK, spans
 from merging.operators.base import Option, Options, TensorInputs
 from merging.operators.fills import Band, Fill
 from merging.operators.thresholds import Cut, Population, population_of
+from merging.vectors import Vector
 
 EQUAL_MAGNITUDES = Option(
     "equal_magnitudes",
@@ -35,14 +36,14 @@ class Ranking:
         descending: how torch is to sort them.
     """
 
-    flat: Tensor
+    flat: Vector
     population: Population
     descending: bool = False
 
     @cached_property
     def places(self) -> Tensor:
         """Where torch's unstable sort puts each magnitude, int32; found when first asked for, which is slow."""
-        order = torch.argsort(self.flat.abs(), descending=self.descending)
+        order = torch.argsort(self.flat[:].abs(), descending=self.descending)
         places = torch.empty(len(order), dtype=torch.int32)
         places[order] = torch.arange(len(order), dtype=torch.int32)
         return places
@@ -52,8 +53,10 @@ def rankings(tensor: TensorInputs, *, descending: bool = False) -> tuple[Ranking
     """Rank every expert's magnitudes in one tensor: sorted for many look-ups, or counted for a single merge."""
     once = tensor.values is not None
     return tuple(
-        None if delta is None else Ranking(delta.view(-1), population_of(delta, once), descending)
-        for delta in tensor.deltas
+        None
+        if vector is None or (delta := tensor.deltas[index]) is None
+        else Ranking(vector, population_of(delta, once), descending)
+        for index, vector in enumerate(tensor.vectors)
     )
 
 
@@ -66,7 +69,7 @@ class Segment:
     high: float = math.inf
 
 
-def banded(flat: Tensor, segments: Sequence[Segment]) -> Fill:
+def banded(flat: Vector, segments: Sequence[Segment]) -> Fill:
     """Return the fill that keeps each segment's band; segments are in order and cover the tensor."""
     if len(segments) == 1:
         return Band(flat, segments[0].low, segments[0].high)
@@ -83,9 +86,9 @@ def banded(flat: Tensor, segments: Sequence[Segment]) -> Fill:
     return fill
 
 
-def trimmed(delta: Tensor, threshold: float) -> Fill:
+def trimmed(flat: Vector, threshold: float) -> Fill:
     """Return the fill that keeps elements of at least ``threshold`` in magnitude and zeroes the others."""
-    return banded(delta.view(-1), [Segment(delta.numel(), below(threshold))])
+    return banded(flat, [Segment(len(flat), below(threshold))])
 
 
 def largest(ranking: Ranking, kept: int, options: Options) -> Fill:
@@ -118,7 +121,7 @@ def between(ranking: Ranking, kept: int, outliers: int, options: Options) -> Fil
     return banded(flat, _between_last(flat, low, dropped))
 
 
-def _between_last(flat: Tensor, low: Cut, high: Cut) -> list[Segment]:
+def _between_last(flat: Vector, low: Cut, high: Cut) -> list[Segment]:
     size = len(flat)
     lowest = _place(flat, low.magnitude, low.among, backwards=True) if low.splits else 0
     highest = _place(flat, high.magnitude, high.among, backwards=True) if high.splits else 0
@@ -154,7 +157,7 @@ def above(magnitude: float) -> float:
     return float(np.nextafter(np.float32(magnitude), np.float32(np.inf)))
 
 
-def _place(flat: Tensor, magnitude: float, count: int, *, backwards: bool) -> int:
+def _place(flat: Vector, magnitude: float, count: int, *, backwards: bool) -> int:
     """Return the index that cuts off the first (backwards: last) ``count`` elements of a magnitude."""
     walk = spans(len(flat))
     for span in reversed(walk) if backwards else walk:

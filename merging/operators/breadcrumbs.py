@@ -35,6 +35,7 @@ from merging.operators.sparse import (
     SparseMerge,
     is_exempt,
 )
+from merging.vectors import Vector
 
 _PARAMETERS = (
     Parameter(
@@ -103,7 +104,7 @@ class _Breadcrumbs(SparseMerge):
             )
         return rankings(tensor)
 
-    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+    def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
         """Drop both ends."""
         options, data = prepared.options, prepared.data[expert]
         by_row = isinstance(data, _Rows)
@@ -152,7 +153,7 @@ def _counts(density: float, gamma: float, count: int, options: Options) -> tuple
     return kept, min(outliers, count - kept)
 
 
-def _ranked_between(flat: Tensor, ranks: Tensor, first: int, stop: int) -> Fill:
+def _ranked_between(flat: Vector, ranks: Tensor, first: int, stop: int) -> Fill:
     """Return the fill that keeps ranks from ``first`` to before ``stop``."""
 
     def fill(span: slice, out: Tensor) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from merging import loops
 from merging.blocks import BLOCK
 from merging.operators.base import Kernel, Option, Options, TensorInputs
-from merging.operators.fills import Choices, Fill, choices_of
-from merging.operators.kernels import LoopKernel, numbers
+from merging.operators.fills import Band, Drawn, Fill, is_uniform
+from merging.operators.kernels import ElectionKernel
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -110,10 +107,9 @@ def consensus_kernel(
         return None
     ballots = _Ballots.of(electors, election)
     scale *= ballots.scale
-    choices = choices_of([one.fill for one in electors])
-    if choices is not None:
-        return _loop(inputs.base, choices, ballots, scale)
-    base = inputs.base.view(-1)
+    base, fills = inputs.base.view(-1), [one.fill for one in electors]
+    if is_uniform(fills):
+        return _loop(base, fills, ballots, scale)
     # As few buffers as possible, because they have to stay in the cache together.
     buffers = torch.empty(len(electors) + 1, BLOCK)
 
@@ -136,17 +132,14 @@ def consensus_kernel(
     return kernel
 
 
-def _loop(base: Tensor, choices: Choices, ballots: _Ballots, scale: float) -> Kernel:
+def _loop(base: Tensor, fills: Sequence[Band] | Sequence[Drawn], ballots: _Ballots, scale: float) -> Kernel:
     rules, signed = ballots.election, min(ballots.parts) < 0.0
-    loop = loops.election(rules.count, rules.draw_is_plus, rules.mean, signed)
-    factors = tuple(numbers((*one, 1.0, 1.0)[:2]) for one in ballots.scalings)
-    bound = (factors, numbers(ballots.votes), numbers(ballots.shares), numbers(ballots.parts))
-    least = 1.0 / ballots.unit if signed else rules.least / ballots.unit
-
-    def run(source: Any, span: slice, out: Any) -> int:
-        return int(loop(source, choices(span), *bound, np.float32(scale), np.float32(least), out))
-
-    return LoopKernel(base, run)
+    factors = [(first, second) for first, second, *_ in ((*one, 1.0, 1.0) for one in ballots.scalings)]
+    least = (1.0 if signed else rules.least) / ballots.unit
+    return ElectionKernel(
+        base, fills, factors, ballots.votes, ballots.shares, ballots.parts, scale, least,
+        rules.count, rules.draw_is_plus, rules.mean, signed,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from merging.operators.base import (
     EXEMPT_1D,
     FIXED_LAMBDA,
@@ -29,6 +27,7 @@ from merging.operators.sparse import (
     SparseMerge,
     is_exempt,
 )
+from merging.vectors import Vector
 
 _DENSITY = Parameter(
     "density", "model", True, 0.8, 0.1, 1.0,
@@ -57,11 +56,11 @@ class _Dare(SparseMerge):
         if is_exempt(tensor, options):
             return None
         return tuple(
-            None if delta is None else draws_of(tensor, model, survey)
-            for model, delta in zip(tensor.models, tensor.deltas, strict=True)
+            None if vector is None else draws_of(tensor, model, survey)
+            for model, vector in zip(tensor.models, tensor.vectors, strict=True)
         )
 
-    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+    def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
         """Drop at random."""
         if density >= 1.0:
             return Sparse(copied(flat))
@@ -98,7 +97,7 @@ class DareTies(_Dare):
     }
 
 
-def dropped(flat: Tensor, draws: Draws, density: float, options: Options) -> Sparse:
+def dropped(flat: Vector, draws: Draws, density: float, options: Options) -> Sparse:
     """Drop elements at random; what is kept is rescaled unless the options say otherwise."""
     probability = draws.probability(density)
     inverse = options["rescale"] == "inverse_density"

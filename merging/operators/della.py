@@ -35,6 +35,7 @@ from merging.operators.sparse import (
     SparseMerge,
     is_exempt,
 )
+from merging.vectors import Vector
 
 _PARAMETERS = (
     Parameter(
@@ -111,7 +112,7 @@ class _Della(SparseMerge):
             for model, delta in zip(tensor.models, tensor.deltas, strict=True)
         )
 
-    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+    def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
         """Drop at random, small changes more often."""
         if density >= 1.0:
             return Sparse(copied(flat))
@@ -148,7 +149,7 @@ class Della(_Della):
     mergekit: ClassVar[Options] = {**ELECTION_OF_MERGEKIT, **_OF_MERGEKIT}
 
 
-def _kept(flat: Tensor, ranked: _Ranked, lowest: float, window: float, inverse: bool) -> Fill:
+def _kept(flat: Vector, ranked: _Ranked, lowest: float, window: float, inverse: bool) -> Fill:
     """Return the fill for keep probabilities from ``lowest`` to ``lowest + window``."""
     draws, ranks, highest = ranked.draws, ranked.ranks, float(ranked.highest)
     buffer = torch.empty(BLOCK)

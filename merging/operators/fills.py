@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from merging.loops import Choice, array
+from merging.vectors import StoredVector, Vector
 
 Fill = Callable[[slice, Tensor], None]
 """Writes one expert's sparsified task vector for a span into a buffer."""
 Choices = Callable[[slice], tuple[Choice, ...]]
-"""Returns every expert's choice of elements for a span."""
+"""Returns every expert's choice of elements for a span, as the loops take it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Band:
         low, high: exclusive; a negative ``low`` keeps zeros, as copying would.
     """
 
-    flat: Tensor
+    flat: Vector
     low: float = -1.0
     high: float = math.inf
 
@@ -54,7 +55,7 @@ class Drawn:
         bound: see above.
     """
 
-    flat: Tensor
+    flat: Vector
     levels: Tensor
     bound: float
 
@@ -65,26 +66,29 @@ class Drawn:
         torch.ops.aten.threshold_backward.grad_input(self.flat[span], level, self.bound, grad_input=out)
 
 
-def copied(flat: Tensor) -> Fill:
+def copied(flat: Vector) -> Fill:
     """Return the fill that keeps every element."""
     return Band(flat)
 
 
-def choices_of(fills: Sequence[Fill]) -> Choices | None:
-    """Return what compiled loops take in place of fills; None where they are not all bands or all draws."""
-    if all(isinstance(fill, Band) for fill in fills):
-        bands = [
-            (array(one.flat), _bound(one.low, one.low < 0.0), _bound(one.high, one.high == math.inf))
-            for one in fills
-            if isinstance(one, Band)
-        ]
-        return lambda span: tuple((delta[span], low, high) for delta, low, high in bands)
-    if all(isinstance(fill, Drawn) for fill in fills):
-        draws: list[tuple[Any, Any, Any]] = [
-            (array(one.flat), one.levels.numpy(), np.float32(one.bound)) for one in fills if isinstance(one, Drawn)
-        ]
-        return lambda span: tuple((delta[span], levels[span], bound) for delta, levels, bound in draws)
-    return None
+def is_uniform(fills: Sequence[Fill]) -> TypeGuard[Sequence[Band] | Sequence[Drawn]]:
+    """Return whether fills are all bands or all draws, which is what compiled loops choose by."""
+    return all(isinstance(fill, Band) for fill in fills) or all(isinstance(fill, Drawn) for fill in fills)
+
+
+def choices(fills: Sequence[Band] | Sequence[Drawn]) -> Choices:
+    """Return what compiled loops take in place of uniform fills."""
+    chosen = [_choice(fill) for fill in fills]
+    if isinstance(fills[0], Band):
+        return lambda span: tuple((delta[span], low, high) for delta, low, high in chosen)
+    return lambda span: tuple((delta[span], levels[span], bound) for delta, levels, bound in chosen)
+
+
+def _choice(fill: Band | Drawn) -> Choice:
+    delta = array(fill.flat.expert if isinstance(fill.flat, StoredVector) else fill.flat)
+    if isinstance(fill, Band):
+        return delta, _bound(fill.low, fill.low < 0.0), _bound(fill.high, fill.high == math.inf)
+    return delta, fill.levels.numpy(), np.float32(fill.bound)
 
 
 def _bound(value: float, open_end: bool) -> np.float32:

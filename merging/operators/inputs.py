@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from merging.layout import Layout, layout_of
+from merging.vectors import Vector, vectors_of
 
 if TYPE_CHECKING:
     from merging.models import ModelSet
@@ -55,7 +56,8 @@ class TensorInputs:
         base: the base tensor in its stored dtype; read-only.
         models: expert names.
         deltas: one per expert, the fp32 task vector (expert minus base) in the shape of ``base``, or None
-            where it is zero everywhere. Shared between operators; read-only.
+            where it is zero everywhere. Shared between operators; read-only. Where the operator reads by span,
+            computed anew at every access.
         seed: of the recipe.
         factors: one per expert, its low-rank form where the expert is an adapter on this tensor, else None;
             empty where nobody asked.
@@ -67,11 +69,16 @@ class TensorInputs:
     name: str
     base: Tensor
     models: tuple[str, ...]
-    deltas: tuple[Tensor | None, ...]
+    deltas: Sequence[Tensor | None]
     seed: int = 0
     factors: tuple[Factors | None, ...] = ()
     values: Values | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def vectors(self) -> tuple[Vector | None, ...]:
+        """The same task vectors, flat, for kernels that read them span by span."""
+        return vectors_of(self.deltas)
 
     @cached_property
     def layout(self) -> Layout:

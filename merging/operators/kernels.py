@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
+from merging import loops
 from merging.blocks import BLOCK, is_finite_within, spans
-from merging.loops import added, array, exceeds, fits
+from merging.loops import array, exceeds, fits
 from merging.operators.base import Kernel
-
-if TYPE_CHECKING:
-    from merging.chunks import Piece
-
-Run = Callable[[Any, slice, Any], int]
-"""Reads a span's base, writes the span's result and returns the largest magnitude, see :mod:`merging.loops`."""
+from merging.operators.fills import Band, Drawn, choices
+from merging.vectors import StoredVector, Vector
 
 
-class LoopKernel:
-    """A kernel (see ``merging.operators.base.Kernel``) that can also write a tensor as it is stored.
+@dataclass(frozen=True)
+class LoopKernel(ABC):
+    """A kernel (see ``merging.operators.base.Kernel``) that is plain data and can write a tensor as it is stored.
 
     Args:
-        base: the base tensor.
-        run: the loop with everything bound but the base, the span and the result.
+        base: the base tensor, flat.
     """
 
-    def __init__(self, base: Tensor, run: Run) -> None:
-        """Bind the base."""
-        self._base, self._run = base.reshape(-1), run
+    base: Tensor
 
     def __call__(self, span: slice, out: Tensor) -> None:
         """Write the fp32 values of a span."""
@@ -39,41 +37,150 @@ class LoopKernel:
 
     def write(self, span: slice, out: Tensor) -> int:
         """Write a span, rounded to the dtype of ``out``, fp32 or bf16; returns the largest magnitude as fp32 bits."""
-        base = self._base[span]
-        return self._run(array(base if fits(base) else base.float()), span, array(out))
+        base = self.base[span]
+        return int(self._run(array(base if fits(base) else base.float()), span, array(out)))
+
+    @abstractmethod
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        """Run the loop of :mod:`merging.loops` on a span's base and result."""
 
 
-def sum_kernel(base: Tensor, deltas: Sequence[Tensor], weights: Sequence[float], scale: float) -> LoopKernel:
-    """Return the kernel of ``scale * base + sum_k weights[k] * deltas[k]``."""
-    arrays, factors = [array(delta.reshape(-1)) for delta in deltas], numbers(weights)
+@dataclass(frozen=True)
+class SumKernel(LoopKernel):
+    """``scale * base + sum_k weights[k] * vectors[k]``.
 
-    def run(base: Any, span: slice, out: Any) -> int:
-        return int(added(base, tuple(one[span] for one in arrays), factors, np.float32(scale), out))
+    Args:
+        vectors: all stored, or all fp32.
+        weights: one for each.
+        scale: of the base.
+    """
 
-    return LoopKernel(base, run)
+    vectors: Sequence[Vector]
+    weights: Sequence[float]
+    scale: float = 1.0
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        return tuple(map(array_of, self.vectors)), numbers(self.weights), np.float32(self.scale)
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        arrays, weights, scale = self._bound
+        return loops.added(base, tuple(one[span] for one in arrays), weights, scale, out)
 
 
-def write_piece(piece: Piece, kernel: Kernel | None, base: Tensor, merged: Tensor, profile: float) -> None:
-    """Compute one piece of a flattened tensor."""
-    if kernel is None:
-        merged[piece.start : piece.stop] = base[piece.start : piece.stop]
-        return
-    if isinstance(kernel, LoopKernel) and profile == 1.0 and fits(merged):
-        whole = slice(piece.start, piece.stop)
-        if exceeds(kernel.write(whole, merged[whole]), merged.dtype):
-            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
-        return
-    scratch = torch.empty(BLOCK, dtype=torch.float32)
-    limit = torch.finfo(merged.dtype).max
-    for span in spans(piece.stop, piece.start):
-        block = scratch[: span.stop - span.start]
-        kernel(span, block)
-        if profile != 1.0:
-            source = base[span]
-            block.sub_(source).mul_(profile).add_(source)
-        if not is_finite_within(block, limit):
-            raise Infeasible(f"a merged value is not finite in {merged.dtype}")
-        merged[span] = block
+@dataclass(frozen=True)
+class ChoiceKernel(LoopKernel):
+    """``base + sum_k weights[k] * fills[k]``.
+
+    Args:
+        fills: all bands, or all draws.
+        weights: one for each.
+    """
+
+    fills: Sequence[Band] | Sequence[Drawn]
+    weights: Sequence[float]
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        return choices(self.fills), numbers(self.weights)
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        chosen, weights = self._bound
+        return loops.added_choices(base, chosen(span), weights, out)
+
+
+@dataclass(frozen=True)
+class ElectionKernel(LoopKernel):
+    """``base + scale * disjoint merge``; see :func:`merging.loops.election` for what the numbers do.
+
+    Args:
+        fills: all bands, or all draws.
+        factors: two for each fill.
+        votes, shares, portions: one for each fill.
+        scale: of the merge.
+        least: the least divisor, or what divides where the portions cancel.
+        count, plus, mean, signed: the rules.
+    """
+
+    fills: Sequence[Band] | Sequence[Drawn]
+    factors: Sequence[tuple[float, float]]
+    votes: Sequence[float]
+    shares: Sequence[float]
+    portions: Sequence[float]
+    scale: float
+    least: float
+    count: bool
+    plus: bool
+    mean: bool
+    signed: bool
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        loop = loops.election(self.count, self.plus, self.mean, self.signed)
+        factors = tuple(numbers(pair) for pair in self.factors)
+        per_fill = (factors, numbers(self.votes), numbers(self.shares), numbers(self.portions))
+        return loop, choices(self.fills), (*per_fill, np.float32(self.scale), np.float32(self.least))
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        loop, chosen, bound = self._bound
+        return loop(base, chosen(span), *bound, out)
+
+
+def array_of(vector: Vector) -> Any:
+    """Return what the loops take for a task vector: fp32, or the expert's own bf16 weights as bits."""
+    return array(vector.expert if isinstance(vector, StoredVector) else vector)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A span of one flattened tensor with what computes it.
+
+    Args:
+        span: which elements.
+        kernel: None leaves them as the base has them.
+        base: the whole tensor, flat.
+        profile: factor of the difference from the base.
+    """
+
+    span: slice
+    kernel: Kernel | None
+    base: Tensor
+    profile: float = 1.0
+
+    def within(self, span: slice) -> Part | None:
+        """Return what of the part lies within a span; None where nothing does."""
+        start, stop = max(self.span.start, span.start), min(self.span.stop, span.stop)
+        return replace(self, span=slice(start, stop)) if start < stop else None
+
+    def write(self, out: Tensor) -> None:
+        """Compute the span into ``out``, which is as long.
+
+        Raises:
+            Infeasible: a merged value is not finite in the dtype of ``out``.
+        """
+        if self.kernel is None:
+            out.copy_(self.base[self.span])
+        elif isinstance(self.kernel, LoopKernel) and self.profile == 1.0 and fits(out):
+            _check(not exceeds(self.kernel.write(self.span, out), out.dtype), out.dtype)
+        else:
+            self._write_blocks(self.kernel, out)
+
+    def _write_blocks(self, kernel: Kernel, out: Tensor) -> None:
+        scratch = torch.empty(BLOCK, dtype=torch.float32)
+        limit = torch.finfo(out.dtype).max
+        for span in spans(self.span.stop, self.span.start):
+            block = scratch[: span.stop - span.start]
+            kernel(span, block)
+            if self.profile != 1.0:
+                source = self.base[span]
+                block.sub_(source).mul_(self.profile).add_(source)
+            _check(is_finite_within(block, limit), out.dtype)
+            out[span.start - self.span.start : span.stop - self.span.start] = block
+
+
+def _check(finite: bool, dtype: torch.dtype) -> None:
+    if not finite:
+        raise Infeasible(f"a merged value is not finite in {dtype}")
 
 
 def numbers(values: Sequence[float]) -> tuple[np.float32, ...]:

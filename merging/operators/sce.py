@@ -27,6 +27,7 @@ from merging.operators.base import (
 from merging.operators.consensus import Election, Elector, consensus_kernel
 from merging.operators.fills import Fill, copied
 from merging.operators.thresholds import Population, population_of
+from merging.vectors import Vector
 
 _LEAST_OF_MERGEKIT = 1e-6
 
@@ -51,6 +52,7 @@ class Sce(Operator):
     name = "sce"
     summary = "Merges where experts differ most, each weighted by its energy there, without minority signs."
     paper = "2408.07990"
+    by_span = True
     linear_flag = "NL"
     cost = "sort"
     parameters = (
@@ -76,7 +78,7 @@ class Sce(Operator):
         """Compute and rank the variance of each element; None where nothing is selected by it."""
         once = tensor.values is not None
         selects = tensor.values is None or tensor.values.merge["select_topk"] < 1.0
-        if not selects or all(delta is None for delta in tensor.deltas):
+        if not selects or all(vector is None for vector in tensor.vectors):
             return None
         variance = _variance(tensor.deltas, tensor.base.numel())
         return _Variance(variance, population_of(variance, once), int(np.count_nonzero(variance.numpy())))
@@ -84,12 +86,12 @@ class Sce(Operator):
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind the selection; see :meth:`Operator.kernel`."""
         inputs, variant = prepared.inputs, prepared.options["variant"]
-        fills: list[Fill | None] = [None if delta is None else copied(delta.view(-1)) for delta in inputs.deltas]
+        fills: list[Fill | None] = [None if one is None else copied(one) for one in inputs.vectors]
         chosen = fills
         if values.merge["select_topk"] < 1.0 and prepared.data is not None:
             if not prepared.data.population.finite:
                 raise Infeasible("the task vectors are not finite")
-            chosen = _selected(inputs.deltas, prepared.data, values.merge["select_topk"], variant == "mergekit")
+            chosen = _selected(inputs.vectors, prepared.data, values.merge["select_topk"], variant == "mergekit")
         energies = [0.0 if fill is None else _energy(fill, inputs.base.numel()) for fill in chosen]
         weights = _weights(energies, _LEAST_OF_MERGEKIT if variant == "mergekit" else 0.0)
         merged = fills if variant == "official" else chosen
@@ -128,21 +130,21 @@ def _variance(deltas: Sequence[Tensor | None], size: int) -> Tensor:
 
 
 def _selected(
-    deltas: Sequence[Tensor | None], variance: _Variance, select_topk: float, as_torch: bool
+    vectors: Sequence[Vector | None], variance: _Variance, select_topk: float, as_torch: bool
 ) -> list[Fill | None]:
     """Return the fills of the selected elements; None where nothing is selected."""
     kept = int(variance.nonzero * select_topk)
     if kept == 0:
-        return [None] * len(deltas)
+        return [None] * len(vectors)
     cut = variance.population.cut(kept)
     score, bound = variance.flat, below(cut.magnitude)
     if as_torch and cut.splits:
         score, bound = torch.zeros_like(variance.flat), 0.5
         score[torch.topk(variance.flat, kept).indices] = 1.0
-    return [None if delta is None else _above(delta.view(-1), score, bound) for delta in deltas]
+    return [None if one is None else _above(one, score, bound) for one in vectors]
 
 
-def _above(flat: Tensor, score: Tensor, bound: float) -> Fill:
+def _above(flat: Vector, score: Tensor, bound: float) -> Fill:
     def fill(span: slice, out: Tensor) -> None:
         # Passes its first argument where the second exceeds the bound, in one pass.
         torch.ops.aten.threshold_backward.grad_input(flat[span], score[span], bound, grad_input=out)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK, spans
-from merging.loops import added_choices
 from merging.operators.arithmetic import normalized
 from merging.operators.base import (
     WEIGHT_DOC,
@@ -25,8 +24,9 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.consensus import Election, Elector, consensus_kernel
-from merging.operators.fills import Fill, choices_of, copied
-from merging.operators.kernels import LoopKernel, numbers
+from merging.operators.fills import Fill, copied, is_uniform
+from merging.operators.kernels import ChoiceKernel
+from merging.vectors import Vector
 
 # Below this L1 norm a task vector is not rescaled.
 _LEAST_NORM = 1e-7
@@ -61,9 +61,10 @@ class SparseMerge(Operator):
     """
 
     elects: ClassVar[bool]
+    by_span = True
 
     @abstractmethod
-    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+    def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
         """Thin out one task vector of a tensor that is not exempt.
 
         Args:
@@ -81,16 +82,16 @@ class SparseMerge(Operator):
         if not self.elects and options["normalize"]:
             weights = tuple(normalized(weights))
         electors = []
-        for expert, (delta, weight) in enumerate(zip(inputs.deltas, weights, strict=True)):
-            if delta is not None and weight != 0.0:
-                thin = self._thin(prepared, expert, delta.view(-1), values)
+        for expert, (vector, weight) in enumerate(zip(inputs.vectors, weights, strict=True)):
+            if vector is not None and weight != 0.0:
+                thin = self._thin(prepared, expert, vector, values)
                 electors.append(Elector(thin.fill, weight, thin.factor))
         scale = values.merge["lambda"]
         if self.elects:
             return consensus_kernel(inputs, electors, scale, Election.of(options))
         return _added(inputs, electors, scale)
 
-    def _thin(self, prepared: Prepared, expert: int, flat: Tensor, values: Values) -> Sparse:
+    def _thin(self, prepared: Prepared, expert: int, flat: Vector, values: Values) -> Sparse:
         if is_exempt(prepared.inputs, prepared.options):
             return Sparse(copied(flat))
         thin = self.sparse(prepared, expert, flat, values.model["density"][expert], values)
@@ -109,12 +110,11 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
     if not electors or scale == 0.0:
         return None
     factors = [scale * elector.weight * elector.factor for elector in electors]
-    choices = choices_of([elector.fill for elector in electors])
-    if choices is not None:
-        bound = numbers(factors)
-        return LoopKernel(inputs.base, lambda base, span, out: int(added_choices(base, choices(span), bound, out)))
-    base, buffer = inputs.base.view(-1), torch.empty(BLOCK)
-    terms = [(elector.fill, factor) for elector, factor in zip(electors, factors, strict=True)]
+    base, fills = inputs.base.view(-1), [elector.fill for elector in electors]
+    if is_uniform(fills):
+        return ChoiceKernel(base, fills, factors)
+    buffer = torch.empty(BLOCK)
+    terms = list(zip(fills, factors, strict=True))
 
     def kernel(span: slice, out: Tensor) -> None:
         out.copy_(base[span])
@@ -126,11 +126,11 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
     return kernel
 
 
-def _l1_factor(flat: Tensor, fill: Fill) -> float:
+def _l1_factor(flat: Vector, fill: Fill) -> float:
     """Return the ratio of the L1 norms before and after; 1 where one of them is next to nothing."""
     before = after = 0.0
     buffer = torch.empty(BLOCK)
-    for span in spans(flat.numel()):
+    for span in spans(len(flat)):
         kept = buffer[: span.stop - span.start]
         fill(span, kept)
         before += _l1(flat[span])

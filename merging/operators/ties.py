@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from evomerge.errors import RecipeError
 from merging.operators.band import EQUAL_MAGNITUDES, Ranking, largest, rankings, trimmed
 from merging.operators.base import (
@@ -29,6 +27,7 @@ from merging.operators.thresholds import (
     kept_elements,
     sorted_magnitudes,
 )
+from merging.vectors import Vector
 
 
 class Ties(SparseMerge):
@@ -105,7 +104,7 @@ class Ties(SparseMerge):
             return None
         return rankings(tensor, descending=True)
 
-    def sparse(self, prepared: Prepared, expert: int, flat: Tensor, density: float, values: Values) -> Sparse:
+    def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
         """Trim to the largest elements."""
         if density >= 1.0:
             return Sparse(copied(flat))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def _unit(name: str, options: Options) -> str:
     return name if block is None else f"block {block}"
 
 
-def _energies(deltas: tuple[Tensor | None, ...] | list[Tensor | None]) -> npt.NDArray[np.float64]:
+def _energies(deltas: Sequence[Tensor | None]) -> npt.NDArray[np.float64]:
     return np.array([0.0 if delta is None else squared_norm(delta) for delta in deltas])
 
 
