@@ -1,9 +1,7 @@
-"""Checks that prove a machine can run experiments, from installed packages to a scoring engine."""
+"""Checks that prove a machine can run experiments, from installed packages to an engine that is killed and replaced."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -13,67 +11,97 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evomerge.errors import InvalidInput
+
 GIB = 2**30
-_SPECIAL = ("<unk>", "<s>", "</s>")
-_WORDS = (*_SPECIAL, "the", "cat", "dog", "sat", "ran", "mat", "tree", "red", "blue", "yes", "no")
-_TASK = """\
-task: doctor
-dataset_path: json
-dataset_kwargs: {data_files: {test: items.jsonl}}
-test_split: test
-output_type: generate_until
-doc_to_text: "{{question}}"
-doc_to_target: "{{answer}}"
-target_delimiter: " "
-generation_kwargs: {until: ["</s>"], do_sample: false, max_gen_toks: 4}
-metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
-"""
+SHARED_MEMORY = Path("/dev/shm")
+# Ray's object store, and what the ranks of a tensor-parallel engine share.
+_SHARED_BYTES = GIB // 2
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; ``finding`` says what was found, and what to do where it is not ``ok``."""
+    """One finding; ``fix`` says what to do, and is None where ``ok``."""
 
     name: str
     ok: bool
     finding: str
+    fix: str | None = None
 
 
 def examine(store_url: str) -> Iterator[Check]:
-    """Yield every check as soon as it is done, cheap ones first."""
-    yield from (_python(), _memory(), _disk())
-    yield _guard("store", lambda: _store(store_url))
-    yield _guard("engine", _engine)
+    """Yield every check as soon as it is done, cheap ones first; all of them take about a minute."""
+    yield from (_packages(), _memory(), _shared_memory(), _disk())
+    yield _guard("devices", _devices, "install the PyTorch and vLLM builds for this machine's GPU and driver")
+    yield _guard("store", lambda: _store(store_url), "give another --store, or run 'evomerge doctor' where it is")
+    from evomerge.engine_proof import EngineProof
+
+    with EngineProof() as proof:
+        reinstall = f"install {proof.engine} again, with the versions of deploy/requirements-cpu.txt"
+        yield _guard("engine", proof.start, reinstall)
+        if not proof.started:
+            return
+        yield _guard("weights", proof.follow_weights, reinstall)
+        yield _guard("recovery", proof.survive_kill, "look into Ray's logs in /tmp/ray/session_latest/logs")
+        yield _guard("fresh engine", proof.equal_fresh_engine, reinstall)
 
 
-def _guard(name: str, probe: Callable[[], str]) -> Check:
+def _guard(name: str, probe: Callable[[], str], fix: str) -> Check:
     try:
         return Check(name, True, probe())
+    except InvalidInput as error:
+        return Check(name, False, f"{error.field}: {error.problem}", error.fix)
     except Exception as error:  # a doctor reports every failure, whatever it is
-        return Check(name, False, f"{type(error).__name__}: {error}")
+        return Check(name, False, f"{type(error).__name__}: {error}", fix)
 
 
-def _python() -> Check:
+def _check(name: str, ok: bool, finding: str, fix: str) -> Check:
+    return Check(name, ok, finding, None if ok else fix)
+
+
+def _packages() -> Check:
     from optimizer.versions import versions
 
     found = ", ".join(f"{name} {version}" for name, version in versions().items())
-    return Check("packages", sys.version_info >= (3, 11), found)
+    return _check("packages", sys.version_info >= (3, 11), found, "use Python 3.11 or newer")
 
 
 def _memory() -> Check:
     import psutil
 
     memory = psutil.virtual_memory()
-    finding = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free, {os.cpu_count()} cores"
-    enough = memory.available > 3 * GIB
-    return Check("memory", enough, finding if enough else f"{finding}; an engine needs at least 3 GiB: close programs")
+    finding = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB free"
+    return _check("memory", memory.available > 3 * GIB, finding, "close programs: an engine needs at least 3 GiB")
+
+
+def _shared_memory() -> Check:
+    if not SHARED_MEMORY.is_dir():
+        return Check("shared memory", True, f"{platform.system()} has no {SHARED_MEMORY}")
+    usage = shutil.disk_usage(SHARED_MEMORY)
+    finding = f"{usage.free / GIB:.1f} of {usage.total / GIB:.1f} GiB free in {SHARED_MEMORY}"
+    fix = f"make {SHARED_MEMORY} larger (docker run --shm-size=2g): Ray and tensor-parallel engines need 0.5 GiB"
+    return _check("shared memory", usage.free > _SHARED_BYTES, finding, fix)
 
 
 def _disk() -> Check:
-    usage = shutil.disk_usage(tempfile.gettempdir())
-    enough = usage.free > 2 * GIB
-    finding = f"{usage.free / GIB:.1f} GiB free in {tempfile.gettempdir()}"
-    return Check("disk", enough, finding if enough else f"{finding}; Ray stops at a full disk: free some space")
+    folder = tempfile.gettempdir()
+    usage = shutil.disk_usage(folder)
+    finding = f"{usage.free / GIB:.1f} GiB free in {folder}"
+    # Ray refuses work on a disk that is 95 % full.
+    enough = usage.free > max(2 * GIB, 0.05 * usage.total)
+    return _check("disk", enough, finding, "free some space, or set TMPDIR: Ray stops at a disk that is 95 % full")
+
+
+def _devices() -> str:
+    import torch
+
+    cores = f"{os.cpu_count()} cores ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+    if torch.cuda.is_available():
+        found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+        return f"{cores}; " + ", ".join(f"{one.name} with {one.total_memory / GIB:.0f} GiB" for one in found)
+    if shutil.which("nvidia-smi"):
+        raise RuntimeError(f"{cores}; there is an NVIDIA driver, and PyTorch {torch.__version__} cannot use its GPUs")
+    return f"{cores}, no GPU"
 
 
 def _store(url: str) -> str:
@@ -81,79 +109,3 @@ def _store(url: str) -> str:
 
     with Store.open(url) as store:
         return f"{url} answers and holds {len(store.list_experiments(limit=1000))} experiments"
-
-
-def _engine() -> str:
-    """Start a worker on a small random model and score two merges in turn: A, B and A again."""
-    from evals.tasks import TaskDefinition
-    from experiments.states import Split
-    from merging.models import ModelRef
-    from merging.recipe import Recipe
-    from optimizer.cluster import ray_cluster
-    from optimizer.jobs import Job, Work
-    from optimizer.pool import WorkerPool
-    from workers.config import WorkerConfig
-
-    engine = "vllm" if importlib.util.find_spec("vllm") else "transformers"
-    with tempfile.TemporaryDirectory(prefix="evomerge-doctor-") as folder:
-        root = Path(folder)
-        for seed, name in enumerate(("base", "expert")):
-            _write_model(root / name, seed)
-        (root / "task.yaml").write_text(_TASK)
-        items = [{"question": f"the {a} {b} {c}", "answer": "yes"} for a, b, c in _sentences()]
-        (root / "items.jsonl").write_text("\n".join(json.dumps(item) for item in items))
-        task = TaskDefinition("doctor", str(root / "task.yaml"), "exact_match", search=8, selection=1, test=1)
-        base, expert = ModelRef("base", str(root / "base")), ModelRef("expert", str(root / "expert"))
-        config = WorkerConfig(base, (expert,), (task,), engine=engine, max_model_len=64)  # type: ignore[arg-type]
-        recipes = [Recipe("task_arithmetic", ("expert",), "global", {"weight": {"expert": (w,)}}) for w in (0.2, 0.9)]
-        with ray_cluster(num_cpus=1):
-            pool = WorkerPool(config, 1)
-            try:
-                answers = []
-                for recipe in (*recipes, recipes[0]):
-                    while pool.next_worker is None:
-                        pool.wait(0.5)
-                    pool.submit(Job(Work(0, Split.SEARCH), recipe, None))
-                    while (outcome := pool.wait(0.5)) is None:
-                        continue
-                    if outcome.result is None:
-                        raise RuntimeError(outcome.reason)
-                    answers.append([(item.output, item.reference_logprob) for item in outcome.result.items])
-                started_s = pool.descriptions[0]["startup_s"]
-            finally:
-                pool.close()
-        if answers[0] != answers[2] or answers[0] == answers[1]:
-            raise RuntimeError(f"{engine} does not serve the weights that were written last; reinstall it")
-    return f"{engine} on {platform.machine()} started in {started_s:.0f} s and follows weights written in place"
-
-
-def _sentences() -> list[tuple[str, str, str]]:
-    return [(a, b, c) for a in ("cat", "dog") for b in ("sat", "ran") for c in ("mat", "tree", "red", "blue")]
-
-
-def _write_model(path: Path, seed: int) -> None:
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(_WORDS),
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=128,
-        initializer_range=0.3,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
-    )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(path)
-    words = Tokenizer(models.WordLevel({word: index for index, word in enumerate(_WORDS)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.add_special_tokens(list(_SPECIAL))
-    PreTrainedTokenizerFast(
-        tokenizer_object=words, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="</s>"
-    ).save_pretrained(path)

@@ -166,7 +166,8 @@ class Output:
 
     def check(self, check: Check) -> None:
         """Print one line of the doctor's report as soon as it is known."""
-        self.say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.finding}")
+        fix = "" if check.fix is None else f". Fix: {check.fix}"
+        self.say(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.finding}{fix}")
 
     def checks_done(self, checks: Sequence[Check]) -> None:
         """Print the doctor's whole report for programs."""
@@ -197,6 +198,8 @@ def _memory_table(needs: Needs) -> Table:
         table.add_row(part, *(_gib(columns[name].get(part, 0)) for name in shown))
     table.add_row("together", *(_gib(sum(columns[name].values())) for name in shown))
     table.add_row("files, shared by a node's workers", _gib(memory.mapped))
+    if memory.mirror:
+        table.add_row("of a merge, as far as it fits", "", _gib(memory.mirror))
     if memory.assumed:
         table.caption = f"operator state of {', '.join(memory.assumed)} is assumed"
     return table

@@ -6,9 +6,10 @@ import logging
 import math
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import ray
 
@@ -40,7 +41,9 @@ def ray_cluster(*, num_cpus: float) -> Iterator[None]:
             continue
         if host.error is not None:
             raise EngineError(f"Ray does not start: {host.error}") from host.error
-        yield
+        # Ray prints what goes wrong in the cluster on stdout, which belongs to the results.
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         host.stop.set()
         host.join()

@@ -141,12 +141,19 @@ def test_schema_accepts_the_examples(tmp_path: Path) -> None:
         jsonschema.validate(yaml.safe_load(spec.read_text()), schema)
 
 
-def test_doctor_proves_store_and_engine(tmp_path: Path) -> None:
-    done = run("doctor", "--store", tmp_path / "d.db", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    checks = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
-    assert set(checks) == {"packages", "memory", "disk", "store", "engine"}
-    assert checks["engine"]["finding"].startswith("vllm")
+def test_doctor_proves_the_engine_kills_a_worker_and_gives_a_fix_for_what_fails(tmp_path: Path) -> None:
+    (tmp_path / "not.db").write_text("this is no database")
+    done = run("doctor", "--store", tmp_path / "not.db", "--format", "json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert not report["ok"]
+    checks = {one["name"]: one for one in report["checks"]}
+    cheap = ["packages", "memory", "shared memory", "disk", "devices", "store"]
+    assert list(checks) == [*cheap, "engine", "weights", "recovery", "fresh engine"]
+    assert [name for name, one in checks.items() if not one["ok"]] == ["store"], done.stderr
+    assert [name for name, one in checks.items() if one["fix"]] == ["store"]
+    assert checks["engine"]["finding"].startswith("vllm on cpu started on")
+    assert "FAIL store" in done.stderr and "Fix: give another --store" in done.stderr
 
 
 def test_wrong_command_line_exits_with_2_and_still_prints_an_object() -> None:

@@ -39,6 +39,18 @@ def subject(recipe: Any, act: Callable[[], None]) -> Any:
     return Subject()
 
 
+def start_up(act: Callable[[], None]) -> Any:
+    """A recipe to be prepared at start-up, which makes the worker do ``act`` instead."""
+
+    class Unreadable:
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            act()
+
+    return Unreadable()
+
+
 def hang() -> Callable[[], None]:
     """Sleep without end in C code that keeps the interpreter's lock."""
 
