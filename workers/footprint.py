@@ -31,6 +31,8 @@ class Footprint:
     Attributes:
         host: in the node's memory.
         device: in the memory of each of the worker's GPUs; empty on the CPU.
+        mirror: what merging copies to the GPU and keeps there as far as it fits beside the engine; the rest is copied
+            for every candidate, so nothing is refused for it.
         mapped: weight files of base and experts, in the node's memory as long as there is room for them.
         kv_token: bytes of the KV cache per token; None where the configuration does not say.
         kv_cache: bytes set aside for it; None where the engine takes what the GPU has left.
@@ -40,6 +42,7 @@ class Footprint:
 
     host: Mapping[str, int]
     device: Mapping[str, int]
+    mirror: int
     mapped: int
     kv_token: int | None
     kv_cache: int | None
@@ -82,7 +85,8 @@ def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], lo
             host["packed weights"] = _packed(shapes, element) // processes
         host |= {part: size * processes for part, size in engine.items()}
     device = {} if config.on_cpu else engine
-    return Footprint(host, device, merge.mapped, kv_token, kv_cache, length, merge.assumed)
+    mirror = 0 if config.on_cpu else merge.mapped + merge.task_vectors + merge.operator_state
+    return Footprint(host, device, mirror, merge.mapped, kv_token, kv_cache, length, merge.assumed)
 
 
 def _kv_cache(config: WorkerConfig) -> int | None:

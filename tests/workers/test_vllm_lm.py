@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,6 +52,13 @@ class Probe(ScoringWorker):
         for one, decided in tests:
             one.decided = decided
         return result.items, result.generated_tokens
+
+    def likelihoods(self, pairs: list[tuple[str, str]]) -> list[tuple[float, bool]]:
+        lm = self._start()[0].lm
+        return list(lm.loglikelihood([SimpleNamespace(args=pair) for pair in pairs], disable_tqdm=True))
+
+    def forget_prefixes(self) -> None:
+        assert self._start()[0]._llm.reset_prefix_cache()
 
     def steps(self) -> int:
         return self._start()[0].tokens.steps
@@ -159,6 +167,22 @@ def test_stopping_early_changes_no_score(call: Callable[..., Any], name: str) ->
     for one, other in zip(early.items, whole, strict=True):
         if one.task in GENERATED and one.score:
             assert one.output == other.output
+
+
+def test_likelihoods_are_the_same_from_the_prefix_cache(call: Callable[..., Any]) -> None:
+    # Contexts of more than one block of the cache; the last answers are longer than one themselves.
+    context = "Rivers, stones and apples: a list of things that one meets on a walk. " * 8
+    answers = [" First", " Second", " Third", " and so on" * 50, " and so on" * 50 + " for ever"]
+    alone = []
+    for answer in answers:
+        call("forget_prefixes")
+        alone += call("likelihoods", [(context, answer)])
+    call("forget_prefixes")
+    pairs = [(context, answer) for answer in answers]
+    for _ in range(2):
+        together = call("likelihoods", pairs)
+        assert [total for total, _ in together] == pytest.approx([total for total, _ in alone], abs=0.05)
+        assert [greedy for _, greedy in together] == [greedy for _, greedy in alone]
 
 
 def test_the_engines_steps_are_counted(call: Callable[..., Any]) -> None:

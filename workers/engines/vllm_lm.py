@@ -153,7 +153,9 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             max_tokens=1,
             prompt_logprobs=TOP_TOKENS,
         )
-        asked, lengths = [], []
+        # vLLM forbids it where log-probabilities of the prompt are wanted, but here they are wanted of its end only.
+        settings.skip_reading_prefix_cache = False
+        asked = []
         for _, context, continuation in requests:
             if not 0 < len(continuation) < window:
                 raise TaskError(
@@ -161,11 +163,10 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
                     f"an answer of {len(continuation)} tokens does not fit {self.max_length} in all",
                     "shorten the answers or raise workers.max_model_len",
                 )
-            asked.append(Request((context + continuation)[-window:], settings))
-            lengths.append(len(continuation))
+            asked.append(Request((context + continuation)[-window:], settings, scored=len(continuation)))
         scores = [
-            _continuation_score(one.prompt[-length:], output.prompt_logprobs, len(one.prompt) - length)
-            for one, length, output in zip(asked, lengths, self._loop.run(asked), strict=True)
+            _continuation_score(one.prompt[-one.scored :], output.prompt_logprobs)
+            for one, output in zip(asked, self._loop.run(asked), strict=True)
         ]
         self._check_finite(total for total, _ in scores)
         return scores
@@ -229,10 +230,15 @@ def _sampling(options: dict[str, Any], **settings: Any) -> Any:
         ) from error
 
 
-def _continuation_score(continuation: list[int], rows: Any, start: int) -> tuple[float, bool]:
-    """Sum the log-probabilities (nats) of the tokens from ``start`` on; tell whether all are greedy."""
+def _continuation_score(continuation: list[int], rows: Any) -> tuple[float, bool]:
+    """Sum the log-probabilities (nats) of a prompt's last tokens; tell whether all are greedy.
+
+    Args:
+        continuation: the tokens.
+        rows: log-probabilities of the prompt's tokens; there may be none for cached ones at its beginning.
+    """
     total, greedy = 0.0, True
-    for position, token in enumerate(continuation, start):
+    for position, token in enumerate(continuation, len(rows) - len(continuation)):
         row: Mapping[int, Any] = rows[position]
         total += row[token].logprob
         greedy = greedy and token == _greedy_token(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -21,11 +21,13 @@ class Request:
         prompt: token ids.
         settings: vLLM's ``SamplingParams``.
         decided: called with the token ids written so far; True ends the request, whose answer is then cut there.
+        scored: tokens at the end of the prompt whose log-probabilities are wanted.
     """
 
     prompt: list[int]
     settings: Any
     decided: Callable[[Tokens], bool] | None = None
+    scored: int = 0
 
 
 class RequestLoop:
@@ -59,8 +61,11 @@ class RequestLoop:
                 for output in self._engine.step():
                     position = waiting[output.request_id]
                     outputs[position] = output
-                    if self._is_over(output, requests[position]):
-                        del waiting[output.request_id]
+                    if not self._is_over(output, requests[position]):
+                        continue
+                    del waiting[output.request_id]
+                    if (uncached := _uncached(output, requests[position])) is not None:
+                        waiting[self._add(uncached)] = position
                 self._tokens.step()
         except Exception as error:
             self._engine.abort_request(list(waiting))
@@ -84,3 +89,15 @@ class RequestLoop:
             return False
         self._engine.abort_request([output.request_id])
         return True
+
+
+def _uncached(output: Any, request: Request) -> Request | None:
+    """Return the request to be asked again without the prefix cache, where the cache held tokens that are scored.
+
+    vLLM has no log-probability of a token whose predecessor it did not compute.
+    """
+    if output.num_cached_tokens < len(request.prompt) - request.scored:
+        return None
+    settings = request.settings.clone()
+    settings.skip_reading_prefix_cache = True
+    return replace(request, settings=settings)
