@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from merging.models import ModelRef
     from merging.recipe import Recipe
     from merging.vocabulary.policy import VocabularyPolicy
+    from workers.population import Population
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class WorkerConfig:
             leaves free of the worker's share on a GPU.
         vocabulary: which tokens merges have; None requires that all models have the same.
         depth: decoder blocks of the resident model, for merges that compose depth; None takes the base's.
-        stall_seconds: how long the engine may make no step before the worker is killed.
         batch_invariant: use vLLM's kernels whose results do not depend on what else is in the batch (GPU only).
+        stall_seconds: how long the engine may make no step before the worker is killed.
+        population: how many candidates the engine must be able to answer as at once; None writes all in place.
     """
 
     base: ModelRef
@@ -51,8 +53,9 @@ class WorkerConfig:
     kv_cache_gib: float | None = None
     vocabulary: VocabularyPolicy | None = None
     depth: int | None = None
-    stall_seconds: float = 600.0
     batch_invariant: bool = False
+    stall_seconds: float = 600.0
+    population: Population | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -81,9 +84,10 @@ class ScoreResult:
 
     Attributes:
         items: per-item scores in the suite's order.
-        timings_s: seconds by step: ``apply`` (merge mathematics), ``write`` (copies into the engine),
-            ``repack`` and ``reset`` (engine caches), ``score``. A candidate that is already resident has
-            ``score`` only.
+        timings_s: seconds by step: ``apply`` (merging into the engine's weights), ``write`` (copying through the
+            engine's own loader, where the weights cannot be merged in place), ``repack`` (for the CPU's matrix
+            units), ``reset`` (the prefix cache), ``score``. A candidate that is already resident has
+            ``score`` only. Candidates scored together have an equal share each of their common ``score``.
         prompt_tokens: tokens read by the engine.
         generated_tokens: tokens written by the engine.
         worker: ``host:pid`` of the process that scored.

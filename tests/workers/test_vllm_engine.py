@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from evals.tasks import TaskDefinition
 from evomerge.errors import EngineError, Infeasible, ModelError, TaskError
@@ -48,6 +53,9 @@ def recipe(north: float, south: float, **fields: Any) -> Recipe:
 BASE = recipe(0.0, 0.0)
 MILD = recipe(0.6, -0.4)
 STRONG = recipe(-0.5, 1.5)
+# The only one that changes norms and the embedding, which is the head as well.
+WHOLE = Recipe("ties", ("north", "whole"), coefficients={"weight": {"north": (0.5,), "whole": (0.8,)}})
+FRESH = {"base": BASE, "mild": MILD, "strong": STRONG, "whole": WHOLE}
 
 
 def burst(weight: float) -> Recipe:
@@ -64,6 +72,32 @@ class Probe(ScoringWorker):
     def write(self, recipe: Recipe) -> dict[str, float]:
         engine, _ = self._start()
         return dict(self._write(engine, recipe))
+
+    def swap(self, count: int, seed: int) -> int:
+        """Write some random candidates, a few of them bad; returns the bytes that only this process holds then."""
+        draw = random.Random(seed)
+        for number in range(count):
+            if number % 20 == 7:
+                with pytest.raises(Infeasible):
+                    self.write(burst(1e6))
+            elif number % 20 == 14:
+                self.write(BASE)
+            else:
+                self.write(recipe(draw.uniform(-1, 1), draw.uniform(-1, 1)))
+        return int(psutil.Process().memory_full_info().uss)
+
+    def write_through_the_loader(self, recipe: Recipe) -> dict[str, float]:
+        llm = self._start()[0]._llm
+
+        def exchange(worker: Any, live: Any) -> Any:
+            worker.worker.evomerge_live, live = live, worker.worker.evomerge_live
+            return live
+
+        [live] = llm.collective_rpc(exchange, args=(None,))
+        timings = self.write(recipe)
+        live.at_base.clear()
+        llm.collective_rpc(exchange, args=(live,))
+        return timings
 
     def raw(self, script: str, prompts: list[list[int]]) -> list[Any]:
         return load(Path(script)).raw_answers(self._start()[0]._llm, prompts)
@@ -99,8 +133,25 @@ def load(path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def config(base: ModelRef, experts: tuple[ModelRef, ...], tasks: tuple[TaskDefinition, ...]) -> WorkerConfig:
-    return WorkerConfig(base, experts, tasks, "vllm", max_model_len=MAX_LEN, warm_recipe=MILD, kv_cache_gib=KV_GIB)
+def whole(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRef:
+    """A full checkpoint, every tensor of which differs from the base's."""
+    path = tmp_path_factory.mktemp("whole") / "whole"
+    shutil.copytree(smollm2, path, ignore=shutil.ignore_patterns("*.safetensors"))
+    generator = torch.Generator().manual_seed(3)
+    tensors = load_file(smollm2 / "model.safetensors")
+    noise = {name: 0.01 * torch.randn(tensor.shape, generator=generator) for name, tensor in tensors.items()}
+    moved = {name: (tensor.float() + noise[name]).to(tensor.dtype) for name, tensor in tensors.items()}
+    save_file(moved, path / "model.safetensors", metadata={"format": "pt"})
+    return ModelRef("whole", str(path))
+
+
+@pytest.fixture(scope="module")
+def config(
+    base: ModelRef, experts: tuple[ModelRef, ...], whole: ModelRef, tasks: tuple[TaskDefinition, ...]
+) -> WorkerConfig:
+    return WorkerConfig(
+        base, (*experts, whole), tasks, "vllm", max_model_len=MAX_LEN, warm_recipe=MILD, kv_cache_gib=KV_GIB
+    )
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +176,9 @@ def prompts(call: Callable[..., Any]) -> list[list[int]]:
 def exports(config: WorkerConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("exports")
     materializer = Materializer(ModelSet.open(config.base, config.experts))
-    for name, each in (("mild", MILD), ("strong", STRONG)):
+    for name, each in FRESH.items():
         export_checkpoint(materializer, each, root / name, card="")
-    return {name: root / name for name in ("mild", "strong")}
+    return {name: root / name for name in FRESH}
 
 
 @pytest.fixture(scope="module")
@@ -161,18 +212,34 @@ def fresh(
 def test_written_weights_answer_like_a_fresh_engine_on_the_exported_checkpoint(
     call: Callable[..., Any], prompts: list[list[int]], fresh: dict[str, list[Any]]
 ) -> None:
-    call("write", MILD)
-    mild = call("raw", str(SCRIPT), prompts)
-    call("write", STRONG)
-    strong = call("raw", str(SCRIPT), prompts)
-    call("write", MILD)
-    again = call("raw", str(SCRIPT), prompts)
+    assert call("ready")["writes"] == "in place"
+    # The last one changes the tied head, the one after it leaves that to the base again.
+    for name in ("mild", "strong", "whole", "mild", "base"):
+        call("write", FRESH[name])
+        # Tokens and log-probabilities to the last bit: the same batch went through the same kernels.
+        assert call("raw", str(SCRIPT), prompts) == fresh[name], name
+    assert len({json.dumps(answers) for answers in fresh.values()}) == len(FRESH)
 
-    assert fresh["mild"] != fresh["strong"]
-    # Tokens and log-probabilities to the last bit: the same batch went through the same kernels.
-    assert mild == fresh["mild"]
-    assert strong == fresh["strong"]
-    assert again == mild
+
+def test_hundreds_of_swaps_leave_neither_drift_nor_memory(
+    call: Callable[..., Any], prompts: list[list[int]], fresh: dict[str, list[Any]]
+) -> None:
+    before = call("swap", 40, 1)
+    after = call("swap", 200, 2)
+    assert after - before < 64 * 2**20
+    for name in ("whole", "mild"):
+        call("write", FRESH[name])
+        assert call("raw", str(SCRIPT), prompts) == fresh[name], name
+
+
+def test_a_model_that_only_its_own_loader_understands_is_written_through_it(
+    call: Callable[..., Any], prompts: list[list[int]], fresh: dict[str, list[Any]]
+) -> None:
+    call("write", STRONG)
+    assert set(call("write_through_the_loader", WHOLE)) == {"apply", "write", "repack", "reset"}
+    assert call("raw", str(SCRIPT), prompts) == fresh["whole"]
+    call("write", MILD)
+    assert call("raw", str(SCRIPT), prompts) == fresh["mild"]
 
 
 def test_a_write_empties_the_prefix_cache(call: Callable[..., Any], prompts: list[list[int]]) -> None:
@@ -185,7 +252,7 @@ def test_a_write_empties_the_prefix_cache(call: Callable[..., Any], prompts: lis
 
 def test_write_reports_where_the_time_goes_and_skips_what_is_resident(call: Callable[..., Any]) -> None:
     call("write", STRONG)
-    assert set(call("write", MILD)) == {"apply", "write", "repack", "reset"}
+    assert set(call("write", MILD)) == {"apply", "repack", "reset"}
     assert call("write", MILD) == {}
 
 
@@ -195,6 +262,8 @@ def test_infeasible_candidates_leave_the_worker_sound(
     questions = [(question, {"until": ["\n"], "max_gen_toks": 4}) for question in QUESTIONS]
     with pytest.raises(Infeasible, match="finite"):
         call("score", burst(1e6), "search")
+    call("write", BASE)
+    assert call("raw", str(SCRIPT), prompts) == fresh["base"]
     # These weights are finite in bf16, but the activations overflow.
     call("write", burst(1.0))
     for kind, arguments in (("generate_until", questions), ("loglikelihood", [("One, two,", " three")])):

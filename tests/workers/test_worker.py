@@ -6,12 +6,12 @@ import json
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import failures
 import psutil
 import pytest
 
@@ -25,29 +25,12 @@ from merging.recipe import Recipe
 from workers.worker import ScoringWorker, WorkerConfig, start_worker
 
 Tiny = tuple[ModelRef, tuple[ModelRef, ...]]
+STALL_S = 8.0
 
 
 def recipe(north: float, south: float, **fields: Any) -> Recipe:
     weights = {"weight": {"north": (north,), "south": (south,)}}
     return Recipe("task_arithmetic", ("north", "south"), coefficients=weights, **fields)
-
-
-def wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until processes have ended (a zombie has) and return those that have not."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        processes = [process for process in processes if is_alive(process)]
-        if not processes:
-            break
-        time.sleep(0.2)
-    return processes
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +54,7 @@ def workers(ray_cluster: None) -> Iterator[Callable[[WorkerConfig], Any]]:
         ray.kill(actor)
 
 
-def test_both_engines_score_alike_and_a_killed_one_leaves_no_process(
+def test_both_engines_score_alike_and_a_killed_one_leaves_nothing(
     workers: Callable[[WorkerConfig], Any], config: WorkerConfig
 ) -> None:
     import ray
@@ -79,23 +62,40 @@ def test_both_engines_score_alike_and_a_killed_one_leaves_no_process(
 
     parallel = workers(replace(config, engine="vllm", tensor_parallel=2, kv_cache_gib=0.0625))
     plain = workers(config)
-    assert ray.get(parallel.ready.remote())["tensor_parallel"] == 2
+    description = ray.get(parallel.ready.remote())
+    assert (description["tensor_parallel"], description["writes"]) == (2, "in place")
     for each in (recipe(1.0, 0.0), recipe(-0.5, 1.5, granularity="layer")):
         expected = ray.get(plain.score.remote(each, "search"))
         found = ray.get(parallel.score.remote(each, "search"))
         assert [item.item for item in found.items] == [item.item for item in expected.items]
         for mine, other in zip(found.items, expected.items, strict=True):
             assert mine.reference_logprob == pytest.approx(other.reference_logprob, abs=2e-3)
-            assert (mine.score, mine.output) == (other.score, other.output)
+            assert mine.score == other.score
+            # vLLM stops where the score is certain.
+            assert str(other.output).startswith(str(mine.output))
 
-    root = psutil.Process(ray.get(parallel.pid.remote()))
-    tree = [root, *root.children(recursive=True)]
-    assert len(tree) >= 3
-    future = parallel.score.remote(recipe(0.1, 0.2), "search")
-    root.kill()
+    processes = failures.family(ray.get(parallel.pid.remote()))
+    paths = failures.traces(processes)
+    assert len(processes) >= 4 and any(path.parent == failures.SHARED_MEMORY for path in paths)
     with pytest.raises(RayActorError):
-        ray.get(future)
-    assert wait_gone(tree, 30.0) == []
+        ray.get(parallel.score.remote(recipe(0.1, 0.2), "search", failures.positions(failures.die())))
+    failures.no_trace(processes, paths)
+
+
+def test_vllm_that_hangs_with_the_interpreter_locked_is_killed(
+    workers: Callable[[WorkerConfig], Any], config: WorkerConfig
+) -> None:
+    import ray
+    from ray.exceptions import RayActorError
+
+    worker = workers(replace(config, engine="vllm", kv_cache_gib=0.0625, stall_seconds=STALL_S))
+    slow = failures.positions(failures.creep(2 * STALL_S))
+    assert len(ray.get(worker.score.remote(recipe(0.1, 0.2), "search", slow)).items) == 8
+    processes = failures.family(ray.get(worker.pid.remote()))
+    paths = failures.traces(processes)
+    with pytest.raises(RayActorError):
+        ray.get(worker.score.remote(recipe(0.1, 0.2), "search", failures.positions(failures.hang())))
+    failures.no_trace(processes, paths)
 
 
 def test_transformers_weights_answer_like_a_fresh_model_from_the_export(config: WorkerConfig, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_transformers_weights_answer_like_a_fresh_model_from_the_export(config: 
     materializer = Materializer(ModelSet.open(config.base, config.experts))
     scores = []
     for number, each in enumerate((recipe(0.7, 0.3), recipe(-1.0, 2.0), recipe(0.7, 0.3))):
-        assert set(engine.write(each)) == {"apply", "write"}
+        assert set(engine.write(each)) == {"apply"}
         export = export_checkpoint(materializer, each, tmp_path / str(number), card="").path
         model = AutoModelForCausalLM.from_pretrained(export, dtype="float32")
         fresh = HFLM(pretrained=model, tokenizer=AutoTokenizer.from_pretrained(export), batch_size=16)
@@ -177,8 +177,8 @@ def test_a_killed_driver_leaves_no_worker(config: WorkerConfig, tmp_path: Path) 
     assert driver.stdout is not None
     pids = json.loads(driver.stdout.readline())
     tree = [psutil.Process(pid) for pid in dict.fromkeys(pids)]
-    assert all(is_alive(process) for process in tree)
+    assert all(failures.is_alive(process) for process in tree)
     driver.kill()
     driver.wait()
     driver.stdout.close()
-    assert wait_gone(tree, 60.0) == []
+    failures.no_trace(tree, [])

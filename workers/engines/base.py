@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from evomerge.errors import EngineError
 from workers.progress import beat
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from merging.recipe import Recipe
     from workers.config import WorkerConfig
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -34,6 +37,19 @@ class TokenCount:
         """Count a step of the engine."""
         self.steps += 1
         beat()
+
+
+@dataclass
+class Answered(Generic[Result]):
+    """How one of several scorings ended; exactly one of ``result`` and ``error`` is set.
+
+    ``prompt_tokens`` and ``generated_tokens`` are those that the engine read and wrote for it.
+    """
+
+    result: Result | None = None
+    error: Exception | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
 
 
 class Engine(ABC):
@@ -62,7 +78,7 @@ class Engine(ABC):
         After any error the resident weights are undefined until the next successful write.
 
         Returns:
-            Seconds by step: ``apply``, ``write``, ``repack``, ``reset``.
+            Seconds by step, see ``ScoreResult.timings_s``: ``apply`` and what else the engine needs.
 
         Raises:
             Infeasible: a merged weight is not finite.
@@ -79,6 +95,19 @@ class Engine(ABC):
         Raises:
             ModelError: a model cannot be opened for merging.
         """
+
+    def together(self, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]) -> list[Answered[Result]]:
+        """Score several candidates in the same batches, none of which is written into the weights.
+
+        Args:
+            recipes: linear merges of adapters, at most ``Population.width``; the resident weights must be the base's.
+            scorings: one for each, which asks ``lm`` and is answered by its candidate.
+
+        Raises:
+            EngineError: the engine failed, or was not started for it (``WorkerConfig.population``).
+            RecipeError: a recipe is no linear merge.
+        """
+        raise EngineError("this engine scores one candidate at a time: set engine: vllm and population")
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from lm_eval.models.huggingface import HFLM
 
 from evomerge.errors import EngineError
 from merging.deep_models import with_depth
+from merging.live import LiveWeights, Place
 from merging.materialize import Materializer
 from merging.models import ModelSet
 from merging.vocabulary.loadable import loadable_base
 from workers.config import WorkerConfig
-from workers.engines.base import Engine, MergedTensors, TokenCount
+from workers.engines.base import Engine, TokenCount
 
 if TYPE_CHECKING:
     from merging.recipe import Recipe
@@ -31,7 +32,7 @@ class TransformersEngine(Engine):
     """A resident transformers model scored by lm-eval's own backend.
 
     Raises:
-        EngineError: the model cannot be loaded.
+        EngineError: the model cannot be loaded, or is kept in a layout that cannot be rewritten.
         ModelError: a model cannot be opened for merging.
     """
 
@@ -47,7 +48,7 @@ class TransformersEngine(Engine):
         with loadable_base(models) as base:
             self._model = _load(base.path, config)
             tokenizer = transformers.AutoTokenizer.from_pretrained(base.path)
-        self._parameters = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
+        self._live = LiveWeights(_places(self._model, models))
         self.tokens = TokenCount()
         self.lm = CountingHFLM(self._model, tokenizer, config, self.tokens)
 
@@ -63,20 +64,8 @@ class TransformersEngine(Engine):
     def write(self, recipe: Recipe) -> Mapping[str, float]:
         """See :meth:`Engine.write`."""
         start = time.perf_counter()
-        merged = MergedTensors(self._materializer.tensors(recipe))
-        missing = {name for name, _ in self._model.named_parameters()}
-        for name, tensor in merged:
-            parameter = self._parameters.get(name)
-            if parameter is None or parameter.shape != tensor.shape:
-                raise EngineError(
-                    f"transformers {transformers.__version__} keeps the checkpoint tensor {name} in another "
-                    "layout, so it cannot be written in place: use engine: vllm"
-                )
-            parameter.copy_(tensor)
-            missing.discard(name)
-        if missing:
-            raise EngineError(f"the merge leaves {len(missing)} parameters unwritten, first {min(missing)}")
-        return {"apply": merged.seconds, "write": time.perf_counter() - start - merged.seconds}
+        self._materializer.write(recipe, self._live)
+        return {"apply": time.perf_counter() - start}
 
     def describe(self) -> dict[str, Any]:
         """See :meth:`Engine.describe`."""
@@ -92,7 +81,7 @@ class TransformersEngine(Engine):
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        del self._model, self._parameters, self._materializer, self.lm
+        del self._model, self._live, self._materializer, self.lm
         gc.collect()
 
 
@@ -136,3 +125,20 @@ def _load(path: Path, config: WorkerConfig) -> Any:
     except Exception as error:
         raise EngineError(f"transformers cannot load {config.base.path}: {type(error).__name__}: {error}") from error
     return model.eval().to("cpu" if config.on_cpu else "cuda")
+
+
+def _places(model: Any, models: ModelSet) -> dict[str, tuple[Place, ...]]:
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    places: dict[str, tuple[Place, ...]] = {}
+    for name in models.tensor_names():
+        shape = models.tensor_info(name).shape
+        if name not in tensors or tensors[name].shape != shape:
+            raise EngineError(
+                f"transformers {transformers.__version__} keeps the checkpoint tensor {name} in another "
+                "layout, so it cannot be written in place: use engine: vllm"
+            )
+        places[name] = (Place(tensors[name].detach(), 0, shape, torch.empty(shape, device="meta").stride()),)
+    missing = {name for name, _ in model.named_parameters()} - set(places)
+    if missing:
+        raise EngineError(f"the checkpoint has no tensor for {len(missing)} parameters, first {min(missing)}")
+    return places

@@ -6,17 +6,19 @@ import gc
 import importlib.util
 import os
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evomerge.errors import EngineError
 from workers.config import WorkerConfig, process_environment
-from workers.engines.base import Engine, TokenCount
+from workers.engines.base import Answered, Engine, Result, TokenCount
+from workers.engines.lora_population import CandidatePopulation
 
 if TYPE_CHECKING:
     from merging.recipe import Recipe
+    from workers.engines.vllm_extension import Answer
 
 EXTENSION = "workers.engines.vllm_extension.MergeExtension"
 CPU_KV_CACHE_GIB = 1.0
@@ -55,6 +57,7 @@ class VllmEngine(Engine):
         from merging.deep_models import with_depth
         from merging.models import ModelSet
         from merging.vocabulary.loadable import loadable_base
+        from workers.engines.vllm_lm import VllmLM
 
         # Bad models are refused in milliseconds here, before vLLM takes its time to start.
         models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
@@ -65,16 +68,18 @@ class VllmEngine(Engine):
             # vLLM may read tokenizer and configuration again, but never the weights.
             base.forget_weights()
             self._directory = stack.pop_all()
-        self.adopt(config)
-
-        from workers.engines.vllm_lm import VllmLM
-
+        self._detour: str | None = None
+        self._population: CandidatePopulation | None = None
         self.tokens = TokenCount()
         self.lm = VllmLM(self._llm, self.tokens)
+        self.adopt(config)
 
     def adopt(self, config: WorkerConfig) -> None:
         """See :meth:`Engine.adopt`."""
-        self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
+        answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
+        self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
+        if config.population is not None:
+            self._population = CandidatePopulation(config, self._call, self.lm.shared)
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
@@ -82,11 +87,19 @@ class VllmEngine(Engine):
 
     def write(self, recipe: Recipe) -> Mapping[str, float]:
         """See :meth:`Engine.write`."""
-        timings = self._call("write_recipe", recipe)
+        answers = self._call("write_recipe", recipe)
+        # A tensor-parallel engine waits for its slowest process.
+        timings = {step: max(answer.seconds.get(step, 0.0) for answer in answers) for step in answers[0].seconds}
         start = time.perf_counter()
         if not self._llm.reset_prefix_cache():
             raise EngineError("vLLM did not reset its prefix cache: requests are still running")
         return {**timings, "reset": time.perf_counter() - start}
+
+    def together(self, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]) -> list[Answered[Result]]:
+        """See :meth:`Engine.together`."""
+        if self._population is None:
+            return super().together(recipes, scorings)
+        return self._population.score(recipes, scorings)
 
     def describe(self) -> dict[str, Any]:
         """See :meth:`Engine.describe`."""
@@ -106,6 +119,7 @@ class VllmEngine(Engine):
             "max_model_len": model.max_model_len,
             "tensor_parallel": self._config.tensor_parallel,
             "threads": torch.get_num_threads(),
+            "writes": "in place" if self._detour is None else f"through vLLM's loader: {self._detour}",
         }
 
     def close(self) -> None:
@@ -118,40 +132,62 @@ class VllmEngine(Engine):
         gc.collect()
         cleanup_dist_env_and_memory()
 
-    def _call(self, method: str, *arguments: Any) -> Mapping[str, float]:
-        """Run an extension method in every process; seconds are those of the slowest."""
+    def _call(self, method: str, *arguments: Any) -> Sequence[Answer]:
+        """Run an extension method in every process."""
         try:
-            answers = self._llm.collective_rpc(method, args=arguments)
+            answers: Sequence[Answer] = self._llm.collective_rpc(method, args=arguments)
         except Exception as error:
             raise EngineError(f"vLLM failed in {method}: {type(error).__name__}: {error}") from error
         for answer in answers:
             if answer.error is not None:
                 raise answer.error
-        return {step: max(answer.seconds[step] for answer in answers) for step in answers[0].seconds}
+        return answers
+
+
+@contextmanager
+def _heap_left_alone() -> Iterator[None]:
+    """Pause Python's garbage collector.
+
+    Importing vLLM makes a million objects that live as long as the process; looking through them again and again
+    is a quarter of a start. vLLM collects more than once while it loads a model, whence the freezing.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _start(path: Path, config: WorkerConfig) -> Any:
-    from vllm import LLM
-
-    memory: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if config.on_cpu or config.kv_cache_gib is not None:
-        memory["kv_cache_memory_bytes"] = int((config.kv_cache_gib or CPU_KV_CACHE_GIB) * 2**30)
+        settings["kv_cache_memory_bytes"] = int((config.kv_cache_gib or CPU_KV_CACHE_GIB) * 2**30)
     else:
-        memory["gpu_memory_utilization"] = GPU_MEMORY_SHARE * min(1.0, config.gpus)
+        settings["gpu_memory_utilization"] = GPU_MEMORY_SHARE * min(1.0, config.gpus)
     try:
-        return LLM(
-            model=str(path),
-            dtype=config.dtype,
-            max_model_len=config.max_model_len,
-            seed=config.seed,
-            tensor_parallel_size=config.tensor_parallel,
-            distributed_executor_backend="uni" if config.tensor_parallel == 1 else "mp",
-            enforce_eager=config.on_cpu,
-            enable_prefix_caching=True,
-            disable_log_stats=True,
-            worker_extension_cls=EXTENSION,
-            **memory,
-        )
+        with _heap_left_alone():
+            from vllm import LLM
+
+            if config.population is not None:
+                from workers.engines.lora_slots import engine_settings
+
+                settings |= engine_settings(config.population)
+            gc.freeze()
+            return LLM(
+                model=str(path),
+                dtype=config.dtype,
+                max_model_len=config.max_model_len,
+                seed=config.seed,
+                tensor_parallel_size=config.tensor_parallel,
+                distributed_executor_backend="uni" if config.tensor_parallel == 1 else "mp",
+                enforce_eager=config.on_cpu,
+                enable_prefix_caching=True,
+                disable_log_stats=True,
+                worker_extension_cls=EXTENSION,
+                **settings,
+            )
     except EngineError:
         raise
     except Exception as error:

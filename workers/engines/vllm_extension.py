@@ -2,7 +2,8 @@
 
 vLLM imports this module in each of its worker processes before it builds the model. **Importing it changes
 that process**: on the CPU platform vLLM then keeps the raw weight beside the packed one (there is nothing
-to write into otherwise), and a process that vLLM started dies with its parent. Nothing else may import it.
+to write into otherwise) and memory that was freed is kept for the next candidate, and a process that vLLM
+started dies with its parent. Nothing else may import it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,44 +32,67 @@ from vllm.platforms import current_platform
 
 from evomerge.errors import EngineError, EvomergeError
 from merging.deep_models import with_depth
+from merging.live import LiveWeights
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
 from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
+from workers.engines.lora_slots import LoraSlots, Weights, without_adapter_layers
+from workers.engines.write_plan import Unexplained, record_places
 
 PR_SET_PDEATHSIG = 1
+# Parameters of glibc's mallopt(3).
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 # Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
 PACKED = "cpu_linear"
 
 
 @dataclass
 class Answer:
-    """What a remote call brings back from one process: an error crosses processes as a value."""
+    """What a remote call brings back from one process: an error crosses processes as a value.
+
+    Attributes:
+        error: what went wrong.
+        seconds: time by step.
+        detour: why weights go through vLLM's loader; None where they are written in place.
+    """
 
     error: EvomergeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    detour: str | None = None
 
 
 class MergeExtension:
     """Methods that vLLM mixes into its worker class; called through ``LLM.collective_rpc``.
 
-    Every process opens the models and merges for itself; vLLM's own weight loaders cut each merged tensor to
-    the shard that the process holds.
+    Every process opens the models and merges for itself, each tensor into the places where vLLM's own weight loader
+    was seen to put it. Where that loader does more than copying, whole merged tensors go through it instead.
     """
 
     model_runner: Any
     evomerge_materializer: Materializer
+    evomerge_live: LiveWeights | None
+    evomerge_packed: Sequence[torch.nn.Module]
+    evomerge_slots: LoraSlots
 
     def open_models(
         self, base: ModelRef, experts: tuple[ModelRef, ...], vocabulary: VocabularyPolicy | None, depth: int | None
     ) -> Answer:
-        """Open base and experts for merging and check that this model can be rewritten in place."""
-        with _answering() as answer:
+        """Open base and experts for merging; the model must hold the base at first, anything afterwards."""
+        with _answering() as answer, without_adapter_layers(self.model_runner.model):
+            model = self.model_runner.model
+            _check_rewritable(model)
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
             self.evomerge_materializer = Materializer(models)
-            _check_rewritable(self.model_runner.model)
-            _packed_modules(self.model_runner.model)
+            if not hasattr(self, "evomerge_live"):
+                self.evomerge_packed = _packed_modules(model)
+                base_tensors = ((name, models.base_tensor(name)) for name in models.tensor_names())
+                try:
+                    places = record_places(model, model.load_weights, base_tensors)
+                    self.evomerge_live = LiveWeights(places, set(places))
+                except Unexplained as why:
+                    self.evomerge_live, answer.detour = None, str(why)
         return answer
 
     def prepare_recipe(self, recipe: Recipe) -> Answer:
@@ -78,19 +102,53 @@ class MergeExtension:
         return answer
 
     def write_recipe(self, recipe: Recipe) -> Answer:
-        """Merge into the live parameters and pack them again; seconds: apply, write, repack."""
+        """Merge into the live parameters and pack them again; seconds: apply, write (on the detour), repack."""
         with _answering() as answer, torch.no_grad():
-            model = self.model_runner.model
             start = time.perf_counter()
-            merged = MergedTensors(self.evomerge_materializer.tensors(recipe))
-            loaded = model.load_weights(merged)
-            _check_complete(model, loaded)
-            written = time.perf_counter()
-            for module in _packed_modules(model):
-                _pack(module, remove_weight=False)
-            answer.seconds["apply"] = merged.seconds
-            answer.seconds["write"] = written - start - merged.seconds
-            answer.seconds["repack"] = time.perf_counter() - written
+            live, model = self.evomerge_live, self.model_runner.model
+            if live is None:
+                merged = MergedTensors(self.evomerge_materializer.tensors(recipe))
+                with without_adapter_layers(model):
+                    _check_complete(model, model.load_weights(merged))
+                answer.seconds["apply"] = merged.seconds
+                answer.seconds["write"] = _now() - start - merged.seconds
+                self._pack_again(self.evomerge_packed, answer)
+                return answer
+            try:
+                written = self.evomerge_materializer.write(recipe, live)
+                answer.seconds["apply"] = _now() - start
+                self._pack_again(_owners(self.evomerge_packed, live, written), answer)
+            except BaseException:
+                # What was written before the error is not packed, so the next candidate writes everything.
+                live.at_base.clear()
+                raise
+        return answer
+
+    def _pack_again(self, modules: Iterable[torch.nn.Module], answer: Answer) -> None:
+        start = time.perf_counter()
+        # One after the other: two threads gain a tenth, and lose it to memory that each of them keeps for itself.
+        for module in modules:
+            # The new pack takes the memory of the old one, wherever that is.
+            setattr(module, PACKED, None)
+            _pack(module, remove_weight=False)
+        answer.seconds["repack"] = time.perf_counter() - start
+
+    def open_population(self) -> Answer:
+        """Prepare to answer as several candidates at once; the engine must have been started for that."""
+        with _answering() as answer:
+            self.evomerge_slots = LoraSlots(self.model_runner, self.evomerge_materializer.models)
+        return answer
+
+    def load_population(self, candidates: Mapping[int, Weights]) -> Answer:
+        """See :meth:`LoraSlots.load`; the model must hold the base."""
+        with _answering() as answer, torch.no_grad():
+            self.evomerge_slots.load(candidates)
+        return answer
+
+    def clear_population(self) -> Answer:
+        """See :meth:`LoraSlots.clear`."""
+        with _answering() as answer:
+            self.evomerge_slots.clear()
         return answer
 
     def clear_kv_cache(self) -> None:
@@ -148,6 +206,19 @@ def _packed_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
     return heads
 
 
+def _owners(modules: Iterable[torch.nn.Module], live: LiveWeights, names: Iterable[str]) -> list[torch.nn.Module]:
+    """Return the modules whose weight, or one that is tied to it, is a place of one of the tensors."""
+    written = {place.out.untyped_storage().data_ptr() for name in names for place in live.places[name]}
+    return [module for module in modules if module.get_parameter("weight").untyped_storage().data_ptr() in written]
+
+
+def _now() -> float:
+    """Return the time at which everything asked of the device so far is done."""
+    if not current_platform.is_cpu():
+        torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
 def _keep_raw_weights() -> Callable[..., None]:
     """Make vLLM pack without dropping the weight; returns vLLM's own packing function."""
     pack: Callable[..., None] | None = getattr(gemm_dispatch, "dispatch_cpu_unquantized_gemm", None)
@@ -172,8 +243,21 @@ def _die_with_parent() -> None:
         raise EngineError(f"prctl(PR_SET_PDEATHSIG) failed with errno {ctypes.get_errno()}")
 
 
+def _keep_freed_memory() -> None:
+    """Keep large blocks that are freed in the process; does nothing where the C library is not glibc.
+
+    Each candidate's packs take the place of the last one's. glibc maps every block above 32 MiB anew, and gives
+    freed memory at the end of the heap back; touching it again costs a page fault every 4 KiB, more than packing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 _die_with_parent()
 if current_platform.is_cpu():
+    _keep_freed_memory()
     _pack = _keep_raw_weights()
     # vLLM compiles its token-rank kernel with a C++ compiler for 20 s; eager is as fast on the CPU.
     torch.compiler.set_stance("force_eager")
