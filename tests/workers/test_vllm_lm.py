@@ -141,13 +141,14 @@ def test_items_score_as_with_lm_evals_own_vllm_backend(
     ours, _ = call("score_to_the_end", CANDIDATES[name], "search")
     theirs = by_lm_eval(name)
     assert [(one.task, one.item) for one in ours] == [(one.task, one.item) for one in theirs]
-    # lm-eval asks in another order, and another batch changes low bits of bf16: seldom a token, seldom a choice.
+    # All are equal to the last bit where this was written. lm-eval asks in another order, and kernels of other
+    # processors may round otherwise in other batches, which seldom changes a token.
     same_score = sum(one.score == other.score for one, other in zip(ours, theirs, strict=True))
     same_text = sum(one.output == other.output for one, other in zip(ours, theirs, strict=True))
-    assert same_score >= len(ours) - 2
-    assert same_text >= 0.9 * len(ours)
+    assert same_score >= len(ours) - 1
+    assert same_text >= len(ours) - 2
     pairs = [(one.reference_logprob, other.reference_logprob) for one, other in zip(ours, theirs, strict=True)]
-    assert all(mine == pytest.approx(other, abs=0.5, rel=0.01) for mine, other in pairs)
+    assert all(mine == pytest.approx(other, abs=0.1, rel=0.01) for mine, other in pairs)
     assert len({one.score for one in ours}) > 1
 
 
