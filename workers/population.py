@@ -13,25 +13,27 @@ class Population:
         width: candidates at most.
         rank: of the adapter that a candidate is: the sum of the experts' ranks in the layer where it is largest.
         layers: last names of the layers that any expert changes, such as ``q_proj``.
+        measured: whether it is used where a trial shows it to be quicker, or in any case.
     """
 
     width: int
     rank: int
     layers: tuple[str, ...]
+    measured: bool = False
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Both ways of scoring, measured on the same candidates and items.
+    """Both ways of scoring, measured on the same items.
 
     Args:
-        candidates: how many were scored.
+        width: candidates at once.
         items: on how many items each.
-        in_place_s: seconds of one after the other, written in place.
-        population_s: seconds of all at once.
+        in_place_s: seconds that a candidate takes where one after the other is written in place.
+        population_s: seconds that a candidate takes where ``width`` are scored at once.
     """
 
-    candidates: int
+    width: int
     items: int
     in_place_s: float
     population_s: float
@@ -43,6 +45,8 @@ class Trial:
 
     def sentence(self) -> str:
         """Say what was measured."""
-        ways = [("in place", self.in_place_s), ("as a population", self.population_s)]
-        rates = ", ".join(f"{3600 * self.candidates / seconds:.0f} {way}" for way, seconds in ways)
-        return f"candidates per hour on {self.items} items each, {self.candidates} at once: {rates}"
+        in_place, together = (3600 / seconds for seconds in (self.in_place_s, self.population_s))
+        return (
+            f"measured on {self.items} items: {in_place:.0f} candidates per hour written in place, {together:.0f} as "
+            f"adapters, {self.width} at once"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
@@ -9,16 +10,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evals.suite import TaskSuite
-from evomerge.errors import EngineError
+from evomerge.errors import EngineError, Infeasible
+from merging.recipe import Recipe
 from workers.config import ScoreResult, WorkerConfig, process_environment
 from workers.memory import check_room, explained
+from workers.population import Trial
 from workers.progress import PREPARING, SCORING, start_guard, under_watch
 
 if TYPE_CHECKING:
-    from merging.recipe import Recipe
-    from workers.engines.base import Engine
+    from evals.tasks import ItemScore
+    from workers.engines.base import Answered, Engine
 
 __all__ = ["ScoreResult", "ScoringWorker", "WorkerConfig", "start_worker"]
+
+
+# Of the trial whose outcome is in ``Trial``: enough that a GPU is busy, few enough for seconds on a CPU.
+TRIAL_ITEMS, TRIAL_SWAPS = 32, 4
 
 
 class ScoringWorker:
@@ -85,6 +92,61 @@ class ScoringWorker:
             worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
+    def score_many(
+        self, recipes: Sequence[Recipe], split: str, positions: Sequence[Sequence[int] | None]
+    ) -> list[ScoreResult | Infeasible]:
+        """Score several recipes as one population (``WorkerConfig.population``), each on items of its own.
+
+        A recipe whose log-probabilities are not finite is infeasible alone. Seconds are the common ones divided by
+        the number of recipes.
+
+        Args:
+            recipes: at most the population's width.
+            split: of all of them.
+            positions: for each recipe as in :meth:`score`.
+
+        Raises:
+            RecipeError: a recipe is no linear merge of the models.
+            TaskError: there is no such split or position.
+            EngineError: the engine failed, or cannot score populations.
+        """
+        first = self._score_together(recipes, split, positions)
+        failed = [k for k, one in enumerate(first) if isinstance(one, Infeasible)]
+        if len(failed) < 2:
+            return first
+        # NaN that one candidate leaves in the engine's caches can reach another one of its batch.
+        for k in failed:
+            first[k] = self._score_together([recipes[k]], split, [positions[k]])[0]
+        return first
+
+    def try_population(self) -> Trial:
+        """Measure both ways of scoring on the first search items (``WorkerConfig.population``).
+
+        Raises:
+            EngineError: the engine failed, or cannot score populations.
+        """
+        assert self._config.population is not None
+        width = self._config.population.width
+        _, suite = self._start()
+        items = list(range(min(TRIAL_ITEMS, len(suite.items("search")))))
+        names = tuple(expert.name for expert in self._config.experts)
+        share = [0.5 + 0.5 * k / width for k in range(width)]
+        recipes = [
+            Recipe("task_arithmetic", names, "global", {"weight": {name: (one / len(names),) for name in names}})
+            for one in share
+        ]
+        # The first time of everything takes longer: kernels are compiled, buffers grow.
+        self.score(recipes[-1], "search", items)
+        self.score_many(recipes, "search", [items] * width)
+        start = time.perf_counter()
+        for recipe in recipes[:TRIAL_SWAPS]:
+            self.score(recipe, "search", items)
+        swapped = time.perf_counter()
+        self.score_many(recipes, "search", [items] * width)
+        ended = time.perf_counter()
+        swaps = min(TRIAL_SWAPS, width)
+        return Trial(width, len(items), (swapped - start) / swaps, (ended - swapped) / width)
+
     def pid(self) -> int:
         """Process id of the worker on its node."""
         return os.getpid()
@@ -109,6 +171,33 @@ class ScoringWorker:
                 "startup_s": time.perf_counter() - start,
             }
         return self._engine, suite
+
+    def _score_together(
+        self, recipes: Sequence[Recipe], split: str, positions: Sequence[Sequence[int] | None]
+    ) -> list[ScoreResult | Infeasible]:
+        engine, suite = self._start()
+        with explained(), under_watch(PREPARING):
+            base = Recipe("task_arithmetic", recipes[0].models, "global", {"lambda": (0.0,)}, {})
+            self._write(engine, base)
+        scorings = [functools.partial(suite.score, engine.lm, split, chosen) for chosen in positions]
+        start = time.perf_counter()
+        with explained(), under_watch(SCORING):
+            answered = engine.together(recipes, scorings)
+        share = (time.perf_counter() - start) / len(recipes)
+        return [self._result(one, share) for one in answered]
+
+    def _result(self, answered: Answered[list[ItemScore]], seconds: float) -> ScoreResult | Infeasible:
+        if isinstance(answered.error, Infeasible):
+            return answered.error
+        if answered.error is not None:
+            raise answered.error
+        return ScoreResult(
+            items=tuple(answered.result or ()),
+            timings_s={"score": seconds},
+            prompt_tokens=answered.prompt_tokens,
+            generated_tokens=answered.generated_tokens,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+        )
 
     def _write(self, engine: Engine, recipe: Recipe) -> dict[str, float]:
         digest = recipe.digest()

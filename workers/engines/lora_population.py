@@ -33,8 +33,10 @@ _NUMBERS = count(1)
 Ask = Callable[[Sequence["Request"]], list[Any]]
 
 
-def plan_population(models: ModelSet, width: int) -> Population:
+def plan_population(models: ModelSet, width: int, *, measured: bool = False) -> Population:
     """Return what an engine needs to answer as ``width`` candidates of linear merges of these models at once.
+
+    ``measured`` is that of the result.
 
     Raises:
         ModelError: a merge of these experts is no adapter on linear layers, with the reason.
@@ -57,7 +59,7 @@ def plan_population(models: ModelSet, width: int) -> Population:
             factors = models.factors(name, expert.name)
             ranks[name] = ranks.get(name, 0) + (0 if factors is None else len(factors.a))
     layers = {name.removesuffix(".weight").rpartition(".")[2] for name in ranks}
-    return Population(width, max(ranks.values()), tuple(sorted(layers)))
+    return Population(width, max(ranks.values()), tuple(sorted(layers)), measured)
 
 
 class CandidatePopulation:
@@ -66,19 +68,20 @@ class CandidatePopulation:
     Args:
         config: the worker's; its experts are adapters.
         call: runs a method of ``MergeExtension`` in every process of the engine.
-        shared: the engine's answers.
     """
 
-    def __init__(self, config: WorkerConfig, call: Callable[..., Any], shared: SharedEngine) -> None:
+    def __init__(self, config: WorkerConfig, call: Callable[..., Any]) -> None:
         """Open the experts and put their factors into the engine."""
         models = ModelSet.open(config.base, config.experts)
         self._num_blocks = models.num_blocks
         self._names = sorted({name for one in models.experts for name in models.adapter(one.name).touched()})
-        self._call, self._shared = call, shared
+        self._call = call
         call("open_population")
 
-    def score(self, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]) -> list[Answered[Result]]:
-        """See :meth:`workers.engines.base.Engine.together`."""
+    def score(
+        self, shared: SharedEngine, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]
+    ) -> list[Answered[Result]]:
+        """See :meth:`workers.engines.base.Engine.together`; ``shared`` is what the scorings ask."""
         from vllm.lora.request import LoRARequest
 
         found = [self._multiples(recipe) for recipe in recipes]
@@ -91,7 +94,7 @@ class CandidatePopulation:
         adapters = [LoRARequest(f"candidate {number}", number, "in memory") for number in numbers.values()]
         self._call("load_population", {number: found[k] for k, number in numbers.items()})
         try:
-            scored = self._shared.together([scorings[k] for k in numbers], adapters)
+            scored = shared.together([scorings[k] for k in numbers], adapters)
         finally:
             self._call("clear_population")
         for k, one in zip(numbers, scored, strict=True):

@@ -157,7 +157,7 @@ class _SharedFactors:
         sizes = layer.output_slices
         blocks = [torch.zeros(size, 0) if one is None else one for one, size in zip(b, sizes, strict=True)]
         self._a = torch.cat([one for one in a if one is not None]).to(dtype)
-        self._b = torch.block_diag(*blocks).to(dtype)
+        self._b = torch.block_diag(*blocks).to(dtype)  # type: ignore[no-untyped-call]
         self.weights = torch.zeros(slots + 1, self._a.shape[0])
 
     def add_lora_linear(self, y: Tensor, x: Tensor, *_: Any, **__: Any) -> None:
@@ -224,7 +224,7 @@ def _put(model: torch.nn.Module, name: str, layer: torch.nn.Module) -> None:
 
 def _engine_name(model: torch.nn.Module, name: str) -> str:
     """Return vLLM's name of the layer that a checkpoint tensor belongs to."""
-    mapper = getattr(model, "hf_to_vllm_mapper", None)
+    mapper: Any = getattr(model, "hf_to_vllm_mapper", None)
     if hasattr(mapper, "get_rename_mapper"):
         mapper = mapper.get_rename_mapper()
     module = name.removesuffix(".weight")

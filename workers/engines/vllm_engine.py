@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from workers.engines.base import Answered, Engine, Result, TokenCount
 from workers.engines.lora_population import CandidatePopulation
 
 if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
     from merging.recipe import Recipe
     from workers.engines.vllm_extension import Answer
 
@@ -57,7 +60,6 @@ class VllmEngine(Engine):
         from merging.deep_models import with_depth
         from merging.models import ModelSet
         from merging.vocabulary.loadable import loadable_base
-        from workers.engines.vllm_lm import VllmLM
 
         # Bad models are refused in milliseconds here, before vLLM takes its time to start.
         models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
@@ -71,15 +73,21 @@ class VllmEngine(Engine):
         self._detour: str | None = None
         self._population: CandidatePopulation | None = None
         self.tokens = TokenCount()
-        self.lm = VllmLM(self._llm, self.tokens)
         self.adopt(config)
+
+    @cached_property
+    def lm(self) -> LM:
+        """See :class:`Engine`; only who scores with it needs lm-eval."""
+        from workers.engines.vllm_lm import VllmLM
+
+        return VllmLM(self._llm, self.tokens)
 
     def adopt(self, config: WorkerConfig) -> None:
         """See :meth:`Engine.adopt`."""
         answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
         self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
         if config.population is not None:
-            self._population = CandidatePopulation(config, self._call, self.lm.shared)
+            self._population = CandidatePopulation(config, self._call)
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
@@ -99,7 +107,7 @@ class VllmEngine(Engine):
         """See :meth:`Engine.together`."""
         if self._population is None:
             return super().together(recipes, scorings)
-        return self._population.score(recipes, scorings)
+        return self._population.score(self.lm.shared, recipes, scorings)
 
     def describe(self) -> dict[str, Any]:
         """See :meth:`Engine.describe`."""
@@ -128,7 +136,8 @@ class VllmEngine(Engine):
 
         self._llm.llm_engine.engine_core.shutdown()
         self._directory.close()
-        del self._llm, self.lm
+        self.__dict__.pop("lm", None)
+        del self._llm
         gc.collect()
         cleanup_dist_env_and_memory()
 

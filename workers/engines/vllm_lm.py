@@ -20,6 +20,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from evomerge.errors import Infeasible, TaskError
 from workers.engines.base import TokenCount
+from workers.engines.lora_population import SharedEngine
 from workers.engines.vllm_requests import Request, RequestLoop, Tokens
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
         llm: a ``vllm.LLM`` whose engine core runs in this process.
         tokens: where read and written tokens are counted.
 
+    Attributes:
+        shared: lets several candidates be scored in the same batches.
+
     Every method that runs the model raises ``Infeasible`` when a log-probability is not finite, ``TaskError``
     when a request does not fit the engine and ``EngineError`` when vLLM fails.
     """
@@ -50,7 +54,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
         """Take the engine and its tokenizer."""
         super().__init__()
         self._llm = llm
-        self._loop = RequestLoop(llm, tokens)
+        self.shared = SharedEngine(RequestLoop(llm, tokens).run, tokens)
         self._tokens = tokens
         self.tokenizer = llm.get_tokenizer()
         self.max_length: int = llm.llm_engine.model_config.max_model_len
@@ -118,7 +122,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             asked.append(Request(prompt, settings, self._decides(getattr(request, "decided", None), stop)))
             stops.append(stop)
         texts = []
-        for output, stop in zip(self._loop.run(asked), stops, strict=True):
+        for output, stop in zip(self.shared.run(asked), stops, strict=True):
             completion = output.outputs[0]
             self._tokens.generated += len(completion.token_ids)
             rows = zip(completion.token_ids, completion.logprobs, strict=True)
@@ -166,7 +170,7 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             asked.append(Request((context + continuation)[-window:], settings, scored=len(continuation)))
         scores = [
             _continuation_score(one.prompt[-one.scored :], output.prompt_logprobs)
-            for one, output in zip(asked, self._loop.run(asked), strict=True)
+            for one, output in zip(asked, self.shared.run(asked), strict=True)
         ]
         self._check_finite(total for total, _ in scores)
         return scores

@@ -22,12 +22,14 @@ class Request:
         settings: vLLM's ``SamplingParams``.
         decided: called with the token ids written so far; True ends the request, whose answer is then cut there.
         scored: tokens at the end of the prompt whose log-probabilities are wanted.
+        adapter: vLLM's ``LoRARequest`` of who answers; None for the model itself.
     """
 
     prompt: list[int]
     settings: Any
     decided: Callable[[Tokens], bool] | None = None
     scored: int = 0
+    adapter: Any = None
 
 
 class RequestLoop:
@@ -79,7 +81,8 @@ class RequestLoop:
         wanted = RequestOutputKind.FINAL_ONLY if request.decided is None else RequestOutputKind.CUMULATIVE
         request.settings.output_kind = wanted
         name = f"evomerge-{next(self._numbers)}"
-        self._engine.add_request(name, {"type": "token", "prompt_token_ids": request.prompt}, request.settings)
+        prompt = {"type": "token", "prompt_token_ids": request.prompt}
+        self._engine.add_request(name, prompt, request.settings, lora_request=request.adapter)
         return name
 
     def _is_over(self, output: Any, request: Request) -> bool:
