@@ -37,6 +37,7 @@ from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.operators import get_operator, operator_names
 from merging.recipe import Recipe
+from merging.vectors import StoredVector
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "models" / "smollm2-135m-instruct"
@@ -176,7 +177,8 @@ def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
         base = prepared.inputs.base
         state = tensors_in(prepared.data)
         whole = [one for one in state if one.shape == base.shape and one.dtype == torch.float32]
-        read = whole or [delta for delta in prepared.inputs.deltas if delta is not None]
+        vectors = [one for one in prepared.inputs.vectors if one is not None]
+        read = whole or [one.expert if isinstance(one, StoredVector) else one for one in vectors]
         total += 2 * base.nbytes + sum(one.nbytes for one in read)
     return total
 

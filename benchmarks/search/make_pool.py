@@ -6,6 +6,7 @@
     python benchmarks/search/make_pool.py check [--out benchmarks/search/pool.npz]
 
 ``score`` appends one JSON line per candidate to FILE and goes on where the file ends, so it can be stopped at any time.
+Several can run side by side, each with a file and a ``--first`` number of its own; FILE of ``pack`` may be their sum.
 Every candidate is a task-arithmetic merge with 20 weights (2 experts x 5 groups of blocks x attention/mlp), scored by
 teacher forcing on one of 60 blocks of 48 of the task's 398 items: many candidates with some items each say more about
 the landscape than few candidates with all. ``pack`` writes the table as arrays, with the surrogate fitted on it.
@@ -48,6 +49,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--engine", choices=("vllm", "transformers"), default="vllm")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--gpus", type=float, default=0.0, help="GPUs of the engine; a fraction shares one")
+    parser.add_argument("--first", type=int, default=0, help="number of the first row, for several files side by side")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("pool.npz"))
     arguments = parser.parse_args()
     if arguments.rows is None and arguments.step != "check":
@@ -72,7 +75,7 @@ def score(arguments: argparse.Namespace) -> None:
     print(f"engine up after {time.monotonic() - start:.0f} s, {len(rows)} rows there", file=sys.stderr)
     with arguments.rows.open("a", encoding="utf-8") as file:
         while len(rows) < arguments.candidates and time.monotonic() - start < arguments.seconds:
-            number = len(rows)
+            number = arguments.first + len(rows)
             point = propose(number, rows) if believed is None else doubt(number, believed)
             block = number % BLOCKS
             if block not in suites:
@@ -99,7 +102,9 @@ def open_engine(arguments: argparse.Namespace) -> Any:
 
     base = ModelRef("base", str(ROOT / "models" / "smollm2-135m-instruct"))
     experts = tuple(ModelRef(name, str(ROOT / "examples" / "experts" / name)) for name in MODELS)
-    config = WorkerConfig(base, experts, (), arguments.engine, max_model_len=256, cpus=arguments.threads)
+    config = WorkerConfig(
+        base, experts, (), arguments.engine, gpus=arguments.gpus, max_model_len=256, cpus=arguments.threads
+    )
     # Before anything imports torch or vLLM.
     os.environ.update(process_environment(config))
     if config.engine == "vllm":
