@@ -49,10 +49,9 @@ def _keep_to_names_of_functions() -> None:
 
 _keep_to_names_of_functions()
 
-# Contracted products round once, as torch's own kernels do. An election rounds every product, because whether weighted
-# values cancel depends on their last bits.
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-_exact = numba.njit(nogil=True, cache=True, error_model="numpy")
+# Nothing is contracted but where it says so, and a GPU's loops do the same, so that all machines give the same bits. An
+# election rounds every product, because whether weighted values cancel depends on their last bits.
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 
 def fits(tensor: Tensor) -> bool:
@@ -89,7 +88,7 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
         source = _load(base, i)
         value = scale * source
         for k in range(len(deltas)):
-            value += weights[k] * _change(deltas[k], source, i)
+            value = _fma(weights[k], _change(deltas[k], source, i), value)
         top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
         _store(out, i, value)
     return top
@@ -108,7 +107,7 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
         for i in range(stop - start):
             value = _load(source, i)
             for k in range(len(choices)):
-                value += weights[k] * chosen[k, i]
+                value = _fma(weights[k], chosen[k, i], value)
             top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
             _store(target, i, value)
     return top
@@ -140,7 +139,7 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
         weights in the election, ``shares`` in the merge, ``portions`` in the divisor.
     """
 
-    @_exact
+    @_compiled
     def elected(base, choices, factors, votes, shares, portions, scale, least, out):  # type: ignore[no-untyped-def]
         zero, one = np.float32(0.0), np.float32(1.0)
         top = np.uint32(0)
@@ -174,7 +173,7 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
     return elected
 
 
-@_exact
+@_compiled
 def _sign(value):  # type: ignore[no-untyped-def]
     zero, one = np.float32(0.0), np.float32(1.0)
     return one if value > zero else (-one if value < zero else zero)
@@ -250,3 +249,10 @@ def _float_of(context, bits):  # type: ignore[no-untyped-def]
 @intrinsic
 def _bits_of(context, value):  # type: ignore[no-untyped-def]
     return types.uint32(types.float32), lambda _, builder, __, given: builder.bitcast(given[0], ir.IntType(32))
+
+
+@intrinsic
+def _fma(context, factor, other, term):  # type: ignore[no-untyped-def]
+    """``factor * other + term``, rounded once."""
+    signature = types.float32(types.float32, types.float32, types.float32)
+    return signature, lambda _, builder, __, given: builder.fma(*given)

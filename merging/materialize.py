@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,6 +45,13 @@ class _Merge:
     options: Options
     granularity: Granularity
     dtype: torch.dtype | None = None
+    values: dict[tuple[int, ...], Values] = field(default_factory=dict)
+
+    def values_in(self, slots: tuple[int, ...]) -> Values:
+        """Return the coefficients of some slots; most tensors share theirs with others."""
+        if slots not in self.values:
+            self.values[slots] = values_of(self.recipe, self.models, slots)
+        return self.values[slots]
 
 
 @dataclass(frozen=True)
@@ -305,13 +312,13 @@ class Materializer:
         num_blocks = self.models.num_blocks
         if merge.operator.composes_depth:
             return replace(values_of(merge.recipe, merge.models, (0,)), steps=steps_of(merge.recipe, num_blocks))
-        return values_of(merge.recipe, merge.models, merge.granularity.slots_of(name, num_blocks))
+        return merge.values_in(merge.granularity.slots_of(name, num_blocks))
 
     def _pieces(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, Values]]:
         if merge.granularity.chunks is None:
             return [(Piece(0, base.numel(), 0), self._tensor_values(merge, name))]
         pieces = self._chunk_plan(merge).pieces[name]
-        return [(piece, values_of(merge.recipe, merge.models, (piece.slot,))) for piece in pieces]
+        return [(piece, merge.values_in((piece.slot,))) for piece in pieces]
 
     def _chunk_plan(self, merge: _Merge) -> ChunkPlan:
         count = merge.granularity.chunks or 1

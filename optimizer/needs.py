@@ -16,9 +16,8 @@ from optimizer.plan import Plan
 from optimizer.vocabulary import open_models
 from workers.config import WorkerConfig
 from workers.footprint import GIB, Footprint, footprint
+from workers.gpu_memory import GPU_MEMORY_SHARE
 
-# vLLM's default share of a GPU, as in workers.engines.vllm_engine.
-_GPU_SHARE = 0.9
 # Measured on the demo: a score with its share of the rows around it.
 _STORED_ITEM_BYTES = 200
 # Assumed where no earlier experiment says better: what a core with bf16 matrix units and a large GPU sustain.
@@ -154,7 +153,7 @@ def _check_gpus(worker: WorkerConfig, needs: Needs) -> None:
     sizes = [node.gpu_memory for node in needs.nodes if node.gpu_memory is not None]
     if not needs.memory.device or not sizes:
         return
-    needed, there = sum(needs.memory.device.values()), int(_GPU_SHARE * min(1.0, worker.gpus) * min(sizes))
+    needed, there = sum(needs.memory.device.values()), int(GPU_MEMORY_SHARE * min(1.0, worker.gpus) * min(sizes))
     if needed > there:
         listed = ", ".join(f"{name} {_gib(size)}" for name, size in needs.memory.device.items())
         raise SpecError(

@@ -32,9 +32,7 @@ def add_rows(  # type: ignore[no-untyped-def]
     value = base * scale
     for k in tl.static_range(EXPERTS):
         change = _change(line, _HEAD + k, base, offsets, mask, STORED, ALIGNED)
-        weight = tl.load(own + _HEAD + k)
-        # The compiled loop contracts the first two products into one operation that rounds the second of them alone.
-        value = tl.fma(scale, base, weight * change) if k == 0 else tl.fma(weight, change, value)
+        value = tl.fma(tl.load(own + _HEAD + k), change, value)
     _finish(line, own, row, tops, base, value, offsets, mask, OUT16, ALIGNED)
 
 

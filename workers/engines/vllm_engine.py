@@ -20,13 +20,13 @@ from workers.engines.lora_population import CandidatePopulation
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
 
+    from merging.models import ModelSet
     from merging.recipe import Recipe
     from workers.engines.vllm_extension import Answer
+    from workers.gpu_memory import GpuMemory
 
 EXTENSION = "workers.engines.vllm_extension.MergeExtension"
 CPU_KV_CACHE_GIB = 1.0
-# vLLM's own default share of a GPU that it has to itself.
-GPU_MEMORY_SHARE = 0.9
 
 
 class VllmEngine(Engine):
@@ -64,9 +64,10 @@ class VllmEngine(Engine):
         # Bad models are refused in milliseconds here, before vLLM takes its time to start.
         models = with_depth(ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary), config.depth)
         self._config = config
+        self._gpu = None if config.on_cpu else _gpu_memory(config, models)
         with ExitStack() as stack:
             base = stack.enter_context(loadable_base(models))
-            self._llm = _start(base.path, config)
+            self._llm = _start(base.path, config, self._gpu)
             # vLLM may read tokenizer and configuration again, but never the weights.
             base.forget_weights()
             self._directory = stack.pop_all()
@@ -84,7 +85,8 @@ class VllmEngine(Engine):
 
     def adopt(self, config: WorkerConfig) -> None:
         """See :meth:`Engine.adopt`."""
-        answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth)
+        budget = None if self._gpu is None else self._gpu.mirror
+        answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth, budget)
         self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
         if config.population is not None:
             self._population = CandidatePopulation(config, self._call)
@@ -169,12 +171,24 @@ def _heap_left_alone() -> Iterator[None]:
             gc.enable()
 
 
-def _start(path: Path, config: WorkerConfig) -> Any:
+def _gpu_memory(config: WorkerConfig, models: ModelSet) -> GpuMemory:
+    from vllm.platforms import current_platform
+
+    from workers.footprint import footprint
+    from workers.gpu_memory import divide
+
+    methods = [] if config.warm_recipe is None else [config.warm_recipe.method]
+    # What the longest text takes in logits is known to the engine only; it measures that when it starts.
+    needs = footprint(config, models, methods, longest=0)
+    return divide(config, needs, current_platform.get_device_total_memory())
+
+
+def _start(path: Path, config: WorkerConfig, gpu: GpuMemory | None) -> Any:
     settings: dict[str, Any] = {}
-    if config.on_cpu or config.kv_cache_gib is not None:
+    if gpu is None or config.kv_cache_gib is not None:
         settings["kv_cache_memory_bytes"] = int((config.kv_cache_gib or CPU_KV_CACHE_GIB) * 2**30)
     else:
-        settings["gpu_memory_utilization"] = GPU_MEMORY_SHARE * min(1.0, config.gpus)
+        settings["gpu_memory_utilization"] = gpu.utilization
     try:
         with _heap_left_alone():
             from vllm import LLM

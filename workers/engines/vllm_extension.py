@@ -77,14 +77,19 @@ class MergeExtension:
     evomerge_slots: LoraSlots
 
     def open_models(
-        self, base: ModelRef, experts: tuple[ModelRef, ...], vocabulary: VocabularyPolicy | None, depth: int | None
+        self,
+        base: ModelRef,
+        experts: tuple[ModelRef, ...],
+        vocabulary: VocabularyPolicy | None,
+        depth: int | None,
+        gpu_budget: int | None,
     ) -> Answer:
         """Open base and experts for merging; the model must hold the base at first, anything afterwards."""
         with _answering() as answer, without_adapter_layers(self.model_runner.model):
             model = self.model_runner.model
             _check_rewritable(model)
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
-            self.evomerge_materializer = Materializer(models)
+            self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget)
             if not hasattr(self, "evomerge_live"):
                 self.evomerge_packed = _packed_modules(model)
                 base_tensors = ((name, models.base_tensor(name)) for name in models.tensor_names())
