@@ -81,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max-model-len", type=int, default=512)
     parser.add_argument("--kv-gib", type=float, help="memory of the KV cache; default: the product's own")
     parser.add_argument("--mergekit", type=Path, help="virtual environment with mergekit")
-    parser.add_argument("--timeline", type=Path, help="picture of some candidates; needs matplotlib")
+    parser.add_argument("--timeline", type=Path, help="picture of some candidates; JSON where matplotlib is missing")
     parser.add_argument("--json", type=Path, help="file for the raw figures")
     arguments = parser.parse_args()
     if "mergekit" in arguments.sections and arguments.mergekit is None:
@@ -92,7 +92,10 @@ def parse_arguments() -> argparse.Namespace:
 def setup(arguments: argparse.Namespace) -> Report:
     """Return what was asked for, as far as the figures depend on it."""
     kept = ("base", "experts", "items", "tokens", "candidates", "switches", "gpus", "cpus", "tensor_parallel")
-    return {name: str(value) for name, value in vars(arguments).items() if name in kept}
+    values = {name: value for name, value in vars(arguments).items() if name in kept and value is not None}
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in values.items()
+    }
 
 
 def measure_switch(bench: Bench, scratch: Path) -> Report:
@@ -152,8 +155,12 @@ def spans_of(number: int, start: float, timings: dict[str, float]) -> list[tuple
 
 
 def draw(spans: Sequence[tuple[int, str, float, float]], path: Path) -> None:
-    """Draw the first candidates, one below the other."""
-    from matplotlib import pyplot
+    """Draw the first candidates, one below the other; without matplotlib write the figures beside that path."""
+    try:
+        from matplotlib import pyplot
+    except ModuleNotFoundError:
+        path.with_suffix(".json").write_text(json.dumps(spans) + "\n")
+        return
 
     figure, axes = pyplot.subplots(figsize=(10, 2.5))
     for index, phase in enumerate(PHASES):
