@@ -14,7 +14,6 @@ import argparse
 import functools
 import json
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +25,10 @@ from machine import machine
 
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
-from workers.config import WorkerConfig, process_environment
+from workers.config import WorkerConfig
+from workers.engines.lora_population import SharedEngine, plan_population
+from workers.engines.vllm_engine import VllmEngine
+from workers.engines.vllm_requests import Request, RequestLoop
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERTS = ROOT / "examples" / "experts"
@@ -83,30 +85,18 @@ class Bench:
         refs = tuple(ModelRef(path.name, str(path)) for path in arguments.experts)
         base = ModelRef("base", str(arguments.base))
         width = max([1, *arguments.widths])
-        from workers.engines.lora_population import CandidatePopulation, SharedEngine, plan_population
-
         population = None if arguments.plain else plan_population(ModelSet.open(base, refs), width)
         config = WorkerConfig(
             base, refs, (), gpus=arguments.gpus, cpus=arguments.cpus, max_model_len=256,
             kv_cache_gib=arguments.kv_gib, population=population,
         )  # fmt: skip
-        os.environ.update(process_environment(config))
-        import torch
-
-        if config.on_cpu:
-            torch.set_num_threads(config.threads)
-        from workers.engines import vllm_engine
-        from workers.engines.base import TokenCount
-        from workers.engines.vllm_requests import RequestLoop
-
         start = time.perf_counter()
-        self._llm = vllm_engine._start(arguments.base, config)
+        self._engine = VllmEngine(config)
         self._start_s = time.perf_counter() - start
         self._memory_gib = self._resident_gib()
-        self._call("open_models", config.base, config.experts, None, None)
-        tokens = TokenCount()
-        self._shared = SharedEngine(RequestLoop(self._llm, tokens).run, tokens)
-        self._population = None if population is None else CandidatePopulation(config, self._call)
+        self._llm = self._engine._llm
+        self._shared = SharedEngine(RequestLoop(self._llm, self._engine.tokens).run, self._engine.tokens)
+        self._population = self._engine._population
         self._tokenizer = self._llm.get_tokenizer()
         self._names = tuple(ref.name for ref in refs)
         self._in_place(self._recipes(1, 0)[0], lambda: self._score("arithmetic_json", "generate", 8))
@@ -177,21 +167,17 @@ class Bench:
         return time.perf_counter() - start
 
     def _in_place(self, recipe: Recipe, score: Callable[[], Scores]) -> Scores:
-        self._call("write_recipe", recipe)
-        self._llm.reset_prefix_cache()
+        self._engine.write(recipe)
         return score()
 
     def _together(self, recipes: Sequence[Recipe], score: Callable[[], Scores]) -> list[Scores]:
         assert self._population is not None
-        self._call("write_recipe", Recipe("task_arithmetic", self._names, "global", {"lambda": (0.0,)}))
-        self._llm.reset_prefix_cache()
+        self._engine.write(Recipe("task_arithmetic", self._names, "global", {"lambda": (0.0,)}))
         answered = self._population.score(self._shared, recipes, [score] * len(recipes))
         return [one.result for one in answered if one.result is not None]
 
     def _score(self, task: str, mode: str, items: int) -> Scores:
         from vllm import SamplingParams
-
-        from workers.engines.vllm_requests import Request
 
         rows = [json.loads(line) for line in TASKS[task].read_text().splitlines()[:items]]
         prompts = [self._tokenizer.encode(prompt_of(row), add_special_tokens=False) for row in rows]
@@ -212,13 +198,6 @@ class Bench:
             _forced(output.prompt_logprobs, answer)
             for output, answer in zip(self._shared.run(asked), answers, strict=True)
         ]
-
-    def _call(self, method: str, *arguments: Any) -> Any:
-        answers = self._llm.collective_rpc(method, args=arguments)
-        for answer in answers:
-            if answer.error is not None:
-                raise answer.error
-        return answers
 
     def _resident_gib(self) -> float:
         import psutil

@@ -200,8 +200,6 @@ def _memory_table(needs: Needs) -> Table:
     table.add_row("files, shared by a node's workers", _gib(memory.mapped))
     if memory.mirror:
         table.add_row("of a merge, as far as it fits", "", _gib(memory.mirror))
-    if memory.mirror:
-        table.add_row("of a merge, as far as it fits", "", _gib(memory.mirror))
     if memory.assumed:
         table.caption = f"operator state of {', '.join(memory.assumed)} is assumed"
     return table

@@ -93,15 +93,20 @@ class WorkersSpec(_Section):
     max_model_len: int | None = Field(
         default=None, ge=1, description="Context length in tokens; null = the engine's choice."
     )
+    batch_invariant: bool = Field(
+        default=False,
+        description="Answers that do not depend on which items are scored together: vLLM on GPUs; slower.",
+    )
     stall_seconds: float = Field(
         default=600.0,
         gt=0,
         allow_inf_nan=False,
         description="A worker whose engine makes no step for so long is killed, and its work is done again.",
     )
-    batch_invariant: bool = Field(
-        default=False,
-        description="Answers that do not depend on which items are scored together: vLLM on GPUs; slower.",
+    population: Literal["auto", "off"] | Annotated[int, Field(ge=2, le=256)] = Field(
+        default="auto",
+        description="Candidates of LoRA experts that a worker scores at once, as adapters on the base: a number, off, "
+        "or auto = 8 where that is measured to be faster; never for selection and test items.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ class BlackboxPlan:
         """See ``Problem.read``."""
         return Coefficients(data["blackbox"])
 
-    def open_pool(self) -> Pool:
+    def open_pool(self, say: Callable[[str], None]) -> Pool:
         """See ``Problem.open_pool``."""
         box = self.spec.blackbox
         return CallPool(self.evaluate, self.items, box.workers, timeout_s=box.timeout_s, retries=box.retries)

@@ -19,7 +19,7 @@ from typing import Any, cast
 from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput, SpecError
 from experiments.states import Split
-from optimizer.jobs import Job, Outcome
+from optimizer.jobs import IN_PLACE, Choice, Job, Outcome
 from workers.config import ScoreResult
 
 # Coefficients by name and items -> one score per item, by item or in their order; one number where there is one item.
@@ -56,6 +56,14 @@ class CallPool:
         self._running: dict[int, tuple[Job, float]] = {}
         self._ended: queue.Queue[tuple[int, Outcome | BaseException]] = queue.Queue()
         self._count = 0
+
+    @property
+    def choice(self) -> Choice:
+        """See ``Pool``."""
+        return IN_PLACE
+
+    def follow(self, choice: Choice) -> None:
+        """See ``Pool``: there is nothing to choose."""
 
     @property
     def num_running(self) -> int:

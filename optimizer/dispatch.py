@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from evomerge.errors import Interrupted
 from experiments.states import CandidateState, Split
-from optimizer.jobs import Job, Outcome, Pool, Work
+from optimizer.jobs import IN_PLACE, Choice, Job, Outcome, Pool, Work
 from optimizer.journal import Journal
 from optimizer.problem import Problem
 from optimizer.search.interface import Scores
@@ -33,45 +33,72 @@ class Dispatcher:
         self._watch = watch
         self._stop = stop
         self._losses: Counter[Work] = Counter()
+        self._suspects: set[Work] = set()
+        if "population" in journal.decisions:
+            pool.follow(Choice(**journal.decisions["population"]))
+        elif journal.closed:
+            pool.follow(IN_PLACE)
 
     def score(self, works: Iterable[Work]) -> None:
         """Do the work that is not in the record yet."""
         waiting = deque(work for work in works if work not in self._journal.closed)
         self.run(lambda: waiting.popleft() if waiting else None, lambda work, scores: None)
 
-    def run(self, next_work: NextWork, told: Told) -> None:
+    def run(self, next_work: NextWork, told: Told, resumed: Iterable[Work] = (), *, joins: bool = True) -> None:
         """Do what ``next_work`` gives until it gives nothing while everything handed out is recorded.
 
         Args:
-            next_work: called whenever a worker is free.
+            next_work: called whenever a worker can take a job.
             told: called with every work whose end is in the record; None for its scores means infeasible.
+            resumed: handed out first.
+            joins: whether a worker that takes several jobs at once may get new work along with the last of those
+                resumed; not where the earlier run had begun to score them.
 
         Raises:
             Interrupted: ``stop`` was set.
         """
         again: deque[Work] = deque()
+        waiting = deque(resumed)
         exhausted = False
         while not (exhausted and not again and self._pool.num_running == 0):
             if self._stop.is_set():
                 raise Interrupted("stopped on request")
             self._journal.beat()
-            while (worker := self._pool.next_worker) is not None:
-                work = again.popleft() if again else next_work()
+            while (worker := self._next_worker()) is not None:
+                last = len(waiting) == 1 and not again
+                work = again.popleft() if again else waiting.popleft() if waiting else next_work()
                 exhausted = work is None
                 if work is None:
                     break
                 if not self._known_infeasible(work, told):
                     self._hand_out(work, worker)
+                if last and self.width > 1 and not joins:
+                    break
             outcome = self._pool.wait(_POLL_S)
             if outcome is not None and not self._settle(outcome, told):
                 again.append(outcome.job.work)
+
+    @property
+    def width(self) -> int:
+        """Jobs of the search that a worker takes at once; 1 before that is decided."""
+        return 1 if self._pool.choice is None else self._pool.choice.width
+
+    def _next_worker(self) -> str | None:
+        worker, choice = self._pool.next_worker, self._pool.choice
+        known = choice in (None, IN_PLACE) or "population" in self._journal.decisions
+        if worker is not None and choice is not None and not known:
+            # Before the first score, so that an experiment has no scores of the other way.
+            self._journal.decide("population", choice.to_dict())
+            self._watch.note(choice.sentence())
+        return worker
 
     def _hand_out(self, work: Work, worker: str) -> None:
         self._journal.started(work, worker)
         subject = self._problem.read(self._journal.candidates[work.candidate].recipe)
         table = self._journal.tables[work.split]
         positions = tuple(int(position) for position in table.positions(work.block))
-        self._pool.submit(Job(work, subject, None if len(positions) == table.items.count else positions))
+        whole = len(positions) == table.items.count
+        self._pool.submit(Job(work, subject, None if whole else positions, alone=work in self._suspects))
 
     def _known_infeasible(self, work: Work, told: Told) -> bool:
         """A candidate that failed on one block of the search items fails on the others without being scored."""
@@ -89,7 +116,9 @@ class Dispatcher:
         reason = outcome.reason or ""
         if outcome.kind == "lost":
             self._journal.lost(work, reason)
-            self._losses[work] += 1
+            self._losses[work] += not outcome.shared
+            # One of those that were lost together may be the cause: one by one they show which.
+            self._suspects.add(work)
             if self._losses[work] < MAX_LOSSES:
                 self._watch.say(f"{label}: {reason}; it is scored again")
                 return False

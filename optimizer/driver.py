@@ -6,7 +6,6 @@ A driver that is killed anywhere is replaced by a new one that repeats the recor
 from __future__ import annotations
 
 import threading
-from collections import deque
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -62,7 +61,7 @@ class Driver:
             EngineError: no worker can be started; the run can be resumed.
             InvalidInput: a model or task turned out to be unusable.
         """
-        pool = self._problem.open_pool()
+        pool = self._problem.open_pool(self._watch.say)
         self._dispatcher = Dispatcher(self._journal, self._problem, pool, self._watch, self._stop)
         try:
             self._score_baselines()
@@ -93,15 +92,16 @@ class Driver:
             start.space,
             self._table,
             spent=self._reserved(design),
-            workers=self._problem.num_workers,
+            workers=self._problem.num_workers * self._dispatcher.width,
             prior=prior,
         )
         search = RecordedSearch(build_search(design, setting, self._expert_scores()), start.space, self._journal)
-        pending = deque(search.open)
         self._watch.begin("search", self._limit, self._num_scored())
         self._dispatcher.run(
-            lambda: pending.popleft() if pending else None if self._is_spent(search, design) else search.ask(),
+            lambda: None if self._is_spent(search, design) else search.ask(),
             search.tell,
+            resumed=search.open,
+            joins=not search.stopped_telling,
         )
         return self._score_center(start, search)
 
@@ -129,7 +129,7 @@ class Driver:
                 start.space,
                 self._table,
                 spent=self._table.items.count * len(self._problem.baselines),
-                workers=self._problem.num_workers,
+                workers=self._problem.num_workers * self._dispatcher.width,
                 prior=prior,
             )
             self._journal.decide("search", choose_design(self._problem.search, setting).to_dict())

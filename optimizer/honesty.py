@@ -10,6 +10,7 @@ from evals.statistics import Interval, aggregate_interval
 from experiments.entities import Candidate, Experiment
 from experiments.states import CandidateKind, Split
 from experiments.store import Store
+from optimizer.jobs import Choice
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def notes(
     """Yield what was decided and what limits the result, one sentence each."""
     if "search" in decisions:
         yield _design(decisions["search"])
+    if "population" in decisions:
+        yield _ways(Choice(**decisions["population"]))
     if decisions.get("prior", {}).get("prior") is not None:
         yield f"The search started from a prior: {decisions['prior']['reason']}."
     if winner is not None:
@@ -74,6 +77,12 @@ def notes(
         )
     elif test_uses == 1:
         yield "No other experiment of this store was tested on these test items."
+
+
+def _ways(choice: Choice) -> str:
+    text = choice.sentence()
+    rest = " The finalists were written in place for the selection and test items." if choice.width > 1 else ""
+    return f"On the search items {text}.{rest}"
 
 
 def _design(design: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from experiments.states import WHOLE, Split
@@ -32,25 +32,72 @@ class Work:
 
 @dataclass(frozen=True)
 class Job:
-    """A work with everything that a worker needs for it; ``positions`` None scores the whole split."""
+    """A work with everything that a worker needs for it; ``positions`` None scores the whole split.
+
+    ``alone`` keeps it from being scored together with others.
+    """
 
     work: Work
     subject: Subject
     positions: tuple[int, ...] | None
+    alone: bool = False
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it must be scored with the very weights that an export has: what chooses and what is reported."""
+        return self.work.split is not Split.SEARCH
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended. Exactly one of ``result`` (done) and ``reason`` (infeasible, lost) is set."""
+    """How a job ended. Exactly one of ``result`` (done) and ``reason`` (infeasible, lost) is set.
+
+    ``shared`` says of a lost job that others were lost with it, any of which may be the cause.
+    """
 
     job: Job
     kind: Literal["done", "infeasible", "lost"]
     result: ScoreResult | None = None
     reason: str | None = None
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the candidates of a whole experiment are scored on the search items.
+
+    Args:
+        width: candidates that a worker scores at once, as adapters; 1 writes each into the weights.
+        reason: a clause that says why, with what was measured.
+    """
+
+    width: int
+    reason: str
+
+    def sentence(self) -> str:
+        """Say what was chosen, and why."""
+        how = "written in place, one by one" if self.width == 1 else f"adapters, {self.width} at once"
+        return f"candidates are {how}: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data, for the record."""
+        return asdict(self)
+
+
+IN_PLACE = Choice(1, "nothing else was possible or asked for")
 
 
 class Pool(Protocol):
-    """Workers that score jobs, each one job at a time."""
+    """Workers that score jobs, each one job at a time, or jobs of the search several at once."""
+
+    @property
+    def choice(self) -> Choice | None:
+        """How many jobs a worker takes at once, and why; None while that is not decided."""
+        ...
+
+    def follow(self, choice: Choice) -> None:
+        """Keep to what an earlier run of the experiment decided; call it before any job is submitted."""
+        ...
 
     @property
     def num_running(self) -> int:
@@ -59,15 +106,22 @@ class Pool(Protocol):
 
     @property
     def next_worker(self) -> str | None:
-        """Name of the worker that the next job goes to; None while all are busy or starting."""
+        """Name of the worker that the next job goes to: the same until it has all that it takes at once.
+
+        None while all are busy or starting, while there is no choice, and while ``wait`` has more to return: what comes
+        next is asked for with all that is known.
+        """
         ...
 
     def submit(self, job: Job) -> None:
-        """Hand a job to ``next_worker``; call only while there is one."""
+        """Hand a job to ``next_worker``; call only while there is one, and with jobs of one split between waits."""
         ...
 
     def wait(self, timeout_s: float) -> Outcome | None:
-        """Return the next finished job; None when a worker became free or ready, or the time is up."""
+        """Return the next finished job; None when a worker became free or ready, or the time is up.
+
+        Workers begin with what they have, even where they could take more at once.
+        """
         ...
 
     def close(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from evals.tasks import ItemRef
 from experiments.entities import Candidate
@@ -24,13 +24,17 @@ from optimizer.space import Genome
 from optimizer.vocabulary import open_models
 from workers.config import WorkerConfig
 
+if TYPE_CHECKING:
+    from optimizer.fleet import Fleet
+
 
 @dataclass(frozen=True)
 class Plan:
     """See ``optimizer.problem.Problem``.
 
     ``provenance`` is what the record keeps; ``inputs`` is the part of it that decides the scores, and must be the
-    same when a run is resumed.
+    same when a run is resumed. ``fleet`` may hold workers of earlier experiments, and keeps those of this one; None
+    starts and stops them with the run.
     """
 
     spec: ExperimentSpec
@@ -41,6 +45,7 @@ class Plan:
     items: Mapping[Split, tuple[ItemRef, ...]]
     provenance: Mapping[str, Any]
     inputs: Mapping[str, Any]
+    fleet: Fleet | None = None
 
     @property
     def search(self) -> SearchSpec:
@@ -92,11 +97,11 @@ class Plan:
         """See ``Problem.read``."""
         return Recipe.from_dict(data)
 
-    def open_pool(self) -> Pool:
+    def open_pool(self, say: Callable[[str], None]) -> Pool:
         """See ``Problem.open_pool``; Ray must be running."""
         from optimizer.pool import WorkerPool
 
-        return WorkerPool(self.worker, self.num_workers)
+        return WorkerPool(self.worker, self.num_workers, say=say, fleet=self.fleet)
 
     def resources(self) -> AbstractContextManager[None]:
         """See ``Problem.resources``: a Ray with the cores of all workers."""

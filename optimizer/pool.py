@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
-from optimizer.jobs import Job, Outcome
-from workers.config import WorkerConfig
+from optimizer.cluster import Lifeline, alive_nodes, room_for
+from optimizer.fleet import Fleet
+from optimizer.jobs import Choice, Job, Outcome
+from optimizer.population import choose
+from workers.config import ScoreResult, WorkerConfig
 from workers.worker import start_worker
 
 # A worker that cannot start says nothing about the candidate; repeating it more often says nothing new either.
 MAX_START_FAILURES = 2
+# How often the cluster is asked about; finished jobs are seen at once.
+_LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -24,42 +31,113 @@ class _Worker:
     label: str
 
 
-class WorkerPool:
-    """See ``optimizer.jobs.Pool``. Keeps ``count`` workers alive and hands each a job as soon as it is free."""
+@dataclass(frozen=True)
+class _Start:
+    actor: Any
+    nodes: frozenset[str] = field(default_factory=lambda: alive_nodes())
 
-    def __init__(self, config: WorkerConfig, count: int) -> None:
+
+@dataclass(frozen=True)
+class _Run:
+    worker: _Worker
+    jobs: tuple[Job, ...]
+    together: bool
+    since: float = field(default_factory=time.monotonic)
+
+
+class WorkerPool:
+    """See ``optimizer.jobs.Pool``. Keeps ``count`` workers alive and hands each a job as soon as it is free.
+
+    Args:
+        config: of every worker.
+        count: number of workers; those that no node has room for start when one has.
+        say: told what a person who waits should know.
+        fleet: where workers may wait already, and go when the pool closes; None starts and stops all of them here.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        count: int,
+        *,
+        say: Callable[[str], None] = lambda message: None,
+        fleet: Fleet | None = None,
+    ) -> None:
         self._config = config
+        self._count = count
+        self._say = say
+        self._fleet = fleet
+        self._lifeline = Lifeline()
+        self._room: int | None = None
+        self._looked = time.monotonic()
         self._idle: list[_Worker] = []
-        self._starting: dict[Any, Any] = {}
-        self._running: dict[Any, tuple[_Worker, Job]] = {}
+        self._starting: dict[Any, _Start] = {}
+        self._running: dict[Any, _Run] = {}
+        self._trials: dict[Any, _Worker] = {}
+        self._filling: list[Job] = []
+        self._ended: deque[Outcome] = deque()
         self._start_failures = 0
+        self.choice = choose(config.population, None)
         self.descriptions: list[dict[str, Any]] = []
         for _ in range(count):
             self._start()
 
+    def follow(self, choice: Choice) -> None:
+        """See ``optimizer.jobs.Pool``.
+
+        Raises:
+            EngineError: the workers of this run cannot score candidates together.
+        """
+        if choice.width > 1 and self._config.population is None:
+            raise EngineError(
+                f"the experiment was begun with {choice.width} candidates at once, which this machine's engine cannot: "
+                "resume it on one like that"
+            )
+        self.choice = choice
+
     @property
     def num_running(self) -> int:
         """Jobs submitted and not yet returned by ``wait``."""
-        return len(self._running)
+        return len(self._filling) + len(self._ended) + sum(len(run.jobs) for run in self._running.values())
 
     @property
     def next_worker(self) -> str | None:
-        """``host:pid`` of the worker that the next job goes to; None while all are busy or starting."""
-        return self._idle[-1].label if self._idle else None
+        """``host:pid`` of the worker that the next job goes to, see ``optimizer.jobs.Pool``."""
+        free = self._idle and not self._ended and self.choice is not None
+        return self._idle[-1].label if free else None
 
     def submit(self, job: Job) -> None:
         """Hand a job to ``next_worker``; call only while there is one."""
-        worker = self._idle.pop()
-        self._running[worker.actor.score.remote(job.subject, job.work.split.value, job.positions)] = (worker, job)
+        self._filling.append(job)
+        if job.alone or job.in_place or self.choice is None or len(self._filling) >= self.choice.width:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let the worker begin with the jobs that it has."""
+        if not self._filling:
+            return
+        worker, jobs, self._filling = self._idle.pop(), tuple(self._filling), []
+        together = self.choice is not None and self.choice.width > 1 and not jobs[0].in_place
+        if together:
+            subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
+            future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
+        else:
+            (job,) = jobs
+            future = worker.actor.score.remote(job.subject, job.work.split.value, job.positions)
+        self._running[future] = _Run(worker, jobs, together)
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """Return the next finished job, or None when a worker became ready or the time is up.
 
         Raises:
-            EngineError: workers cannot start.
+            EngineError: workers cannot start, or the cluster is gone.
             InvalidInput: a task or model turned out to be unusable; no candidate can be scored.
         """
-        pending = [*self._running, *self._starting]
+        self._begin()
+        if self._ended:
+            return self._ended.popleft()
+        self._look_at_cluster()
+        pending = [*self._running, *self._starting, *self._trials]
         if not pending:
             time.sleep(timeout_s)
             return None
@@ -70,54 +148,121 @@ class WorkerPool:
         if future in self._starting:
             self._finish_start(future)
             return None
-        worker, job = self._running.pop(future)
-        return self._finish_job(future, worker, job)
+        if future in self._trials:
+            self._finish_trial(future, self._trials.pop(future))
+            return None
+        self._ended.extend(self._finish_run(future, self._running.pop(future)))
+        return self._ended.popleft()
 
     def close(self) -> None:
-        """Stop every worker, whatever it is doing."""
-        workers = [*self._idle, *(worker for worker, _ in self._running.values())]
-        for actor in [*self._starting.values(), *(worker.actor for worker in workers)]:
+        """Stop every worker, whatever it is doing; idle ones go to the fleet where there is one."""
+        busy = [*self._trials.values(), *(run.worker for run in self._running.values())]
+        stopped = [*(start.actor for start in self._starting.values()), *(worker.actor for worker in busy)]
+        for worker in self._idle:
+            if self._fleet is not None:
+                self._fleet.give(self._config, worker.actor)
+            else:
+                ray.kill(worker.actor)
+        for actor in stopped:
             ray.kill(actor)
-        self._idle, self._starting, self._running = [], {}, {}
+        self._idle, self._starting, self._running, self._trials, self._filling = [], {}, {}, {}, []
 
     def _start(self) -> None:
+        waiting = None if self._fleet is None else self._fleet.take(self._config)
+        if waiting is not None:
+            self._starting[waiting.adopt.remote(self._config)] = _Start(waiting)
+            return
         actor = start_worker(self._config)
-        self._starting[actor.ready.remote()] = actor
+        self._starting[actor.ready.remote()] = _Start(actor)
 
     def _finish_start(self, future: Any) -> None:
-        actor = self._starting.pop(future)
+        start = self._starting.pop(future)
         try:
             description = ray.get(future)
         except InvalidInput as error:
+            ray.kill(start.actor)
             raise _original(error) from None
         except (RayError, EvomergeError) as error:
-            self._start_failures += 1
+            ray.kill(start.actor)
+            # A node that goes away takes workers with it that could have started elsewhere.
+            lost_node = isinstance(error, RayActorError) and not start.nodes <= alive_nodes()
+            self._start_failures += not lost_node
             if self._start_failures >= MAX_START_FAILURES:
-                raise EngineError(f"the {self._config.engine} engine does not start: {_cause(error)}") from error
+                raise EngineError(f"the {self._config.engine} engine does not start: {self._cause(error)}") from error
+            self._say(f"a worker did not start: {self._cause(error)}; another one is started")
             self._start()
         else:
             self._start_failures = 0
             self.descriptions.append(description)
-            self._idle.append(_Worker(actor, description["worker"]))
+            worker = _Worker(start.actor, description["worker"])
+            if self.choice is None and not self._trials:
+                self._trials[start.actor.try_population.remote()] = worker
+            else:
+                self._idle.append(worker)
 
-    def _finish_job(self, future: Any, worker: _Worker, job: Job) -> Outcome:
+    def _finish_trial(self, future: Any, worker: _Worker) -> None:
         try:
-            result = ray.get(future)
-        except Infeasible as error:
-            self._idle.append(worker)
-            return Outcome(job, "infeasible", reason=str(_original(error)))
-        except InvalidInput as error:
-            raise _original(error) from None
-        except RayActorError as error:
-            self._start()
-            return Outcome(job, "lost", reason=f"the worker died: {_cause(error)}")
-        except RayError as error:
-            # The engine's state after an unexpected error is unknown, so the worker goes with it.
+            self.choice = choose(self._config.population, ray.get(future))
+        except (RayError, EvomergeError) as error:
+            # A way that fails on its first candidates is no choice, and what state it leaves the engine in is unknown.
+            self.choice = Choice(1, f"the trial of scoring several at once failed: {self._cause(error)}")
             ray.kill(worker.actor)
             self._start()
-            return Outcome(job, "lost", reason=f"the worker raised {_cause(error)}")
-        self._idle.append(worker)
-        return Outcome(job, "done", result=result)
+        else:
+            self._idle.append(worker)
+
+    def _finish_run(self, future: Any, run: _Run) -> list[Outcome]:
+        try:
+            results = ray.get(future)
+        except Infeasible as error:
+            results = _original(error)
+        except InvalidInput as error:
+            ray.kill(run.worker.actor)
+            raise _original(error) from None
+        except RayError as error:
+            # The engine's state after an unexpected error is unknown, and one that cannot be reached may still live.
+            ray.kill(run.worker.actor)
+            self._start()
+            reason, shared = self._loss(error, time.monotonic() - run.since), len(run.jobs) > 1
+            return [Outcome(job, "lost", reason=reason, shared=shared) for job in run.jobs]
+        self._idle.append(run.worker)
+        return [_outcome(*pair) for pair in zip(run.jobs, results if run.together else [results], strict=True)]
+
+    def _loss(self, error: RayError, seconds: float) -> str:
+        if not isinstance(error, RayActorError):
+            return f"the worker raised {_last_line(error)}"
+        patience = self._config.stall_seconds
+        hint = f", longer than workers.stall_seconds = {patience:g} allows it to hang" if seconds >= patience else ""
+        return f"the worker died after {seconds:.0f} s{hint}: {self._cause(error)}"
+
+    def _cause(self, error: BaseException) -> str:
+        cause = _last_line(error)
+        if not isinstance(error, RayActorError):
+            return cause
+        return f"{cause} (SIGKILL without a reason is mostly the system, out of memory, or the watchdog)"
+
+    def _look_at_cluster(self) -> None:
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        self._lifeline.check()
+        if self._starting:
+            self._report_room()
+        self._looked = time.monotonic()
+
+    def _report_room(self) -> None:
+        room = room_for(self._config.cpus, self._config.gpus)
+        if room != self._room and room < self._count:
+            self._say(
+                f"the cluster has room for {room} of {self._count} workers ({self._config.cpus:g} CPUs and "
+                f"{self._config.gpus:g} GPUs each); the others start when a node joins"
+            )
+        self._room = room
+
+
+def _outcome(job: Job, result: ScoreResult | BaseException) -> Outcome:
+    if isinstance(result, BaseException):
+        return Outcome(job, "infeasible", reason=str(result))
+    return Outcome(job, "done", result=result)
 
 
 def _original(error: BaseException) -> BaseException:
@@ -125,7 +270,7 @@ def _original(error: BaseException) -> BaseException:
     return error.cause if isinstance(error, RayTaskError) else error
 
 
-def _cause(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     cause = _original(error)
     lines = [line for line in str(cause).strip().splitlines() if line.strip()]
     return f"{type(cause).__name__}: {lines[-1].strip() if lines else 'no message'}"

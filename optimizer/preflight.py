@@ -22,6 +22,7 @@ from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
 from optimizer.plan import Plan
+from optimizer.population import population_of
 from optimizer.problem import DEFAULT_SIGMA
 from optimizer.search.catalog import GREEDY_SOUP, find_algorithm
 from optimizer.search.greedy_soup import check_soup
@@ -70,6 +71,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         depth=_depth(merge, models.num_blocks),
         batch_invariant=spec.workers.batch_invariant,
         stall_seconds=spec.workers.stall_seconds,
+        population=population_of(spec.workers, models, genome),
     )
     inputs = {
         "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},

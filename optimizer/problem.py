@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +94,8 @@ class Problem(Protocol):
         """Return the subject whose ``to_dict`` gave the data."""
         ...
 
-    def open_pool(self) -> Pool:
-        """Start the workers."""
+    def open_pool(self, say: Callable[[str], None]) -> Pool:
+        """Start the workers; ``say`` is told what a person who waits for them should know."""
         ...
 
     def resources(self) -> AbstractContextManager[None]:

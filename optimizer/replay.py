@@ -34,12 +34,18 @@ class RecordedSearch:
         self._numbers: list[int] = []
         self._open: dict[Work, Proposal] = {}
         self._asked_items = 0
+        self._stopped_telling = False
         self._replay()
 
     @property
     def asked_items(self) -> int:
         """Item evaluations that the search has asked for, those in flight included."""
         return self._asked_items
+
+    @property
+    def stopped_telling(self) -> bool:
+        """Whether the last thing in the record was a tell when it was read: all that was open then was being scored."""
+        return self._stopped_telling
 
     @property
     def open(self) -> list[Work]:
@@ -81,10 +87,12 @@ class RecordedSearch:
             payload = event.payload
             if event.kind is EventKind.ASK and payload["kind"] == CandidateKind.SEARCH:
                 self._repeat_ask(self._journal.candidates[payload["number"]], payload.get("block", 0))
+                self._stopped_telling = False
             elif event.kind in (EventKind.TELL, EventKind.INFEASIBLE) and payload["split"] == Split.SEARCH:
                 work = Work(payload["number"], Split.SEARCH, payload.get("block", 0))
                 if work in self._open:
                     told = event.kind is EventKind.TELL
+                    self._stopped_telling = True
                     self.tell(work, table.scores(work.candidate, work.block) if told else None)
 
     def _repeat_ask(self, candidate: Candidate, block: int) -> None:

@@ -1,7 +1,7 @@
 """A small process beside every worker: it ends a worker that hangs, and clears away what a dead one leaves.
 
-It runs as a script, shares nothing with the worker but a process id and a directory, and needs no answer from it. So it
-works where the worker holds its interpreter lock, is stopped, or is killed, and on every node alike.
+It runs as a script, shares nothing with the worker but a process id, a directory and a pipe, and needs no answer from
+it. So it works where the worker holds its interpreter lock, is stopped, or is killed, and on every node alike.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -24,8 +26,8 @@ PREPARING = "preparing"
 # Starting and merging have no steps to count, so there a busy processor counts too, but not without end.
 PATIENCE = 10
 BUSY_CORES = 0.1
-# The worker's children end by themselves once it is gone, and release what they share while they do.
-GRACE_S = 5.0
+# A group can outlast its killing where nobody collects the dead.
+GRACE_S = 10.0
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -108,9 +110,8 @@ def clear_up(group: int, directory: Path) -> None:
     deadline = time.monotonic() + GRACE_S
     with suppress(ProcessLookupError):
         while time.monotonic() < deadline:
-            os.killpg(group, 0)
+            os.killpg(group, signal.SIGKILL)
             time.sleep(0.1)
-        os.killpg(group, signal.SIGKILL)
     # vLLM names the memory that its ranks share after the file through which they find each other.
     for meeting in directory.glob("vllm_dist_*"):
         for segment in SHARED_MEMORY.glob(f"{meeting.name}-*"):
@@ -119,12 +120,21 @@ def clear_up(group: int, directory: Path) -> None:
 
 
 def main() -> None:
-    """Guard the worker whose process id, temporary directory and patience in seconds are the arguments."""
+    """Guard the worker whose process id, temporary directory, patience in seconds and tracker's pipe are the arguments.
+
+    This process is also what Python calls the resource tracker of the worker: it is told of all shared memory, and
+    removes what is left when the last process that knows the pipe has ended.
+    """
     worker = psutil.Process(int(sys.argv[1]))
+    directory, stall_s, pipe = Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     # Ray kills the children of a worker that it ends; this process has to outlive the worker.
     if os.fork() > 0:
         os._exit(0)
-    directory, stall_s = Path(sys.argv[2]), float(sys.argv[3])
+    threading.Thread(target=_guard, args=(worker, directory, stall_s)).start()
+    resource_tracker.main(pipe)
+
+
+def _guard(worker: psutil.Process, directory: Path, stall_s: float) -> None:
     watch(worker, directory / STAMP, stall_s)
     clear_up(worker.pid, directory)
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from workers import guard
@@ -25,20 +26,25 @@ def start_guard(stall_s: float) -> None:
     This process becomes the leader of a process group, and its temporary files go to a directory of their own: so
     nothing of it is left behind, whatever it dies of. Returns once the guard stands.
     """
-    if os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)
+    os.setpgid(0, 0)
     # Compiled kernels are worth keeping; PyTorch would put them among the temporary files.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}"))
     directory = tempfile.mkdtemp(prefix="evomerge-worker-")
     os.environ["TMPDIR"] = tempfile.tempdir = directory
     os.environ[_VARIABLE] = str(Path(directory) / guard.STAMP)
+    reading, writing = os.pipe()
     subprocess.run(
         # -P: the script's own directory is no place to import from.
-        [sys.executable, "-P", guard.__file__, str(os.getpid()), directory, str(stall_s)],
+        [sys.executable, "-P", guard.__file__, str(os.getpid()), directory, str(stall_s), str(reading)],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
+        pass_fds=(reading,),
         check=True,
     )
+    os.close(reading)
+    # Python would start a tracker of shared memory as a child of this process, and Ray kills the children of a worker
+    # that it ends before they can remove anything.
+    resource_tracker._resource_tracker._fd = writing  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -169,6 +169,24 @@ def test_lost_node_is_replaced(tiny_experiment: TinyExperiment, start: Callable[
     assert len({one.recipe_digest for one in searched}) == len(searched)
 
 
+def test_lost_head_ends_the_run_with_the_reason_and_it_can_go_on(
+    tiny_experiment: TinyExperiment, undisturbed: Record, start: Callable[..., Background]
+) -> None:
+    url = tiny_experiment.store("head")
+    running = start("run", tiny_experiment.spec("head"), "--store", url)
+    record = wait_for(url, lambda record: record.done() >= 9, running)
+    (head,) = (one for one in psutil.Process(running.process.pid).children() if one.name() == "gcs_server")
+    head.kill()
+    code, _, err = running.finish()
+    assert code == 1
+    assert "the head of the Ray cluster" in err and f"evomerge resume {record.id}" in err
+    code, _, err = start("resume", record.id, "--store", url).finish()
+    assert code == 0, err
+    after = read_record(url)
+    assert after is not None
+    assert trajectory(after) == trajectory(undisturbed)
+
+
 def test_candidates_that_cannot_be_scored_rank_last_and_the_search_goes_on(
     tiny_experiment: TinyExperiment, make_lora: Callable[..., Any], start: Callable[..., Background]
 ) -> None:

@@ -21,7 +21,7 @@ from experiments.states import Split
 from experiments.store import Store
 from optimizer.baselines import Baseline
 from optimizer.driver import Driver, RunResult
-from optimizer.jobs import Job, Outcome, Pool
+from optimizer.jobs import IN_PLACE, Choice, Job, Outcome, Pool
 from optimizer.journal import Journal
 from optimizer.launch import make_tables
 from optimizer.problem import Start
@@ -85,32 +85,61 @@ class FakePool:
     accident: Callable[[Job, int], Outcome | None] = lambda job, attempt: None
     refs: Mapping[Split, tuple[ItemRef, ...]] = field(default_factory=dict)
     order: str = ""
-    running: list[Job] = field(default_factory=list)
+    choice: Choice = IN_PLACE
+    batches: list[list[Job]] = field(default_factory=list)
+    filling: list[Job] = field(default_factory=list)
+    ended: list[Outcome] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
+    sizes: list[tuple[Split, int]] = field(default_factory=list)
+
+    def follow(self, choice: Choice) -> None:
+        self.choice = choice
 
     @property
     def num_running(self) -> int:
-        return len(self.running)
+        return sum(map(len, self.batches)) + len(self.filling) + len(self.ended)
 
     @property
     def next_worker(self) -> str | None:
-        return f"fake:{len(self.running)}" if len(self.running) < self.workers else None
+        free = len(self.batches) < self.workers and not self.ended
+        return f"fake:{len(self.batches)}" if free else None
 
     def submit(self, job: Job) -> None:
-        assert len(self.running) < self.workers
-        self.running.append(job)
+        assert len(self.batches) < self.workers
+        self.filling.append(job)
         self.jobs.append(job)
+        if job.alone or job.in_place or len(self.filling) == self.choice.width:
+            self._begin()
 
     def wait(self, timeout_s: float) -> Outcome | None:
-        if not self.running:
-            return None
-        job = min(self.running, key=lambda one: uniform(self.order, one.work.candidate, one.work.block, one.work.split))
-        self.running.remove(job)
-        attempt = sum(1 for one in self.jobs if one.work == job.work)
-        return self.accident(job, attempt) or Outcome(job, "done", self._result(job))
+        self._begin()
+        if not self.ended and self.batches:
+            batch = min(self.batches, key=self._turn)
+            self.batches.remove(batch)
+            self.ended = self._ends(batch)
+        return self.ended.pop(0) if self.ended else None
 
     def close(self) -> None:
-        self.running = []
+        self.batches, self.filling, self.ended = [], [], []
+
+    def _begin(self) -> None:
+        if self.filling:
+            self.batches.append(self.filling)
+            self.sizes.append((self.filling[0].work.split, len(self.filling)))
+            self.filling = []
+
+    def _turn(self, batch: list[Job]) -> float:
+        first = batch[0].work
+        return uniform(self.order, first.candidate, first.block, first.split)
+
+    def _ends(self, batch: list[Job]) -> list[Outcome]:
+        attempts = [sum(1 for one in self.jobs if one.work == job.work) for job in batch]
+        accidents = [self.accident(job, attempt) for job, attempt in zip(batch, attempts, strict=True)]
+        lost = next((one for one in accidents if one is not None and one.kind == "lost"), None)
+        if lost is not None:
+            return [Outcome(job, "lost", reason=lost.reason, shared=len(batch) > 1) for job in batch]
+        ends = zip(batch, accidents, strict=True)
+        return [accident or Outcome(job, "done", self._result(job)) for job, accident in ends]
 
     def _result(self, job: Job) -> ScoreResult:
         refs = self.refs[job.work.split]
@@ -132,6 +161,7 @@ class FakeProblem:
     accident: Callable[[Job, int], Outcome | None] = lambda job, attempt: None
     start_prior: Prior | None = None
     order: str = ""
+    choice: Choice = IN_PLACE
     pools: list[FakePool] = field(default_factory=list)
 
     @property
@@ -165,8 +195,8 @@ class FakeProblem:
     def read(self, data: Mapping[str, Any]) -> Point:
         return Point(tuple(data["values"]))
 
-    def open_pool(self) -> Pool:
-        pool = FakePool(self.num_workers, self.score, self.accident, self.items, self.order)
+    def open_pool(self, say: Callable[[str], None]) -> Pool:
+        pool = FakePool(self.num_workers, self.score, self.accident, self.items, self.order, self.choice)
         self.pools.append(pool)
         return pool
 

@@ -82,6 +82,20 @@ def test_both_engines_score_alike_and_a_killed_one_leaves_nothing(
     failures.no_trace(processes, paths)
 
 
+def test_tensor_parallel_worker_that_is_no_longer_needed_leaves_nothing(
+    workers: Callable[[WorkerConfig], Any], config: WorkerConfig
+) -> None:
+    """Ray kills the children of a worker that it ends, whoever they are and whatever they were about to clear away."""
+    import ray
+
+    worker = workers(replace(config, engine="vllm", tensor_parallel=2, kv_cache_gib=0.0625))
+    ray.get(worker.ready.remote())
+    processes = failures.family(ray.get(worker.pid.remote()))
+    paths = failures.traces(processes)
+    ray.kill(worker)
+    failures.no_trace(processes, paths)
+
+
 def test_vllm_that_hangs_with_the_interpreter_locked_is_killed(
     workers: Callable[[WorkerConfig], Any], config: WorkerConfig
 ) -> None:
@@ -161,8 +175,8 @@ def test_a_killed_driver_leaves_no_worker(config: WorkerConfig, tmp_path: Path) 
         from pathlib import Path
         import psutil, ray
         from workers.worker import start_worker
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-                 object_store_memory=100 * 2**20, _node_ip_address="127.0.0.1")
+        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False,
+                 logging_level=logging.ERROR, object_store_memory=100 * 2**20, _node_ip_address="127.0.0.1")
         worker = start_worker(pickle.loads(Path(sys.argv[1]).read_bytes()))
         ray.get(worker.ready.remote())
         # The agents of Ray itself end some time after the raylet that they watch.
