@@ -52,7 +52,6 @@ class Sce(Operator):
     name = "sce"
     summary = "Merges where experts differ most, each weighted by its energy there, without minority signs."
     paper = "2408.07990"
-    by_span = True
     linear_flag = "NL"
     cost = "sort"
     parameters = (
