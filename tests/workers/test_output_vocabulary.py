@@ -98,7 +98,9 @@ def test_vllm_scores_like_transformers(workers: Callable[[WorkerConfig], Any], c
         expected = ray.get(plain.score.remote(each, "search"))
         found = ray.get(vllm.score.remote(each, "search"))
         for mine, other in zip(found.items, expected.items, strict=True):
-            assert (mine.item, mine.score, mine.output) == (other.item, other.score, other.output)
+            assert (mine.item, mine.score) == (other.item, other.score)
+            # vLLM stops where the score is certain.
+            assert mine.output and str(other.output).startswith(mine.output)
             assert mine.reference_logprob == pytest.approx(other.reference_logprob, abs=2e-3)
 
 
