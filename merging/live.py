@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -64,8 +64,14 @@ class LiveWeights:
         """Where the engine's weights are."""
         return next(place.out.device for places in self.places.values() for place in places)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
+    def write_base(self, name: str, base: Tensor) -> bool:
+        """Write the base's tensor to all its places; return False where it is there already."""
+        if name in self.at_base:
+            return False
+        for place in self.places[name]:
+            place.copy(base)
+        self.at_base.add(name)
+        return True
 
 
 def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: LiveWeights) -> bool:
@@ -84,12 +90,7 @@ def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: Li
         Infeasible: a merged value is not finite in the dtype that it is written in.
     """
     if parts is None:
-        if name in live.at_base:
-            return False
-        for place in live.places[name]:
-            place.copy(base)
-        live.at_base.add(name)
-        return True
+        return live.write_base(name, base)
     live.at_base.discard(name)
     merged: Tensor | None = None
     for place in live.places[name]:

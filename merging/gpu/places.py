@@ -42,12 +42,7 @@ class GpuPlaces:
     def write(self, base: Tensor, parts: Sequence[Part] | None, name: str, live: LiveWeights) -> bool:
         """Note one tensor, or copy the base's; see :func:`merging.live.write_places`."""
         if parts is None:
-            if name in live.at_base:
-                return False
-            for place in live.places[name]:
-                place.copy(self.mirror.of(base))
-            live.at_base.add(name)
-            return True
+            return name not in live.at_base and live.write_base(name, self.mirror.of(base))
         live.at_base.discard(name)
         merged: Tensor | None = None
         for place in live.places[name]:

@@ -1,0 +1,116 @@
+"""What stopping decided generations saves, and how much the company of an item in a batch changes its answer.
+
+    python benchmarks/scoring.py [--threads 2]
+
+Scores the demo's three tasks with the base, both experts and their sum, 0.6 each: 100 test items of each task with and
+without early stops, then the search items all at once, in blocks of 24, and every sixth by itself. Prints two Markdown
+tables for docs/engines.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from machine import machine
+
+from evals.suite import TaskSuite
+from evals.tasks import ItemScore, TaskDefinition
+from merging.models import ModelRef
+from merging.recipe import Recipe
+from workers.config import WorkerConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMITS = {"arithmetic_json": 16, "arithmetic": 32, "json_facts": 24}
+CANDIDATES = {"base": (0.0, 0.0), "expert arithmetic": (1.0, 0.0), "expert json": (0.0, 1.0), "both, 0.6": (0.6, 0.6)}
+BLOCK, APART = 24, 6
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    engine, suite = start(parser.parse_args().threads)
+    print("| candidate | mean score | tokens | with early stop | steps | with early stop | seconds | with early stop |")
+    print("|---|---|---|---|---|---|---|---|")
+    changed = total = 0
+    for name, weights in CANDIDATES.items():
+        engine.write(recipe(*weights))
+        whole, stopped = score(engine, suite, early=False), score(engine, suite, early=True)
+        pairs = zip(whole[0], stopped[0], strict=True)
+        changed, total = changed + sum(a.score != b.score for a, b in pairs), total + len(whole[0])
+        figures = (f"{a:.4g} | {b:.4g}" for a, b in zip(whole[1], stopped[1], strict=True))
+        print(f"| {name} | {mean(item.score for item in whole[0]):.2f} | {' | '.join(figures)} |", flush=True)
+    print(f"\n{changed} of {total} scores changed.\n")
+    print(
+        "| candidate | scored | items | other log-likelihoods | other texts | other scores |\n|---|---|---|---|---|---|"
+    )
+    for name in ("expert arithmetic", "both, 0.6"):
+        engine.write(recipe(*CANDIDATES[name]))
+        together = suite.score(engine.lm, "search")
+        count = len(together)
+        blocks = [list(range(first, first + BLOCK)) for first in range(0, count, BLOCK)]
+        for label, parts in (("in blocks of 24", blocks), ("one by one", [[n] for n in range(0, count, APART)])):
+            compare(f"{name} | {label}", together, parts, engine, suite)
+    print(f"\n{machine()}, {engine.describe()}")
+
+
+def start(threads: int) -> tuple[Any, TaskSuite]:
+    """Start the engine on the demo's models and load its tasks."""
+    from workers.engines.vllm_engine import VllmEngine
+
+    models = ROOT / "examples" / "experts"
+    tasks = tuple(
+        TaskDefinition(
+            name, str(ROOT / "examples" / "tasks" / f"{name}.yaml"), "exact_match", max_tokens=limit,
+            search=96, selection=48, test=100,
+        )
+        for name, limit in LIMITS.items()
+    )  # fmt: skip
+    base = ModelRef("base", str(ROOT / "models" / "smollm2-135m-instruct"))
+    experts = tuple(ModelRef(name, str(models / name)) for name in ("arithmetic", "json"))
+    engine = VllmEngine(WorkerConfig(base, experts, tasks, max_model_len=256, cpus=threads, kv_cache_gib=0.5))
+    return engine, TaskSuite.load(tasks)
+
+
+def recipe(arithmetic: float, json: float) -> Recipe:
+    """Return the weighted sum of both experts."""
+    weights = {"weight": {"arithmetic": (arithmetic,), "json": (json,)}}
+    return Recipe("task_arithmetic", ("arithmetic", "json"), coefficients=weights)
+
+
+def score(engine: Any, suite: TaskSuite, *, early: bool) -> tuple[list[ItemScore], tuple[float, ...]]:
+    """Score the test items; returns them with generated tokens, engine steps and seconds."""
+    kept = []
+    for entry in suite._plan(engine.lm, "test"):
+        for instance in entry.instances:
+            if not early and hasattr(instance, "decided"):
+                kept.append((instance, instance.decided))
+                del instance.decided
+    engine._llm.reset_prefix_cache()
+    tokens, steps, began = engine.tokens.generated, engine.tokens.steps, time.perf_counter()
+    items = suite.score(engine.lm, "test")
+    figures = (engine.tokens.generated - tokens, engine.tokens.steps - steps, time.perf_counter() - began)
+    for instance, decided in kept:
+        instance.decided = decided
+    return items, figures
+
+
+def compare(label: str, together: list[ItemScore], parts: list[list[int]], engine: Any, suite: TaskSuite) -> None:
+    """Score parts of the search items and print how many items come out unlike all at once."""
+    pairs = [
+        (found, together[position])
+        for positions in parts
+        for position, found in zip(positions, suite.score(engine.lm, "search", positions), strict=True)
+    ]
+    logprobs = sum(a.reference_logprob != b.reference_logprob for a, b in pairs)
+    texts, scores = sum(a.output != b.output for a, b in pairs), sum(a.score != b.score for a, b in pairs)
+    print(f"| {label} | {len(pairs)} | {logprobs} | {texts} | {scores} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
