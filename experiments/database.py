@@ -161,12 +161,12 @@ def migration_config(connection: Connection) -> Config:
 
 def _upgrade(engine: Engine) -> None:
     with engine.connect() as connection:
-        if _at_head(connection):
+        if is_at_head(connection):
             return  # without the lock: a reader does not wait for a writer
     with engine.execution_options(**{WRITES: True}).connect() as connection, _foreign_keys_off(connection):
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        if not _at_head(connection):
+        if not is_at_head(connection):
             command.upgrade(migration_config(connection), "head")
 
 
@@ -190,7 +190,7 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
         raw.execute("PRAGMA foreign_keys = ON")
 
 
-def _at_head(connection: Connection) -> bool:
+def is_at_head(connection: Connection) -> bool:
     """Return whether the schema is at its head; refuse one that this version does not know."""
     script = ScriptDirectory.from_config(migration_config(connection))
     options: dict[str, Any] = {"version_table": VERSION_TABLE}

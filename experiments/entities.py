@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from experiments.states import (
+    ArtifactState,
     CandidateKind,
     CandidateState,
     EvaluationState,
     EventKind,
     ExperimentState,
+    Scope,
     Split,
+    Wanted,
 )
 
 
@@ -28,8 +31,36 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """The last start of a driver by a server's scheduler, until the driver claims the experiment.
+
+    Attributes:
+        at: when.
+        handle: what the launcher calls it, such as the id of a Ray job.
+        tries: starts since the last finished evaluation.
+        done: evaluations that were done then.
+        over: whether the driver has claimed the experiment since, or ended without.
+    """
+
+    at: datetime
+    handle: str
+    tries: int
+    done: int
+    over: bool
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One experiment; ``spec`` is canonical JSON data, ``resolved`` its provenance."""
+    """One experiment; ``spec`` is canonical JSON data, ``resolved`` its provenance.
+
+    Attributes:
+        owner: who submitted it; "" on the command line.
+        priority: larger goes first.
+        wanted: what a person wants of it; None where no server sees to it.
+        revision: counts the changes of state, wanted, budget and priority.
+        budget: replaces ``search.budget`` of the spec where it was extended.
+        workers: at most so many of the spec's workers, as the scheduler shares the cluster out; None for all.
+    """
 
     id: str
     name: str
@@ -42,6 +73,25 @@ class Experiment:
     seconds_spent: float
     error: str | None
     driver: Driver | None
+    owner: str
+    priority: int
+    wanted: Wanted | None
+    revision: int
+    budget: Mapping[str, Any] | None
+    workers: int | None
+    launch: Launch | None
+    last_seq: int
+    control_seq: int
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a driver must heed, told with every heartbeat; the fields are those of the experiment."""
+
+    wanted: Wanted | None
+    budget: Mapping[str, Any] | None
+    workers: int | None
+    control_seq: int
 
 
 @dataclass(frozen=True)
@@ -166,3 +216,47 @@ class Event:
     kind: EventKind
     payload: Mapping[str, Any]
     at: datetime
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token without its secret."""
+
+    id: str
+    name: str
+    owner: str
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Once:
+    """A request that must take effect once, however often it comes.
+
+    Attributes:
+        owner: who sent it.
+        key: its Idempotency-Key.
+        fingerprint: of its method, address and body.
+    """
+
+    owner: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported checkpoint; ``files`` is {name: {"bytes": size, "sha256": digest}}."""
+
+    id: str
+    experiment_id: str
+    number: int
+    state: ArtifactState
+    path: str
+    files: Mapping[str, Mapping[str, Any]]
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from evomerge.errors import NotFound
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
 from experiments.states import (
+    CANDIDATE_STEPS,
     EVALUATION_STEPS,
     EXPERIMENT_STEPS,
     WHOLE,
+    CandidateState,
     EvaluationState,
     EventKind,
     ExperimentState,
@@ -61,10 +63,10 @@ class Ledger:
 
     def append(self, kind: EventKind, payload: Mapping[str, Any]) -> EventRecord:
         """Append an event under the next ``seq``."""
-        last = select(func.max(EventRecord.seq)).filter_by(experiment_id=self.experiment.id)
+        self.experiment.last_seq += 1
         event = EventRecord(
             experiment_id=self.experiment.id,
-            seq=(self.session.scalar(last) or 0) + 1,
+            seq=self.experiment.last_seq,
             kind=kind,
             payload=dict(payload),
             at=self.now,
@@ -82,6 +84,7 @@ class Ledger:
         old = self.experiment.state
         check_step(EXPERIMENT_STEPS, f"experiment {self.experiment.id}", old, state)
         self.experiment.state = state
+        self.experiment.revision += 1
         driver = self.experiment.driver
         by = driver and f"{driver['host']}:{driver['pid']}"
         self.append(EventKind.STATE, {"from": old, "to": state, "driver": by, "error": error})
@@ -95,6 +98,8 @@ class Ledger:
         self, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
     ) -> EvaluationRecord:
         """Add an evaluation that has no attempt yet."""
+        self.experiment.num_running += state is EvaluationState.RUNNING
+        self.experiment.num_done += state is EvaluationState.DONE
         row = EvaluationRecord(
             candidate_id=candidate.id,
             split=split,
@@ -116,15 +121,38 @@ class Ledger:
         self.session.add(row)
         return row
 
+    def step_candidate(self, candidate: CandidateRecord, state: CandidateState) -> None:
+        """Move a candidate to another state.
+
+        Raises:
+            StateConflict: the step is not legal.
+        """
+        check_step(CANDIDATE_STEPS, f"candidate {candidate.number}", candidate.state, state)
+        counts = self.experiment
+        counts.num_scored += (state is CandidateState.SCORED) - (candidate.state is CandidateState.SCORED)
+        counts.num_infeasible += state is CandidateState.INFEASIBLE
+        candidate.state = state
+
+    def step_evaluation(self, candidate: CandidateRecord, row: EvaluationRecord, state: EvaluationState) -> None:
+        """Move an evaluation to another state.
+
+        Raises:
+            StateConflict: the step is not legal.
+        """
+        check_step(EVALUATION_STEPS, subject_of(candidate, row.split, row.block), row.state, state)
+        counts = self.experiment
+        counts.num_running += (state is EvaluationState.RUNNING) - (row.state is EvaluationState.RUNNING)
+        counts.num_done += state is EvaluationState.DONE
+        counts.num_lost += state is EvaluationState.LOST
+        row.state = state
+
     def lose(self, candidate: CandidateRecord, evaluation: EvaluationRecord, reason: str) -> None:
         """Mark a running evaluation as lost.
 
         Raises:
             StateConflict: it is not running.
         """
-        subject = subject_of(candidate, evaluation.split, evaluation.block)
-        check_step(EVALUATION_STEPS, subject, evaluation.state, EvaluationState.LOST)
-        evaluation.state = EvaluationState.LOST
+        self.step_evaluation(candidate, evaluation, EvaluationState.LOST)
         evaluation.finished_at = self.now
         evaluation.reason = reason
         self.append(
@@ -138,6 +166,13 @@ class Ledger:
                 "reason": reason,
             },
         )
+
+    def dismiss(self, reason: str) -> None:
+        """Take the experiment from a driver that does not live any more; what it left running is lost."""
+        if self.experiment.state is ExperimentState.RUNNING:
+            self.abandon_evaluations(reason)
+            self.step(ExperimentState.INTERRUPTED, reason)
+            self.experiment.driver = None
 
     def abandon_evaluations(self, reason: str) -> None:
         """Mark every running evaluation of the experiment as lost."""

@@ -1,77 +1,42 @@
-"""Counting the progress of experiments: three queries for any number of them."""
+"""The progress of experiments: counts that are kept with every write, and the best fitness so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from experiments.entities import Progress
-from experiments.records import CandidateRecord, EvaluationRecord, EventRecord
-from experiments.states import CandidateState, EvaluationState, EventKind, Split
+from experiments.records import CandidateRecord, ExperimentRecord
+from experiments.states import CandidateState
 
 
-def count_progress(session: Session, ids: Sequence[str]) -> dict[str, Progress]:
-    """Return the counts of each experiment; all zero where nothing is recorded."""
-    owner = CandidateRecord.experiment_id
-    candidates = {
-        row.experiment_id: row
-        for row in session.execute(
-            select(
-                owner,
-                func.count().label("candidates"),
-                _count(CandidateRecord.state == CandidateState.SCORED).label("scored"),
-                _count(CandidateRecord.state == CandidateState.INFEASIBLE).label("infeasible"),
-                func.max(CandidateRecord.fitness).label("best_fitness"),
-            )
-            .where(owner.in_(ids))
-            .group_by(owner)
+def progress_of(session: Session, rows: Sequence[ExperimentRecord]) -> dict[str, Progress]:
+    """Return the counts of experiments by id; one query, answered from an index, for any number of them."""
+    best = (
+        select(func.max(CandidateRecord.fitness))
+        .where(
+            CandidateRecord.experiment_id == ExperimentRecord.id,
+            CandidateRecord.state == CandidateState.SCORED,
         )
+        .scalar_subquery()
+    )
+    ids = [row.id for row in rows]
+    found = session.execute(select(ExperimentRecord.id, best).where(ExperimentRecord.id.in_(ids)))
+    fitness: dict[str, float | None] = {key: value for key, value in found}
+    return {
+        row.id: Progress(
+            candidates=row.num_candidates,
+            scored=row.num_scored,
+            infeasible=row.num_infeasible,
+            running=row.num_running,
+            done=row.num_done,
+            lost=row.num_lost,
+            prompt_tokens=row.prompt_tokens,
+            generated_tokens=row.generated_tokens,
+            search_items=row.num_search_items,
+            best_fitness=fitness[row.id],
+        )
+        for row in rows
     }
-    evaluations = {
-        row.experiment_id: row
-        for row in session.execute(
-            select(
-                owner,
-                _count(EvaluationRecord.state == EvaluationState.RUNNING).label("running"),
-                _count(EvaluationRecord.state == EvaluationState.DONE).label("done"),
-                func.sum(EvaluationRecord.prompt_tokens).label("prompt_tokens"),
-                func.sum(EvaluationRecord.generated_tokens).label("generated_tokens"),
-                func.sum(case((EvaluationRecord.split == Split.SEARCH, EvaluationRecord.num_items), else_=0)).label(
-                    "search_items"
-                ),
-            )
-            .join(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
-            .where(owner.in_(ids))
-            .group_by(owner)
-        )
-    }
-    lost = {
-        experiment_id: count
-        for experiment_id, count in session.execute(
-            select(EventRecord.experiment_id, func.count())
-            .where(EventRecord.experiment_id.in_(ids), EventRecord.kind == EventKind.LOST)
-            .group_by(EventRecord.experiment_id)
-        )
-    }
-    result = {}
-    for key in ids:
-        first, second = candidates.get(key), evaluations.get(key)
-        result[key] = Progress(
-            candidates=first.candidates if first else 0,
-            scored=first.scored if first else 0,
-            infeasible=first.infeasible if first else 0,
-            running=second.running if second else 0,
-            done=second.done if second else 0,
-            lost=lost.get(key, 0),
-            prompt_tokens=int(second.prompt_tokens) if second else 0,
-            generated_tokens=int(second.generated_tokens) if second else 0,
-            search_items=int(second.search_items) if second else 0,
-            best_fitness=first.best_fitness if first else None,
-        )
-    return result
-
-
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +20,13 @@ from experiments.entities import (
     Event,
     Experiment,
     ExperimentSummary,
+    Launch,
     Progress,
     Standing,
     StoredItem,
 )
 from experiments.pooling import pooled
-from experiments.progress import count_progress
+from experiments.progress import progress_of
 from experiments.records import (
     CandidateRecord,
     EvaluationRecord,
@@ -63,12 +65,20 @@ class Reader:
             return to_experiment(_find_experiment(session, reference))
 
     def list_experiments(
-        self, *, state: ExperimentState | None = None, limit: int = 50, before: str | None = None
+        self,
+        *,
+        state: ExperimentState | None = None,
+        owner: str | None = None,
+        text: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
     ) -> list[ExperimentSummary]:
-        """Return experiments with their counts, newest first; four queries however many there are.
+        """Return experiments with their counts, newest first; two queries however many there are.
 
         Args:
             state: only experiments in this state.
+            owner: only experiments of this owner.
+            text: only experiments with this in their name or at the start of their id.
             limit: at most so many.
             before: only experiments older than this one (its id): the next page.
 
@@ -79,19 +89,29 @@ class Reader:
         query = select(table).order_by(table.created_at.desc(), table.id.desc()).limit(limit)
         if state is not None:
             query = query.where(table.state == state)
+        if owner is not None:
+            query = query.where(table.owner == owner)
+        if text is not None:
+            named = table.name.contains(text, autoescape=True)
+            query = query.where(or_(named, table.id.startswith(text, autoescape=True)))
         with self._session() as session:
             if before is not None:
                 mark = _find_experiment(session, before)
                 same_moment = and_(table.created_at == mark.created_at, table.id < mark.id)
                 query = query.where(or_(table.created_at < mark.created_at, same_moment))
-            experiments = [to_experiment(row) for row in session.scalars(query)]
-            progress = count_progress(session, [experiment.id for experiment in experiments])
-        return [ExperimentSummary(experiment, progress[experiment.id]) for experiment in experiments]
+            rows = session.scalars(query).all()
+            progress = progress_of(session, rows)
+            return [ExperimentSummary(to_experiment(row), progress[row.id]) for row in rows]
 
     def progress(self, experiment_id: str) -> Progress:
-        """Return the counts of one experiment; all zero where there is none."""
+        """Return the counts of one experiment.
+
+        Raises:
+            NotFound: there is no such experiment.
+        """
         with self._session() as session:
-            return count_progress(session, [experiment_id])[experiment_id]
+            row = _find_experiment(session, experiment_id)
+            return progress_of(session, [row])[row.id]
 
     def candidates(
         self, experiment_id: str, *, state: CandidateState | None = None, kind: CandidateKind | None = None
@@ -210,7 +230,9 @@ def to_experiment(row: ExperimentRecord) -> Experiment:
         process_started=row.driver["process_started"],
         heartbeat=datetime.fromisoformat(row.driver["heartbeat"]),
     )
-    return Experiment(**{**_columns(row), "driver": driver})
+    launch = row.launch and Launch(**{**row.launch, "at": datetime.fromisoformat(row.launch["at"])})
+    known = {field.name: getattr(row, field.name) for field in fields(Experiment)}
+    return Experiment(**{**known, "driver": driver or None, "launch": launch or None})
 
 
 def to_candidate(row: CandidateRecord) -> Candidate:
@@ -228,7 +250,7 @@ def to_event(row: EventRecord) -> Event:
     return Event(**_columns(row))
 
 
-def _columns(row: ExperimentRecord | CandidateRecord | EvaluationRecord | EventRecord) -> dict[str, Any]:
+def _columns(row: CandidateRecord | EvaluationRecord | EventRecord) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in row.__table__.columns}
 
 

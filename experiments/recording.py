@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
@@ -16,24 +17,15 @@ from experiments.ledger import Ledger, subject_of
 from experiments.reading import Reader, to_candidate, to_evaluation, to_event
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
 from experiments.results import check_result, item_row, items_digest, summary_of
-from experiments.states import (
-    CANDIDATE_STEPS,
-    EVALUATION_STEPS,
-    WHOLE,
-    CandidateKind,
-    CandidateState,
-    EvaluationState,
-    EventKind,
-    Split,
-    check_step,
-)
+from experiments.states import EVALUATION_STEPS, WHOLE, CandidateKind, CandidateState, EvaluationState, EventKind, Split
 
 
 class Recorder(Reader):
     """Records what a driver does; each method is one transaction and returns after the commit.
 
     Every method raises StateConflict where the experiment is not claimed by this store, StoreError where the
-    database cannot write; then nothing was written.
+    database cannot write; then nothing was written. The claim is the driver's lease; an evaluation's lease is its
+    attempt, and only the attempt that runs can give a result.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -41,6 +33,20 @@ class Recorder(Reader):
         super().__init__(engine)
         self._write_engine = engine.execution_options(**{WRITES: True})
         self._claims: dict[str, str] = {}  # experiment id -> fencing token
+        self._together: ContextVar[Session | None] = ContextVar("together", default=None)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that is recorded inside, by this thread: it is all kept, or nothing is.
+
+        One commit instead of many is what makes recording in batches quick. An error must leave the context.
+        """
+        with self._transaction() as session:
+            token = self._together.set(session)
+            try:
+                yield
+            finally:
+                self._together.reset(token)
 
     def record_ask(
         self,
@@ -88,6 +94,7 @@ class Recorder(Reader):
                 created_at=ledger.now,
             )
             ledger.session.add(row)
+            ledger.experiment.num_candidates += 1
             ledger.session.flush()
             ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind, "block": block})
             return to_candidate(row)
@@ -109,7 +116,7 @@ class Recorder(Reader):
             if row is None:
                 row = ledger.new_evaluation(candidate, split, block, EvaluationState.RUNNING)
             else:
-                _step_evaluation(candidate, row, EvaluationState.RUNNING)
+                ledger.step_evaluation(candidate, row, EvaluationState.RUNNING)
             row.attempt += 1
             row.worker, row.reason = worker, None
             row.started_at, row.finished_at = ledger.now, None
@@ -129,6 +136,7 @@ class Recorder(Reader):
         timings_s: Mapping[str, float],
         prompt_tokens: int,
         generated_tokens: int,
+        attempt: int | None = None,
         worker: str | None = None,
         block: int = WHOLE,
         overall: float | None = None,
@@ -145,17 +153,18 @@ class Recorder(Reader):
             timings_s: seconds per phase.
             prompt_tokens: tokens read by the model.
             generated_tokens: tokens written by the model.
+            attempt: of ``record_started``; None where no worker scored it, such as a recipe that was scored before.
             worker: who scored it; None keeps the worker of ``record_started``.
             block: the block of the split that was scored.
             overall: the candidate's fitness over all search items so far; None where ``fitness`` is that.
 
         Raises:
             InvalidInput: no items, an item twice, a number that is not finite, no fitness on ``search``.
-            StateConflict: the evaluation has a result already, or is infeasible; nothing changes.
+            StateConflict: the evaluation has ended, or this attempt was lost; nothing changes.
         """
         check_result(split, items, fitness)
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, block, EvaluationState.DONE)
+            row = self._end(ledger, candidate, split, block, EvaluationState.DONE, attempt)
             row.worker = worker or row.worker
             row.timings_s = dict(timings_s)
             row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
@@ -164,25 +173,33 @@ class Recorder(Reader):
                 row.items_digest = items_digest(item.item for item in items)
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
                 if candidate.state is CandidateState.ASKED:
-                    _step_candidate(candidate, CandidateState.SCORED)
+                    ledger.step_candidate(candidate, CandidateState.SCORED)
                 candidate.fitness = fitness if overall is None else overall
+            counts = ledger.experiment
+            counts.num_search_items += len(items) if split == Split.SEARCH else 0
+            counts.prompt_tokens += prompt_tokens
+            counts.generated_tokens += generated_tokens
             ledger.session.flush()
             ledger.session.execute(insert(ItemScoreRecord), [item_row(row, item) for item in items])
             kind = EventKind.TELL if split == Split.SEARCH else EventKind.MEASURE
             ledger.append(kind, {**_subject(candidate, split, block), "fitness": fitness})
             return to_evaluation(row)
 
-    def record_infeasible(self, candidate_id: int, split: Split, reason: str, *, block: int = WHOLE) -> Evaluation:
+    def record_infeasible(
+        self, candidate_id: int, split: Split, reason: str, *, attempt: int | None = None, block: int = WHOLE
+    ) -> Evaluation:
         """Record that a candidate cannot be merged or scored; on ``search`` the candidate is infeasible.
 
+        ``attempt`` is that of ``record_started`` where a worker found it, None where it is known without one.
+
         Raises:
-            StateConflict: the evaluation has ended already.
+            StateConflict: the evaluation has ended already, or this attempt was lost.
         """
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, block, EvaluationState.INFEASIBLE)
+            row = self._end(ledger, candidate, split, block, EvaluationState.INFEASIBLE, attempt)
             row.reason = reason
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
-                _step_candidate(candidate, CandidateState.INFEASIBLE)
+                ledger.step_candidate(candidate, CandidateState.INFEASIBLE)
                 candidate.fitness, candidate.reason = None, reason
             ledger.session.flush()
             ledger.append(EventKind.INFEASIBLE, {**_subject(candidate, split, block), "reason": reason})
@@ -211,6 +228,15 @@ class Recorder(Reader):
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
+        shared = self._together.get()
+        if shared is not None:
+            yield shared
+            return
+        with self._transaction() as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
         with translated(self._engine.url), Session(self._write_engine) as session, session.begin():
             yield session
 
@@ -241,25 +267,37 @@ class Recorder(Reader):
 
     @staticmethod
     def _end(
-        ledger: Ledger, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
+        ledger: Ledger,
+        candidate: CandidateRecord,
+        split: Split,
+        block: int,
+        state: EvaluationState,
+        attempt: int | None,
     ) -> EvaluationRecord:
         row = ledger.evaluation(candidate, split, block)
-        if row is None:  # known without a worker, such as a recipe that was scored before
+        if row is None and attempt is None:  # known without a worker
             row = ledger.new_evaluation(candidate, split, block, state)
         else:
-            _step_evaluation(candidate, row, state)
+            row = _leased(subject_of(candidate, split, block), row, attempt)
+            ledger.step_evaluation(candidate, row, state)
         row.finished_at, row.reason = ledger.now, None
         return row
 
 
-def _step_evaluation(candidate: CandidateRecord, row: EvaluationRecord, state: EvaluationState) -> None:
-    check_step(EVALUATION_STEPS, subject_of(candidate, row.split, row.block), row.state, state)
-    row.state = state
-
-
-def _step_candidate(candidate: CandidateRecord, state: CandidateState) -> None:
-    check_step(CANDIDATE_STEPS, f"candidate {candidate.number}", candidate.state, state)
-    candidate.state = state
+def _leased(subject: str, row: EvaluationRecord | None, attempt: int | None) -> EvaluationRecord:
+    """Return the evaluation if the attempt holds its lease, or it has ended, or nobody holds it and none is named."""
+    if row is None:
+        raise StateConflict(subject, "it was never started", "record its start first")
+    running = row.attempt if row.state is EvaluationState.RUNNING else None
+    if attempt == running or not EVALUATION_STEPS[row.state]:
+        return row
+    if attempt is None:
+        raise StateConflict(subject, f"attempt {running} is running", "wait for it, or record it as lost first")
+    raise StateConflict(
+        subject,
+        f"attempt {attempt} has lost its lease: it is {row.state} after attempt {row.attempt}",
+        "drop the result",
+    )
 
 
 def _subject(candidate: CandidateRecord, split: Split, block: int) -> dict[str, Any]:

@@ -27,12 +27,15 @@ from sqlalchemy.types import TypeDecorator
 
 from experiments.states import (
     WHOLE,
+    ArtifactState,
     CandidateKind,
     CandidateState,
     EvaluationState,
     EventKind,
     ExperimentState,
+    Scope,
     Split,
+    Wanted,
 )
 
 
@@ -111,14 +114,25 @@ class Record(DeclarativeBase):
         CandidateKind: _names(CandidateKind),
         EventKind: _names(EventKind),
         Split: _names(Split),
+        Wanted: _names(Wanted),
+        Scope: _names(Scope),
+        ArtifactState: _names(ArtifactState),
     }
 
 
 class ExperimentRecord(Record):
-    """One row per experiment; ``driver`` is a Driver and its fencing token."""
+    """One row per experiment; ``driver`` is a Driver and its fencing token, ``launch`` a Launch.
+
+    The counts are kept with every write, so that no reader has to count candidates.
+    """
 
     __tablename__ = "experiments"
-    __table_args__ = (Index(None, "created_at", "id"), Index(None, "name"))
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "name"),
+        Index(None, "state", "created_at"),
+        Index(None, "owner", "state"),
+    )
 
     id: Mapped[str] = mapped_column(String(8), primary_key=True)
     name: Mapped[str] = mapped_column(String(64))
@@ -131,6 +145,24 @@ class ExperimentRecord(Record):
     seconds_spent: Mapped[float]
     error: Mapped[str | None] = mapped_column(SafeText)
     driver: Mapped[dict[str, Any] | None]
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    wanted: Mapped[Wanted | None]
+    revision: Mapped[int] = mapped_column(server_default="1")
+    budget: Mapped[dict[str, Any] | None]
+    workers: Mapped[int | None]
+    launch: Mapped[dict[str, Any] | None]
+    last_seq: Mapped[int] = mapped_column(server_default="0")
+    control_seq: Mapped[int] = mapped_column(server_default="0")
+    num_candidates: Mapped[int] = mapped_column(server_default="0")
+    num_scored: Mapped[int] = mapped_column(server_default="0")
+    num_infeasible: Mapped[int] = mapped_column(server_default="0")
+    num_running: Mapped[int] = mapped_column(server_default="0")
+    num_done: Mapped[int] = mapped_column(server_default="0")
+    num_lost: Mapped[int] = mapped_column(server_default="0")
+    num_search_items: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    generated_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CandidateRecord(Record):
@@ -199,7 +231,7 @@ class EventRecord(Record):
     """The ledger, append-only: every change, in the transaction that makes it."""
 
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("experiment_id", "seq"),)
+    __table_args__ = (UniqueConstraint("experiment_id", "seq"), Index(None, "experiment_id", "kind", "seq"))
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id"))
@@ -207,3 +239,49 @@ class EventRecord(Record):
     kind: Mapped[EventKind]
     payload: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+class TokenRecord(Record):
+    """One row per access token; the secret itself is nowhere."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(SafeText)
+    owner: Mapped[str] = mapped_column(String(64))
+    scope: Mapped[Scope]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class RequestRecord(Record):
+    """What a request with an idempotency key made, written in the transaction that made it."""
+
+    __tablename__ = "requests"
+    __table_args__ = (Index(None, "at"),)
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    resource: Mapped[str] = mapped_column(SafeText)
+    at: Mapped[datetime]
+
+
+class ArtifactRecord(Record):
+    """One row per exported checkpoint; ``path`` is where the server keeps it."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (Index(None, "experiment_id", "created_at"), Index(None, "state"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id"))
+    number: Mapped[int]
+    state: Mapped[ArtifactState]
+    path: Mapped[str] = mapped_column(SafeText)
+    files: Mapped[dict[str, Any]]
+    error: Mapped[str | None] = mapped_column(SafeText)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

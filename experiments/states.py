@@ -10,12 +10,43 @@ from evomerge.errors import StateConflict
 
 
 class ExperimentState(StrEnum):
-    """State of an experiment; ``interrupted`` can be resumed."""
+    """State of an experiment; ``created``, ``interrupted`` and ``paused`` ones have no driver and can get one."""
 
     CREATED = "created"
     RUNNING = "running"
     INTERRUPTED = "interrupted"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
     FINISHED = "finished"
+    FAILED = "failed"
+
+
+class Wanted(StrEnum):
+    """What a person wants of an experiment; its driver, or the server's scheduler, sees to it."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+class Scope(StrEnum):
+    """What a token lets its bearer do; each scope includes those before it."""
+
+    READ = "read"
+    RUN = "run"
+    ADMIN = "admin"
+
+    def includes(self, other: Scope) -> bool:
+        """Return whether a bearer of this scope may do what needs ``other``."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+class ArtifactState(StrEnum):
+    """State of an exported checkpoint."""
+
+    PENDING = "pending"
+    READY = "ready"
     FAILED = "failed"
 
 
@@ -37,11 +68,12 @@ class EvaluationState(StrEnum):
 
 
 class CandidateKind(StrEnum):
-    """Where a candidate comes from: a parent or plain merge, the search, or the search's final mean."""
+    """Where a candidate comes from: a parent or plain merge, the search, its final mean, or a person."""
 
     BASELINE = "baseline"
     SEARCH = "search"
     MEAN = "mean"
+    INJECTED = "injected"
 
 
 class Split(StrEnum):
@@ -67,17 +99,31 @@ class EventKind(StrEnum):
     INFEASIBLE = "infeasible"  # payload: candidate_id, number, split, block, reason
     LOST = "lost"  # payload: candidate_id, number, split, block, attempt, reason
     DECISION = "decision"  # payload: decision, data
+    CONTROL = "control"  # payload: action, by, and what the action needs: a person's doing
+    EXPORT = "export"  # payload: artifact, number, state, error
 
 
 _State = TypeVar("_State", ExperimentState, CandidateState, EvaluationState)
 
 # A state without successors is terminal: nothing changes it any more.
 EXPERIMENT_STEPS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
-    ExperimentState.CREATED: frozenset({ExperimentState.RUNNING}),
-    ExperimentState.RUNNING: frozenset({ExperimentState.INTERRUPTED, ExperimentState.FINISHED, ExperimentState.FAILED}),
-    ExperimentState.INTERRUPTED: frozenset({ExperimentState.RUNNING}),
+    ExperimentState.CREATED: frozenset({ExperimentState.RUNNING, ExperimentState.PAUSED, ExperimentState.CANCELLED}),
+    ExperimentState.RUNNING: frozenset(
+        {
+            ExperimentState.INTERRUPTED,
+            ExperimentState.PAUSED,
+            ExperimentState.FINISHED,
+            ExperimentState.FAILED,
+            ExperimentState.CANCELLED,
+        }
+    ),
+    ExperimentState.INTERRUPTED: frozenset(
+        {ExperimentState.RUNNING, ExperimentState.PAUSED, ExperimentState.CANCELLED}
+    ),
+    ExperimentState.PAUSED: frozenset({ExperimentState.RUNNING, ExperimentState.CANCELLED}),
     ExperimentState.FINISHED: frozenset(),
     ExperimentState.FAILED: frozenset(),
+    ExperimentState.CANCELLED: frozenset(),
 }
 CANDIDATE_STEPS: Mapping[CandidateState, frozenset[CandidateState]] = {
     CandidateState.ASKED: frozenset({CandidateState.SCORED, CandidateState.INFEASIBLE}),
@@ -86,8 +132,8 @@ CANDIDATE_STEPS: Mapping[CandidateState, frozenset[CandidateState]] = {
 }
 EVALUATION_STEPS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
     EvaluationState.RUNNING: frozenset({EvaluationState.LOST, EvaluationState.DONE, EvaluationState.INFEASIBLE}),
-    # A result that arrives after its worker was given up is as good as any other.
-    EvaluationState.LOST: frozenset({EvaluationState.RUNNING, EvaluationState.DONE, EvaluationState.INFEASIBLE}),
+    # A lost attempt's lease has ended: its late result changes nothing. The next attempt has a lease of its own.
+    EvaluationState.LOST: frozenset({EvaluationState.RUNNING, EvaluationState.INFEASIBLE}),
     EvaluationState.DONE: frozenset(),
     EvaluationState.INFEASIBLE: frozenset(),
 }

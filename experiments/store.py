@@ -18,18 +18,23 @@ from sqlalchemy.orm import Session
 
 from evomerge.errors import StateConflict
 from experiments import database
+from experiments.access import TokenBook
+from experiments.artifacts import ArtifactBook
+from experiments.control import Controller
 from experiments.drivers import is_alive, this_process
-from experiments.entities import Experiment
+from experiments.entities import Experiment, Once, Orders
 from experiments.ledger import Ledger
+from experiments.monitor import Monitor
+from experiments.pages import Pages
 from experiments.reading import to_experiment
-from experiments.recording import Recorder
 from experiments.records import ExperimentRecord
-from experiments.states import EventKind, ExperimentState
+from experiments.requests import check_once, record_once
+from experiments.states import EventKind, ExperimentState, Wanted
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look like others
 
 
-class Store(Recorder):
+class Store(Controller, TokenBook, ArtifactBook, Pages, Monitor):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 
     @classmethod
@@ -53,16 +58,35 @@ class Store(Recorder):
         """Close all connections."""
         self.close()
 
-    def create_experiment(self, spec: Mapping[str, Any], source_dir: str, resolved: Mapping[str, Any]) -> Experiment:
+    def create_experiment(
+        self,
+        spec: Mapping[str, Any],
+        source_dir: str,
+        resolved: Mapping[str, Any],
+        *,
+        owner: str = "",
+        priority: int = 0,
+        wanted: Wanted | None = None,
+        once: Once | None = None,
+    ) -> Experiment:
         """Record a new experiment.
 
         Args:
             spec: ``ExperimentSpec.canonical()``.
             source_dir: directory that the relative paths of the spec start from.
             resolved: provenance: versions, model references with their hashes, tasks.
+            owner: who submits it.
+            priority: larger goes first.
+            wanted: ``RUN`` for a server's scheduler to start it; None leaves that to the caller.
+            once: the request.
+
+        Raises:
+            AlreadyDone: the request took effect before.
+            StateConflict: its key belongs to another request.
         """
         now = datetime.now(UTC)
         with self._writing() as session:
+            check_once(session, once)
             row = ExperimentRecord(
                 id=_new_id(session),
                 name=spec["name"],
@@ -73,16 +97,18 @@ class Store(Recorder):
                 created_at=now,
                 updated_at=now,
                 seconds_spent=0.0,
-                error=None,
-                driver=None,
+                owner=owner,
+                priority=priority,
+                wanted=wanted,
             )
             session.add(row)
             session.flush()
             state = {"from": None, "to": row.state, "driver": None, "error": None}
             Ledger(session, row).append(EventKind.STATE, state)
+            record_once(session, once, row.id)
             return to_experiment(row)
 
-    def claim_driver(self, experiment_id: str, *, force: bool = False) -> Experiment:
+    def claim_driver(self, experiment_id: str, *, force: bool = False, expected: Wanted | None = None) -> Experiment:
         """Make this store the experiment's only writer and the experiment ``running``.
 
         Evaluations that a dead driver left running become lost.
@@ -90,44 +116,53 @@ class Store(Recorder):
         Args:
             experiment_id: the experiment.
             force: take over from a driver that seems to live; its next write fails.
+            expected: what must be wanted of it; None for a person who resumes it, whatever was wanted before.
 
         Raises:
             NotFound: there is no such experiment.
-            StateConflict: another driver lives, or the experiment has ended.
+            StateConflict: another driver lives, the experiment has ended, or something else is wanted of it.
         """
         token = secrets.token_hex(16)
         with self._writing() as session:
             ledger = Ledger.lock(session, experiment_id)
             row = ledger.experiment
+            if expected is not None and row.wanted is not expected:
+                raise StateConflict(f"experiment {row.id}", f"it is wanted to {row.wanted}", "resume it first")
             holder = to_experiment(row).driver
-            if holder is not None:
+            if holder is not None and row.driver is not None:
                 alive = is_alive(holder)
-                if alive and not force:
+                # A driver that lost the store for a while comes back as the one it was.
+                ours = row.driver["token"] == self._claims.get(experiment_id)
+                if alive and not force and not ours:
                     raise StateConflict(
                         f"experiment {row.id}",
                         f"process {holder.pid} on {holder.host} is driving it",
                         "stop it, or take over with 'evomerge resume --force' if you are sure that it is gone",
                     )
-                fate = "was replaced" if alive else "died"
-                reason = f"driver {holder.host}:{holder.pid} {fate}"
-                ledger.abandon_evaluations(reason)
-                ledger.step(ExperimentState.INTERRUPTED, reason)
+                fate = "lost the store" if ours else "was replaced" if alive else "died"
+                ledger.dismiss(f"driver {holder.host}:{holder.pid} {fate}")
             row.driver = _driver_data(token)
             row.error = None
+            if row.launch is not None:
+                row.launch = {**row.launch, "over": True}
+            if row.wanted is not Wanted.RUN:
+                row.wanted = None
             ledger.step(ExperimentState.RUNNING)
             claimed = to_experiment(row)
         self._claims[experiment_id] = token
         return claimed
 
-    def heartbeat(self, experiment_id: str, seconds_spent: float) -> None:
-        """Report that the driver lives, and how many seconds all runs of the experiment took together.
+    def heartbeat(self, experiment_id: str, seconds_spent: float) -> Orders:
+        """Report that the driver lives and how many seconds all runs took together; return what it must heed.
 
         Raises:
             StateConflict: the experiment is no longer this store's to drive.
         """
         with self._driving(experiment_id) as ledger:
-            ledger.experiment.driver = _driver_data(self._claims[experiment_id])
-            ledger.experiment.seconds_spent = seconds_spent
+            row = ledger.experiment
+            row.driver = _driver_data(self._claims[experiment_id])
+            row.seconds_spent = seconds_spent
+            return Orders(row.wanted, row.budget, row.workers, row.control_seq)
 
     def release_driver(self, experiment_id: str, state: ExperimentState, *, error: str | None = None) -> Experiment:
         """End this drive: the experiment becomes interrupted, finished or failed.

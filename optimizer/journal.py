@@ -46,6 +46,7 @@ class Journal:
         self.closed: set[Work] = set()
         self.failed: defaultdict[Split, dict[int, str]] = defaultdict(dict)
         self.generated_tokens = 0
+        self._attempts: dict[Work, int] = {}
         numbers = {one.id: one.number for one in self.candidates.values()}
         for one in store.evaluations(experiment.id):
             if one.state in (EvaluationState.DONE, EvaluationState.INFEASIBLE):
@@ -114,7 +115,7 @@ class Journal:
 
     def started(self, work: Work, worker: str) -> None:
         """Record that a worker gets the work."""
-        self._store.record_started(self._id(work), work.split, worker=worker, block=work.block)
+        self._attempts[work] = self._store.record_started(self._id(work), work.split, worker=worker, block=work.block)
 
     def done(self, work: Work, result: ScoreResult) -> Scores:
         """Record a result with every item's score; return the scores as the search sees them."""
@@ -130,6 +131,7 @@ class Journal:
             timings_s=result.timings_s,
             prompt_tokens=result.prompt_tokens,
             generated_tokens=result.generated_tokens,
+            attempt=self._attempts.pop(work, None),
             worker=result.worker,
             block=work.block,
             overall=overall,
@@ -140,12 +142,14 @@ class Journal:
 
     def infeasible(self, work: Work, reason: str) -> None:
         """Record that the candidate cannot be merged or scored."""
-        self._store.record_infeasible(self._id(work), work.split, reason, block=work.block)
+        attempt = self._attempts.pop(work, None)
+        self._store.record_infeasible(self._id(work), work.split, reason, attempt=attempt, block=work.block)
         self.failed[work.split].setdefault(work.candidate, reason)
         self._close(work, state=CandidateState.INFEASIBLE, reason=reason, fitness=None)
 
     def lost(self, work: Work, reason: str) -> None:
         """Record that the worker was lost; the work will be done again."""
+        self._attempts.pop(work, None)
         self._store.record_lost(self._id(work), work.split, reason, block=work.block)
 
     def decide(self, decision: str, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,11 +22,11 @@ experiment = store.claim_driver(store.create_experiment({{"name": "killed"}}, "/
 for number in range(10_000):
     candidate = store.record_ask(experiment.id, number=number, kind=CandidateKind.SEARCH, label="",
                                  vector=[float(number)], recipe={{}}, digest=str(number))
-    store.record_started(candidate.id, Split.SEARCH, worker="w")
+    attempt = store.record_started(candidate.id, Split.SEARCH, worker="w")
     items = [SimpleNamespace(task="t", item=str(i), score=1.0, reference_logprob=None, output="x" * 50)
              for i in range({NUM_ITEMS})]
     store.record_result(candidate.id, Split.SEARCH, items, fitness=float(number), timings_s={{}},
-                        prompt_tokens=1, generated_tokens=1)
+                        prompt_tokens=1, generated_tokens=1, attempt=attempt)
     print(number, flush=True)
 """
 

@@ -1,0 +1,294 @@
+"""Reads for people who watch: pages of lists, and curves of bounded length however many candidates there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.orm import defer
+
+from evomerge.errors import NotFound
+from experiments.entities import Candidate, Evaluation, Event, StoredItem
+from experiments.reading import Reader, to_candidate, to_evaluation, to_event
+from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, ItemScoreRecord
+from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, ExperimentState, Split
+
+Order = Literal["number", "-number", "-fitness"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Fitness over an experiment, in buckets of ``width`` candidates; all lists have one entry per bucket.
+
+    ``best`` is the best fitness up to and including the bucket; None where nothing is scored yet.
+    """
+
+    width: int
+    total: int
+    number: list[int]  # the bucket's first candidate
+    at: list[datetime]  # when its last candidate was asked
+    scored: list[int]
+    infeasible: list[int]
+    low: list[float | None]
+    mean: list[float | None]
+    high: list[float | None]
+    best: list[float | None]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Points of the search space; ``values`` has one row per candidate in the order of ``number``."""
+
+    number: list[int]
+    kind: list[str]
+    fitness: list[float | None]
+    values: list[list[float]]
+
+
+@dataclass(frozen=True)
+class WorkerActivity:
+    """What a worker did, as the record has it; ``busy_s`` is the time inside its finished evaluations."""
+
+    worker: str
+    running: int
+    done: int
+    lost: int
+    infeasible: int
+    items: int
+    generated_tokens: int
+    last_seen: datetime | None
+
+
+class Pages(Reader):
+    """Each call is a fixed number of queries, and reads no more rows than it returns or counts."""
+
+    def candidate(self, experiment_id: str, number: int) -> Candidate:
+        """Return one candidate.
+
+        Raises:
+            NotFound: the experiment has none of this number.
+        """
+        with self._session() as session:
+            row = session.scalars(select(CandidateRecord).filter_by(experiment_id=experiment_id, number=number)).first()
+            if row is None:
+                raise NotFound(
+                    f"candidate {number}", f"experiment {experiment_id} has none of this number", "list its candidates"
+                )
+            return to_candidate(row)
+
+    def candidates_page(
+        self,
+        experiment_id: str,
+        *,
+        kind: CandidateKind | None = None,
+        state: CandidateState | None = None,
+        order: Order = "number",
+        after: tuple[float | None, int] | None = None,
+        limit: int = 100,
+    ) -> list[Candidate]:
+        """Return a page of candidates.
+
+        Args:
+            experiment_id: the experiment.
+            kind: only of this kind.
+            state: only in this state.
+            order: ascending or descending number, or best fitness first (scored candidates only).
+            after: (fitness, number) of the last one of the page before; the fitness counts in the order by it only.
+            limit: at most so many.
+        """
+        table = CandidateRecord
+        query = select(table).where(table.experiment_id == experiment_id)
+        if kind is not None:
+            query = query.where(table.kind == kind)
+        if order == "-fitness":
+            query = query.where(table.state == CandidateState.SCORED, table.fitness.is_not(None))
+            query = query.order_by(table.fitness.desc(), table.number)
+        else:
+            query = query.order_by(table.number.desc() if order == "-number" else table.number)
+        if state is not None:
+            query = query.where(table.state == state)
+        if after is not None:
+            fitness, number = after
+            tie = and_(table.fitness == fitness, table.number > number)
+            query = query.where(
+                table.number > number
+                if order == "number"
+                else table.number < number
+                if order == "-number"
+                else or_(table.fitness < fitness, tie)
+            )
+        with self._session() as session:
+            return [to_candidate(row) for row in session.scalars(query.limit(limit))]
+
+    def evaluations_of(self, candidate_id: int) -> list[Evaluation]:
+        """Return the evaluations of one candidate by split and block."""
+        query = select(EvaluationRecord).filter_by(candidate_id=candidate_id)
+        with self._session() as session:
+            rows = session.scalars(query.order_by(EvaluationRecord.split, EvaluationRecord.block))
+            return [to_evaluation(row) for row in rows]
+
+    def items_page(
+        self,
+        candidate: Candidate,
+        split: Split,
+        *,
+        after: tuple[str, str] | None = None,
+        limit: int = 200,
+        outputs: bool = False,
+    ) -> list[StoredItem]:
+        """Return a page of a candidate's items by task and item; ``after`` is (task, item) of the page before."""
+        table = ItemScoreRecord
+        query = (
+            select(table)
+            .join(EvaluationRecord, EvaluationRecord.id == table.evaluation_id)
+            .where(EvaluationRecord.candidate_id == candidate.id, EvaluationRecord.split == split)
+            .order_by(table.task, table.item)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(or_(table.task > after[0], and_(table.task == after[0], table.item > after[1])))
+        if not outputs:
+            query = query.options(defer(table.output))
+        with self._session() as session:
+            return [
+                StoredItem(
+                    candidate_id=candidate.id,
+                    number=candidate.number,
+                    task=row.task,
+                    item=row.item,
+                    score=row.score,
+                    reference_logprob=row.reference_logprob,
+                    output=row.output if outputs else None,
+                )
+                for row in session.scalars(query)
+            ]
+
+    def curve(self, experiment_id: str, *, points: int = 500) -> Curve:
+        """Return the fitness of all candidates in at most ``points`` buckets; two queries."""
+        table = CandidateRecord
+        with self._session() as session:
+            total = session.scalar(select(ExperimentRecord.num_candidates).filter_by(id=experiment_id)) or 0
+            width = max(1, -(-total // points))
+            bucket = (table.number - table.number % width).label("bucket")
+            scored = case((table.state == CandidateState.SCORED, table.fitness))
+            rows = session.execute(
+                select(
+                    bucket,
+                    func.max(table.created_at),
+                    func.count(scored),
+                    func.count(case((table.state == CandidateState.INFEASIBLE, 1))),
+                    func.min(scored),
+                    func.avg(scored),
+                    func.max(scored),
+                )
+                .where(table.experiment_id == experiment_id)
+                .group_by(bucket)
+                .order_by(bucket)
+            ).all()
+        best: list[float | None] = []
+        for row in rows:
+            known = [one for one in (row[6], best[-1] if best else None) if one is not None]
+            best.append(max(known, default=None))
+        number, at, scored_count, infeasible, low, mean, high = ([row[i] for row in rows] for i in range(7))
+        return Curve(width, total, number, at, scored_count, infeasible, low, mean, high, best)
+
+    def coefficients(self, experiment_id: str, *, order: Order = "-number", limit: int = 200) -> Matrix:
+        """Return the searched points of at most ``limit`` candidates, in an order of ``candidates_page``."""
+        table = CandidateRecord
+        query = select(table.number, table.kind, table.fitness, table.vector).where(
+            table.experiment_id == experiment_id, table.kind.in_([CandidateKind.SEARCH, CandidateKind.MEAN])
+        )
+        if order == "-fitness":
+            query = query.where(table.state == CandidateState.SCORED).order_by(table.fitness.desc(), table.number)
+        else:
+            query = query.order_by(table.number.desc() if order == "-number" else table.number)
+        with self._session() as session:
+            rows = session.execute(query.limit(limit)).all()
+        return Matrix(
+            number=[row.number for row in rows],
+            kind=[row.kind.value for row in rows],
+            fitness=[row.fitness for row in rows],
+            values=[row.vector or [] for row in rows],
+        )
+
+    def worker_activity(self, experiment_id: str) -> list[WorkerActivity]:
+        """Return what each worker of an experiment did, the last seen first; one query."""
+        table, owner = EvaluationRecord, CandidateRecord.experiment_id
+        last = func.max(func.coalesce(table.finished_at, table.started_at)).label("last_seen")
+
+        def count(state: EvaluationState) -> Any:
+            return func.count(case((table.state == state, 1)))
+
+        query = (
+            select(
+                table.worker,
+                count(EvaluationState.RUNNING),
+                count(EvaluationState.DONE),
+                count(EvaluationState.LOST),
+                count(EvaluationState.INFEASIBLE),
+                func.sum(table.num_items),
+                func.sum(table.generated_tokens),
+                last,
+            )
+            .join(CandidateRecord, CandidateRecord.id == table.candidate_id)
+            .where(owner == experiment_id, table.worker.is_not(None))
+            .group_by(table.worker)
+            .order_by(last.desc())
+        )
+        with self._session() as session:
+            return [
+                WorkerActivity(name, running, done, lost, infeasible, int(items), int(tokens), seen)
+                for name, running, done, lost, infeasible, items, tokens, seen in session.execute(query)
+            ]
+
+    def recent_evaluations(self, experiment_id: str, *, limit: int = 500) -> list[tuple[int, Evaluation]]:
+        """Return the evaluations that were started last, newest first, each with its candidate's number."""
+        query = (
+            select(CandidateRecord.number, EvaluationRecord)
+            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
+            .where(CandidateRecord.experiment_id == experiment_id)
+            .order_by(EvaluationRecord.id.desc())
+            .limit(limit)
+        )
+        with self._session() as session:
+            return [(number, to_evaluation(row)) for number, row in session.execute(query)]
+
+    def decisions(self, experiment_id: str) -> dict[str, Mapping[str, Any]]:
+        """Return what was decided so far, by the name of the decision; one query, answered from an index."""
+        return {
+            event.payload["decision"]: event.payload["data"]
+            for event in self.events(experiment_id, kinds=(EventKind.DECISION,))
+        }
+
+    def events(
+        self,
+        experiment_id: str,
+        *,
+        kinds: tuple[EventKind, ...] = (),
+        after: int = 0,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Event]:
+        """Return events with ``seq`` above ``after`` (``newest``: below it, 0 for all, latest first)."""
+        table = EventRecord
+        query = select(table).where(table.experiment_id == experiment_id)
+        if kinds:
+            query = query.where(table.kind.in_(kinds))
+        if not newest or after:
+            query = query.where(table.seq < after if newest else table.seq > after)
+        query = query.order_by(table.seq.desc() if newest else table.seq).limit(limit)
+        with self._session() as session:
+            return [to_event(row) for row in session.scalars(query)]
+
+    def count_by_state(self) -> tuple[dict[ExperimentState, int], dict[str, int]]:
+        """Return the number of experiments by state, and the sums of their counts; two queries."""
+        table = ExperimentRecord
+        names = ("num_candidates", "num_running", "num_done", "num_lost", "num_infeasible", "generated_tokens")
+        with self._session() as session:
+            states = session.execute(select(table.state, func.count()).group_by(table.state))
+            found = {state: count for state, count in states}
+            sums = session.execute(select(*(func.coalesce(func.sum(getattr(table, name)), 0) for name in names))).one()
+        return found, {name: int(total) for name, total in zip(names, sums, strict=True)}
