@@ -7,17 +7,30 @@ EvomergeError                 exit code 1
 │   ├── TaskError             a calibration task or its data
 │   ├── RecipeError           a merge method, granularity, coefficient or option
 │   ├── NotFound              an experiment, candidate or file that does not exist
-│   └── StateConflict         the request does not fit the experiment's present state
+│   ├── StateConflict         the request does not fit the experiment's present state
+│   ├── PreconditionFailed    the experiment has changed since the caller looked at it
+│   ├── BadRequest            the HTTP request cannot be read or may not come from where it does
+│   ├── MethodNotAllowed      the HTTP method is not one of this address
+│   ├── Misdirected           the HTTP request names a host that this server does not answer for
+│   ├── TooLarge              the HTTP request is larger than the server reads
+│   ├── Unauthorized          no token, or one that is not valid
+│   ├── Forbidden             the token may not do this
+│   └── TooManyRequests       the caller must wait
 ├── Infeasible                this candidate cannot be merged or scored; the search goes on
 ├── EngineError               the inference engine cannot start or stopped answering
 ├── StoreError                the store is unreachable, damaged or of another schema version
+├── ServerError               the server failed; its log explains it under the request's id
 └── Interrupted               exit code 130: stopped on request, resumable
+
+Server, client and command line share the tree: a server answers with a problem document (RFC 9457) that names the
+class by its ``code``, and :func:`error_from_problem` makes the same error of it again.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 
 class EvomergeError(Exception):
@@ -88,6 +101,58 @@ class StateConflict(InvalidInput):
     code = "state_conflict"
 
 
+class PreconditionFailed(InvalidInput):
+    """The resource has changed since the caller looked at it."""
+
+    code = "precondition_failed"
+
+
+class BadRequest(InvalidInput):
+    """The HTTP request cannot be read, or may not come from where it does."""
+
+    code = "bad_request"
+
+
+class MethodNotAllowed(InvalidInput):
+    """The HTTP method is not one of this address."""
+
+    code = "method_not_allowed"
+
+
+class Misdirected(InvalidInput):
+    """The HTTP request names a host that this server does not answer for."""
+
+    code = "misdirected"
+
+
+class TooLarge(InvalidInput):
+    """The HTTP request is larger than the server reads."""
+
+    code = "too_large"
+
+
+class Unauthorized(InvalidInput):
+    """There is no token, or it is not valid."""
+
+    code = "unauthorized"
+
+
+class Forbidden(InvalidInput):
+    """The token may not do this."""
+
+    code = "forbidden"
+
+
+class TooManyRequests(InvalidInput):
+    """The caller must wait for ``retry_after_s`` seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, field: str, problem: str, fix: str, retry_after_s: int = 1) -> None:
+        super().__init__(field, problem, fix)
+        self.retry_after_s = retry_after_s
+
+
 class Infeasible(EvomergeError):
     """A candidate cannot be merged or scored; it ranks last and the search goes on."""
 
@@ -106,6 +171,12 @@ class StoreError(EvomergeError):
     code = "store"
 
 
+class ServerError(EvomergeError):
+    """The server failed; its log explains it under the request's id."""
+
+    code = "internal"
+
+
 class Interrupted(EvomergeError):
     """Stopped on request; everything finished so far is stored and the run can be resumed."""
 
@@ -119,3 +190,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}(known: {', '.join(options)})"
+
+
+def error_from_problem(document: Mapping[str, Any]) -> EvomergeError:
+    """Return the error that a server reported, of the class that it was raised as there.
+
+    Args:
+        document: a problem document of RFC 9457 with the members ``code``, ``detail``, ``field``, ``problem``, ``fix``,
+            ``retry_after_s`` and ``request_id``. Of a code that this version does not know, or of a document that some
+            proxy made, the status says what is left to say.
+    """
+    detail = str(document.get("detail") or document.get("title") or "the server gave no reason")
+    status = int(document.get("status") or 0)
+    unknown = InvalidInput if 400 <= status < 500 else EvomergeError
+    kind = next((one for one in _tree(EvomergeError) if one.code == document.get("code")), unknown)
+    if issubclass(kind, InvalidInput):
+        texts = [str(document.get(name) or other) for name, other in _PARTS.items()]
+        if "problem" not in document:
+            texts[1] = detail
+        error: EvomergeError = kind(*texts)
+        if isinstance(error, TooManyRequests):
+            error.retry_after_s = int(document.get("retry_after_s") or error.retry_after_s)
+    else:
+        error = kind(detail)
+    if request_id := document.get("request_id"):
+        error.add_note(f"request {request_id}")
+    return error
+
+
+_PARTS = {"field": "request", "problem": "it was refused", "fix": "see the server's log"}
+
+
+def _tree(kind: type[EvomergeError]) -> Iterator[type[EvomergeError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)

@@ -1,0 +1,109 @@
+"""The application: its layers from the socket inwards, and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware import Middleware
+
+from api import problems
+from api.metrics import Metrics
+from api.openapi import PROBLEM_RESPONSES, openapi_document
+from api.request_log import RequestLog
+from api.routes import ROUTERS, health, session
+from api.security.authentication import Authentication, Authenticator
+from api.security.csrf import CsrfGuard
+from api.security.headers import SecurityHeaders
+from api.security.hosts import HostGuard
+from api.security.limits import SizeLimits
+from api.security.parameters import refuse_unknown_parameters
+from api.security.scopes import default_scope, require
+from api.settings import Settings
+from evomerge import __version__
+from experiments.states import Scope
+from experiments.store import Store
+
+PREFIX = "/api/v1"
+
+
+def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
+    """Return the service on a store.
+
+    Args:
+        settings: what the operator has set.
+        store: an open store, which the caller closes; None opens that of the settings until the server ends.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        InvalidInput: traces are asked for and their package is not installed.
+    """
+    opened = Store.open(settings.store.get_secret_value()) if store is None else store
+    metrics = Metrics(opened)
+    authenticator = Authenticator(opened, settings.failed_logins)
+    tracing, shut_down_tracing = _tracing(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            shut_down_tracing()
+            if store is None:
+                opened.close()
+
+    app = FastAPI(
+        title="evomerge",
+        version=__version__,
+        # Its pages load scripts from elsewhere, and its own route for the document knows no guard of ours.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unknown_parameters)],
+        # From the socket inwards. What a layer raises, the first Problems before it answers.
+        middleware=[
+            Middleware(RequestLog, metrics=metrics),
+            *tracing,
+            Middleware(SecurityHeaders),
+            Middleware(problems.Problems),
+            Middleware(HostGuard, hosts=settings.hosts),
+            Middleware(SizeLimits, max_body_bytes=settings.max_body_bytes, max_query_bytes=settings.max_query_bytes),
+            Middleware(CsrfGuard),
+            Middleware(Authentication, authenticator=authenticator),
+        ],
+        responses=PROBLEM_RESPONSES,
+    )
+    app.state.store = opened
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.authenticator = authenticator
+    problems.install(app)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    app.include_router(health.router)
+    app.include_router(session.router, prefix=PREFIX)
+    guarded = APIRouter(prefix=PREFIX, dependencies=[Depends(default_scope)])
+    for router in ROUTERS:
+        guarded.include_router(router)
+    app.include_router(guarded)
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+
+    @app.get("/openapi.json", include_in_schema=False, dependencies=[Depends(require(Scope.READ))])
+    def openapi() -> dict[str, Any]:
+        """Return the description of this API."""
+        return app.openapi()
+
+
+def _tracing(settings: Settings) -> tuple[list[Middleware], Callable[[], None]]:
+    if settings.otlp_endpoint is None:
+        return [], lambda: None
+    from api.tracing import Tracing, make_tracer_provider
+
+    provider = make_tracer_provider(settings.otlp_endpoint)
+    return [Middleware(Tracing, provider=provider)], provider.shutdown

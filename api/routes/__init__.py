@@ -1,0 +1,13 @@
+"""The routes, one file per resource.
+
+Those of ``ROUTERS`` are under /api/v1 and need the scope read, or run where the method is not safe; what needs admin
+says so itself. A new resource is one file and one name here.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.routes import tokens
+
+ROUTERS: tuple[APIRouter, ...] = (tokens.router,)
