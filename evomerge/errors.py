@@ -19,6 +19,7 @@ EvomergeError                 exit code 1
 ├── Infeasible                this candidate cannot be merged or scored; the search goes on
 ├── EngineError               the inference engine cannot start or stopped answering
 ├── StoreError                the store is unreachable, damaged or of another schema version
+│   └── StoreUnavailable      the store cannot be reached or written to at the moment
 ├── ServerError               the server failed; its log explains it under the request's id
 └── Interrupted               exit code 130: stopped on request, resumable
 
@@ -175,6 +176,12 @@ class ServerError(EvomergeError):
     """The server failed; its log explains it under the request's id."""
 
     code = "internal"
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or written to at the moment; what was acknowledged is kept."""
+
+    code = "store_unavailable"
 
 
 class Interrupted(EvomergeError):

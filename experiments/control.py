@@ -108,17 +108,17 @@ class Controller(Recorder):
     def inject(
         self,
         experiment_id: str,
-        coefficients: Mapping[str, float],
+        recipe: Mapping[str, Any],
         *,
         label: str,
         by: str,
         once: Once | None = None,
     ) -> Event:
-        """Have a point of the search space scored that a person proposes; return the event.
+        """Have a merge scored that a person proposes; return the event.
 
         Args:
             experiment_id: the experiment.
-            coefficients: value of each searched coefficient, by its name in ``resolved["genes"]``, checked already.
+            recipe: as that of a candidate, checked already; it need not lie in the search space.
             label: name in reports.
             by: who proposes it.
             once: the request.
@@ -133,7 +133,7 @@ class Controller(Recorder):
             ledger = Ledger.lock(session, experiment_id)
             _check_open(ledger.experiment, None)
             _check_searching(ledger)
-            payload = {"action": "inject", "by": by, "label": label, "coefficients": dict(coefficients)}
+            payload = {"action": "inject", "by": by, "label": label, "recipe": dict(recipe)}
             event = self._control(ledger, payload)
             record_once(session, once, f"{experiment_id}/{event.seq}")
             return to_event(event)

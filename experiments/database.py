@@ -17,9 +17,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from evomerge.errors import StoreError
+from evomerge.errors import StoreError, StoreUnavailable
 
 VERSION_TABLE = "evomerge_schema_version"
 WRITES = "evomerge_writes"  # execution option of connections whose transactions write
@@ -60,9 +60,10 @@ def translated(url: URL) -> Iterator[None]:
             advice = "pass plain data: text, finite numbers, lists, mappings, and times with a zone"
         else:
             advice = _advice(cause, place)
-        raise StoreError(f"{place}: {cause}. Fix: {advice}") from error
+        kind = StoreUnavailable if isinstance(error, OperationalError | InterfaceError) else StoreError
+        raise kind(f"{place}: {cause}. Fix: {advice}") from error
     except OSError as error:
-        raise StoreError(f"{place}: {error}. Fix: choose a directory that you can write to") from error
+        raise StoreUnavailable(f"{place}: {error}. Fix: choose a directory that you can write to") from error
 
 
 def _advice(cause: str, place: str) -> str:

@@ -65,6 +65,10 @@ class CallPool:
     def follow(self, choice: Choice) -> None:
         """See ``Pool``: there is nothing to choose."""
 
+    def resize(self, count: int) -> None:
+        """See ``Pool``."""
+        self._workers = count
+
     @property
     def num_running(self) -> int:
         """See ``Pool``."""

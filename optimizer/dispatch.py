@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from evomerge.errors import Interrupted
-from experiments.states import CandidateState, Split
+from experiments.states import CandidateState, Split, Wanted
 from optimizer.jobs import IN_PLACE, Choice, Job, Outcome, Pool, Work
 from optimizer.journal import Journal
 from optimizer.problem import Problem
@@ -61,18 +61,16 @@ class Dispatcher:
         waiting = deque(resumed)
         exhausted = False
         while not (exhausted and not again and self._pool.num_running == 0):
-            if self._stop.is_set():
-                raise Interrupted("stopped on request")
-            self._journal.beat()
+            self._heed()
             while (worker := self._next_worker()) is not None:
                 last = len(waiting) == 1 and not again
-                work = again.popleft() if again else waiting.popleft() if waiting else next_work()
-                exhausted = work is None
-                if work is None:
-                    break
-                if not self._known_infeasible(work, told):
-                    self._hand_out(work, worker)
-                if last and self.width > 1 and not joins:
+                with self._journal.together():
+                    work = again.popleft() if again else waiting.popleft() if waiting else next_work()
+                    exhausted = work is None
+                    job = None if work is None or self._known_infeasible(work, told) else self._start(work, worker)
+                if job is not None:
+                    self._pool.submit(job)
+                if exhausted or (last and self.width > 1 and not joins):
                     break
             outcome = self._pool.wait(_POLL_S)
             if outcome is not None and not self._settle(outcome, told):
@@ -92,13 +90,22 @@ class Dispatcher:
             self._watch.note(choice.sentence())
         return worker
 
-    def _hand_out(self, work: Work, worker: str) -> None:
+    def _heed(self) -> None:
+        """Do what people and the scheduler want."""
+        self._journal.beat()
+        orders = self._journal.orders
+        if self._stop.is_set() or orders.wanted in (Wanted.PAUSE, Wanted.CANCEL):
+            raise Interrupted("stopped on request")
+        wanted = self._problem.num_workers
+        self._pool.resize(wanted if orders.workers is None else min(wanted, orders.workers))
+
+    def _start(self, work: Work, worker: str) -> Job:
         self._journal.started(work, worker)
         subject = self._problem.read(self._journal.candidates[work.candidate].recipe)
         table = self._journal.tables[work.split]
         positions = tuple(int(position) for position in table.positions(work.block))
         whole = len(positions) == table.items.count
-        self._pool.submit(Job(work, subject, None if whole else positions, alone=work in self._suspects))
+        return Job(work, subject, None if whole else positions, alone=work in self._suspects)
 
     def _known_infeasible(self, work: Work, told: Told) -> bool:
         """A candidate that failed on one block of the search items fails on the others without being scored."""

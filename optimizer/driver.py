@@ -11,6 +11,7 @@ from functools import cached_property
 
 from evomerge.errors import EvomergeError
 from experiments.entities import Candidate
+from experiments.spec_search import BudgetSpec
 from experiments.states import CandidateKind, Split
 from optimizer.constraints import Floor, breaches, choose_floors, floor_values
 from optimizer.design import (
@@ -24,6 +25,7 @@ from optimizer.design import (
 )
 from optimizer.dispatch import Dispatcher
 from optimizer.finals import ReportRow, choose_finalists, ranked, report_rows
+from optimizer.injections import Injections
 from optimizer.jobs import Work
 from optimizer.journal import Journal
 from optimizer.problem import Problem, Start
@@ -51,6 +53,7 @@ class Driver:
         self._watch = watch
         self._stop = stop
         self._table = journal.tables[Split.SEARCH]
+        self._injections = Injections(journal, problem)
         self._dispatcher: Dispatcher
 
     def run(self) -> RunResult:
@@ -98,11 +101,14 @@ class Driver:
         search = RecordedSearch(build_search(design, setting, self._expert_scores()), start.space, self._journal)
         self._watch.begin("search", self._limit, self._num_scored())
         self._dispatcher.run(
-            lambda: None if self._is_spent(search, design) else search.ask(),
+            lambda: self._injections.next() or (None if self._is_spent(search, design) else search.ask()),
             search.tell,
-            resumed=search.open,
+            resumed=[*search.open, *self._injections.open()],
             joins=not search.stopped_telling,
         )
+        # What was proposed while the last jobs ran.
+        self._journal.heed()
+        self._dispatcher.run(self._injections.next, search.tell)
         return self._score_center(start, search)
 
     def _start(self) -> Start:
@@ -148,8 +154,12 @@ class Driver:
         return self._journal.of_kind(CandidateKind.BASELINE)
 
     @property
+    def _budget(self) -> BudgetSpec:
+        return self._journal.budget(self._problem.search.budget)
+
+    @property
     def _limit(self) -> int | None:
-        return self._problem.search.budget.item_limit(self._table.items.count)
+        return self._budget.item_limit(self._table.items.count)
 
     def _reserved(self, design: Design) -> int:
         """Items of the budget that are not the search's: those of the baselines and of a center that we score."""
@@ -183,7 +193,7 @@ class Driver:
         return floor_values(self._floors, self._table)
 
     def _is_spent(self, search: RecordedSearch, design: Design) -> bool:
-        journal, budget = self._journal, self._problem.search.budget
+        journal, budget = self._journal, self._budget
         # A budget of hours can look open again after a resume; what comes after the search is under way all the same.
         if journal.of_kind(CandidateKind.MEAN) or "finalists" in journal.decisions:
             return True

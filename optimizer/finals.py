@@ -56,7 +56,8 @@ def choose_finalists(
     """
     order = ranked(candidates, estimates)
     center = [one for one in order if one.recipe_digest == center_digest and one.kind is not CandidateKind.BASELINE][:1]
-    searched = [one for one in order if one.kind is CandidateKind.SEARCH and one.recipe_digest != center_digest]
+    proposed = (CandidateKind.SEARCH, CandidateKind.INJECTED)
+    searched = [one for one in order if one.kind in proposed and one.recipe_digest != center_digest]
     plain = [one for one in order if one.kind is CandidateKind.BASELINE][:1]
     return [*center, *searched[:count], *plain]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evals.statistics import Interval, aggregate_interval
@@ -19,6 +19,10 @@ class Gap:
 
     scores: Mapping[Split, Interval]
     items: Mapping[Split, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data: by split, mean, low, high and the number of items."""
+        return {split.value: {**asdict(one), "items": self.items[split]} for split, one in self.scores.items()}
 
     def sentence(self) -> str:
         """Say what is left of the search score on items that were not searched on."""

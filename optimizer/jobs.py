@@ -99,6 +99,10 @@ class Pool(Protocol):
         """Keep to what an earlier run of the experiment decided; call it before any job is submitted."""
         ...
 
+    def resize(self, count: int) -> None:
+        """Have so many workers from now on; one that is busy when there are too many stops after its job."""
+        ...
+
     @property
     def num_running(self) -> int:
         """Jobs submitted and not yet returned by ``wait``."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from evals.tasks import ItemScore
-from experiments.entities import Candidate, Event, Experiment
+from experiments.entities import Candidate, Event, Experiment, Orders
 from experiments.reading import Reader
+from experiments.spec_search import BudgetSpec
 from experiments.states import (
     CandidateKind,
     CandidateState,
@@ -25,11 +27,13 @@ from optimizer.search.interface import Scores, Vector
 from optimizer.tables import SplitTable
 from workers.config import ScoreResult
 
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 2.0
 
 
 class Journal:
     """Writes first, then remembers: what this object knows is always in the store already.
+
+    ``orders`` is what people and the scheduler want of the run, as of the last heartbeat.
 
     Args:
         store: holds the experiment's claim.
@@ -66,6 +70,7 @@ class Journal:
         self.decisions: dict[str, Mapping[str, Any]] = {
             event.payload["decision"]: event.payload["data"] for event in ledger if event.kind is EventKind.DECISION
         }
+        self.orders = Orders(experiment.wanted, experiment.budget, experiment.workers, experiment.control_seq)
         self._spent_before_s = experiment.seconds_spent
         self._started = self._beaten = time.monotonic()
 
@@ -82,6 +87,20 @@ class Journal:
     def ledger(self) -> list[Event]:
         """Every event of the experiment in order."""
         return self._store.ledger(self.id)
+
+    def injections(self) -> list[Mapping[str, Any]]:
+        """Return the merges that people proposed, in order: ``recipe`` and ``label`` of each."""
+        return [event.payload for event in self._store.controls(self.id, "inject")]
+
+    def budget(self, planned: BudgetSpec) -> BudgetSpec:
+        """Return the budget as it is now: as planned, or as it was extended since."""
+        return planned if self.orders.budget is None else BudgetSpec.model_validate(dict(self.orders.budget))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of what is recorded inside."""
+        with self._store.together():
+            yield
 
     def of_kind(self, kind: CandidateKind) -> list[Candidate]:
         """Return the candidates of one kind by number."""
@@ -160,10 +179,14 @@ class Journal:
         return self.decisions[decision]
 
     def beat(self) -> None:
-        """Tell the store now and then that the driver lives and how long the experiment has taken."""
+        """Tell the store now and then that the driver lives and for how long it has, and hear what is wanted."""
         if time.monotonic() - self._beaten >= _HEARTBEAT_S:
-            self._beaten = time.monotonic()
-            self._store.heartbeat(self.id, self.seconds_spent)
+            self.heed()
+
+    def heed(self) -> None:
+        """Do the same now."""
+        self._beaten = time.monotonic()
+        self.orders = self._store.heartbeat(self.id, self.seconds_spent)
 
     def release(self, state: ExperimentState, error: str | None) -> None:
         """End this drive."""

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from evomerge.errors import EngineError, Interrupted, StateConflict
+from evomerge.errors import EngineError, Interrupted, StateConflict, StoreError
 from experiments.entities import Experiment
 from experiments.spec import AnySpec, BlackboxExperiment, parse_any
-from experiments.states import ExperimentState, Split
+from experiments.states import ExperimentState, Split, Wanted
 from experiments.store import Store
 from optimizer.blackbox import make_blackbox_plan
 from optimizer.driver import Driver, RunResult
 from optimizer.journal import Journal
 from optimizer.needs import check_fits, find_needs
+from optimizer.outcome import summarize
 from optimizer.preflight import make_plan
 from optimizer.problem import Problem
 from optimizer.tables import SplitTable
 from optimizer.watch import Observer, Watch
+
+_STOPPED: Mapping[Wanted | None, ExperimentState] = {
+    Wanted.PAUSE: ExperimentState.PAUSED,
+    Wanted.CANCEL: ExperimentState.CANCELLED,
+}
 
 
 def create(
@@ -71,6 +77,16 @@ def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[E
             "it is finished",
             f"look at it with 'evomerge show {experiment.id}'",
         )
+    return experiment, check_unchanged(experiment, allow_code=allow_code)
+
+
+def check_unchanged(experiment: Experiment, *, allow_code: bool) -> Problem:
+    """Check a recorded experiment's spec again, and that it means the same as when it was recorded.
+
+    Raises:
+        StateConflict: its inputs have changed since.
+        InvalidInput: naming the field and the fix.
+    """
     source_dir = Path(experiment.source_dir)
     plan = plan_of(parse_any(experiment.spec), source_dir, allow_code=allow_code)
     recorded = experiment.resolved["inputs"]
@@ -81,11 +97,11 @@ def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[E
                 f"its {name} have changed since it was started: scores before and after would not compare",
                 "restore them, or start a new experiment with 'evomerge run'",
             )
-    return experiment, plan
+    return plan
 
 
 def drive(store: Store, experiment: Experiment, plan: Problem, observer: Observer, *, force: bool = False) -> RunResult:
-    """Claim an experiment, drive it to its end and release it as finished, interrupted or failed.
+    """Claim an experiment, drive it to its end and release it; see :func:`drive_claimed`.
 
     ``force`` takes over from a driver that seems to live; that one's next write fails.
 
@@ -97,23 +113,40 @@ def drive(store: Store, experiment: Experiment, plan: Problem, observer: Observe
         EngineError: no worker can be started; the run can be resumed.
     """
     stop = threading.Event()
-    with _stop_on_signals(stop):
-        journal = Journal(store, store.claim_driver(experiment.id, force=force), make_tables(plan))
-        state, problem = ExperimentState.FINISHED, None
-        try:
-            parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
-            watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
-            _recall(journal, watch)
-            with plan.resources():
-                return Driver(journal, plan, watch, stop).run()
-        except (Interrupted, EngineError, KeyboardInterrupt) as error:
-            state, problem = ExperimentState.INTERRUPTED, str(error) or "interrupted"
-            raise
-        except BaseException as error:
-            state, problem = ExperimentState.FAILED, f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            journal.release(state, problem)
+    with stop_on_signals(stop):
+        return drive_claimed(store, store.claim_driver(experiment.id, force=force), plan, observer, stop)
+
+
+def drive_claimed(
+    store: Store, experiment: Experiment, plan: Problem, observer: Observer, stop: threading.Event
+) -> RunResult:
+    """Drive a claimed experiment to its end and release it as finished, interrupted, paused, cancelled or failed.
+
+    What came out is recorded last, as the decision ``outcome``, so that nobody has to work it out again.
+
+    Raises:
+        Interrupted: ``stop`` was set, or somebody wants the run paused or cancelled.
+        EngineError: no worker can be started; the run can be resumed.
+        StoreError: the store is out of reach; whoever claims the experiment next goes on with it.
+    """
+    journal = Journal(store, experiment, make_tables(plan))
+    state, problem = ExperimentState.FINISHED, None
+    try:
+        parents = [number for number, one in enumerate(plan.baselines) if one.role in ("base", "expert")]
+        watch = Watch(f"{experiment.name} {experiment.id}", plan.task_weights, parents, observer)
+        _recall(journal, watch)
+        with plan.resources():
+            result = Driver(journal, plan, watch, stop).run()
+        journal.decide("outcome", summarize(store, store.get_experiment(experiment.id)).to_dict())
+        return result
+    except (Interrupted, EngineError, StoreError, KeyboardInterrupt) as error:
+        state, problem = _STOPPED.get(journal.orders.wanted, ExperimentState.INTERRUPTED), str(error) or "interrupted"
+        raise
+    except BaseException as error:
+        state, problem = ExperimentState.FAILED, f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        journal.release(state, problem)
 
 
 def make_tables(problem: Problem) -> dict[Split, SplitTable]:
@@ -123,7 +156,7 @@ def make_tables(problem: Problem) -> dict[Split, SplitTable]:
 
 
 @contextmanager
-def _stop_on_signals(stop: threading.Event) -> Iterator[None]:
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
     """Set ``stop`` on the first SIGINT or SIGTERM; a second one ends the process at once."""
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

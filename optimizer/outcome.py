@@ -45,6 +45,17 @@ class Summary:
     test_uses: int
     notes: tuple[str, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was decided as JSON data, without what the record says in other places."""
+        return {
+            "winner": None if self.winner is None else {"number": self.winner.number, "label": self.winner.label},
+            "report": None if self.report is None else self.report.to_dict(),
+            "gap": None if self.gap is None else self.gap.to_dict(),
+            "front": [one.candidate.number for one in self.front],
+            "test_uses": self.test_uses,
+            "notes": list(self.notes),
+        }
+
 
 def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Summary:
     """Read an experiment's outcome from the store, whatever state it is in."""

@@ -79,8 +79,7 @@ class WorkerPool:
         self._start_failures = 0
         self.choice = choose(config.population, None)
         self.descriptions: list[dict[str, Any]] = []
-        for _ in range(count):
-            self._start()
+        self.resize(count)
 
     def follow(self, choice: Choice) -> None:
         """See ``optimizer.jobs.Pool``.
@@ -94,6 +93,22 @@ class WorkerPool:
                 "resume it on one like that"
             )
         self.choice = choice
+
+    def resize(self, count: int) -> None:
+        """See ``optimizer.jobs.Pool``."""
+        self._count = count
+        while self._num_workers < count:
+            self._start()
+        # Those that start would take longest to be of use; a worker that fills its batch is about to begin.
+        while self._num_workers > count and self._starting:
+            _, start = self._starting.popitem()
+            ray.kill(start.actor)
+        while self._num_workers > count and len(self._idle) > bool(self._filling):
+            ray.kill(self._idle.pop(0).actor)
+
+    @property
+    def _num_workers(self) -> int:
+        return len(self._idle) + len(self._starting) + len(self._running) + len(self._trials)
 
     @property
     def num_running(self) -> int:
@@ -190,7 +205,7 @@ class WorkerPool:
             if self._start_failures >= MAX_START_FAILURES:
                 raise EngineError(f"the {self._config.engine} engine does not start: {self._cause(error)}") from error
             self._say(f"a worker did not start: {self._cause(error)}; another one is started")
-            self._start()
+            self.resize(self._count)
         else:
             self._start_failures = 0
             self.descriptions.append(description)
@@ -207,7 +222,7 @@ class WorkerPool:
             # A way that fails on its first candidates is no choice, and what state it leaves the engine in is unknown.
             self.choice = Choice(1, f"the trial of scoring several at once failed: {self._cause(error)}")
             ray.kill(worker.actor)
-            self._start()
+            self.resize(self._count)
         else:
             self._idle.append(worker)
 
@@ -222,10 +237,13 @@ class WorkerPool:
         except RayError as error:
             # The engine's state after an unexpected error is unknown, and one that cannot be reached may still live.
             ray.kill(run.worker.actor)
-            self._start()
+            self.resize(self._count)
             reason, shared = self._loss(error, time.monotonic() - run.since), len(run.jobs) > 1
             return [Outcome(job, "lost", reason=reason, shared=shared) for job in run.jobs]
-        self._idle.append(run.worker)
+        if self._num_workers < self._count:
+            self._idle.append(run.worker)
+        else:
+            ray.kill(run.worker.actor)
         return [_outcome(*pair) for pair in zip(run.jobs, results if run.together else [results], strict=True)]
 
     def _loss(self, error: RayError, seconds: float) -> str:

@@ -68,8 +68,12 @@ class RecordedSearch:
         return self._opened(candidate, proposal)
 
     def tell(self, work: Work, scores: Scores | None) -> None:
-        """Tell the search how a work came out that is recorded already; None means infeasible."""
-        self._search.tell(self._open.pop(work), scores)
+        """Tell the search how a work came out that is recorded already; None means infeasible.
+
+        Work that it did not ask for is none of its business.
+        """
+        if work in self._open:
+            self._search.tell(self._open.pop(work), scores)
 
     def center(self) -> Vector:
         """See ``Search.center``."""

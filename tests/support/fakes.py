@@ -95,6 +95,9 @@ class FakePool:
     def follow(self, choice: Choice) -> None:
         self.choice = choice
 
+    def resize(self, count: int) -> None:
+        self.workers = count
+
     @property
     def num_running(self) -> int:
         return sum(map(len, self.batches)) + len(self.filling) + len(self.ended)
