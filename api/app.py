@@ -61,6 +61,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         dependencies=[Depends(refuse_unknown_parameters)],
         # From the socket inwards. What a layer raises, the first Problems before it answers.

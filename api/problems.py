@@ -167,7 +167,7 @@ async def _http_exception(request: Request, raised: Exception) -> Response:
 async def _validation_error(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, RequestValidationError)
     # What was sent is not repeated: it may be a secret.
-    wrong = [FieldProblem(field=_path(one["loc"]), problem=_message(one)) for one in raised.errors()]
+    wrong = [FieldProblem(field=_path(one), problem=_message(one)) for one in raised.errors()]
     first = InvalidInput(wrong[0].field, wrong[0].problem, _OPENAPI_FIX)
     return problem_response(request.scope, first, wrong=wrong)
 
@@ -175,11 +175,13 @@ async def _validation_error(request: Request, raised: Exception) -> Response:
 def _message(error: Mapping[str, Any]) -> str:
     text: str = error["msg"]
     if error["type"] == "json_invalid":
-        return f"it is not JSON: {error['ctx']['error']}"
+        return f"it is not JSON: {error['ctx']['error'].lower()} at character {error['loc'][-1]}"
     return text[:1].lower() + text[1:]
 
 
-def _path(location: tuple[str | int, ...]) -> str:
-    """Return ``body.tasks[0].metric`` for ("body", "tasks", 0, "metric")."""
-    head, *rest = location
+def _path(error: Mapping[str, Any]) -> str:
+    """Return ``body.tasks[0].metric`` for the location ("body", "tasks", 0, "metric")."""
+    head, *rest = error["loc"]
+    if error["type"] == "json_invalid":
+        rest = []  # only a position in the text
     return str(head) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)

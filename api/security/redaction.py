@@ -18,6 +18,8 @@ _SECRETS = (
     (re.compile(r"(\w://[^/\s:@]*):[^/\s@]+@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"(?i)\b(password|secret|token|api_key)=[^\s&]+"), rf"\1={HIDDEN}"),
 )
+# What a terminal would act on, other than tabs and ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def redact(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -37,4 +39,4 @@ def _clean(key: object, value: Any) -> Any:
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
