@@ -37,6 +37,7 @@ STATUS: Mapping[type[EvomergeError], int] = {
     errors.TooManyRequests: 429,
     errors.EngineError: 503,
     errors.StoreError: 503,
+    errors.Unavailable: 503,
     errors.Interrupted: 503,
 }
 

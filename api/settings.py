@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -26,6 +27,16 @@ class Settings(BaseSettings):
         failed_logins: so many wrong tokens of one client address, each within a minute of the one before, make it wait.
         log_format: ``auto`` is text on a terminal and JSON elsewhere.
         otlp_endpoint: where traces go by OTLP over HTTP (``http://127.0.0.1:4318/v1/traces``); None for no traces.
+        model_roots: directories that hold the models which specs may name. Comma-separated.
+        task_roots: directories that hold the task files, and other files, which specs may name. Comma-separated.
+        tasks: lm-eval tasks that specs may name; their data comes from where they say. Comma-separated.
+        allow_hub: whether specs may name models of the Hugging Face hub, with the commit that they are at.
+        endpoint_hosts: hosts, addresses and networks (10.0.0.0/8) that black boxes may be at. Comma-separated.
+        artifact_root: directory of exported checkpoints.
+        max_open_experiments: so many experiments that have not ended may one owner have; admins are free.
+        max_priority: larger priorities are for admins.
+        check_seconds: how long the check of one spec may take, downloads of its models included.
+        max_streams: so many event streams are served at the same time.
     """
 
     model_config = SettingsConfigDict(env_prefix="EVOMERGE_", frozen=True)
@@ -40,6 +51,16 @@ class Settings(BaseSettings):
     failed_logins: int = Field(20, ge=1)
     log_format: Literal["auto", "json", "text"] = "auto"
     otlp_endpoint: str | None = None
+    model_roots: Annotated[tuple[Path, ...], NoDecode] = Field((Path("models"),), min_length=1)
+    task_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("tasks"),)
+    tasks: Annotated[tuple[str, ...], NoDecode] = ()
+    allow_hub: bool = False
+    endpoint_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    artifact_root: Path = Path("artifacts")
+    max_open_experiments: int = Field(20, ge=1)
+    max_priority: int = 10
+    check_seconds: float = Field(600.0, gt=0)
+    max_streams: int = Field(200, ge=1)
 
     @field_validator("store")
     @classmethod
@@ -47,11 +68,19 @@ class Settings(BaseSettings):
         text = value.get_secret_value()
         return value if "://" in text else SecretStr(f"sqlite:///{text}")
 
-    @field_validator("hosts", mode="before")
+    @field_validator("hosts", "endpoint_hosts", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        names = value.split(",") if isinstance(value, str) else value
-        return tuple(name.strip().strip("[]").lower() for name in names)
+    def _names(cls, value: Any) -> Any:
+        return tuple(name.strip("[]").lower() for name in _split(value))
+
+    @field_validator("model_roots", "task_roots", "tasks", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return _split(value)
+
+
+def _split(value: Any) -> Any:
+    return tuple(part for one in value.split(",") if (part := one.strip())) if isinstance(value, str) else value
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -21,6 +21,7 @@ EvomergeError                 exit code 1
 ├── StoreError                the store is unreachable, damaged or of another schema version
 │   └── StoreUnavailable      the store cannot be reached or written to at the moment
 ├── ServerError               the server failed; its log explains it under the request's id
+│   └── Unavailable           the server cannot do this at present; trying again may help
 └── Interrupted               exit code 130: stopped on request, resumable
 
 Server, client and command line share the tree: a server answers with a problem document (RFC 9457) that names the
@@ -176,6 +177,12 @@ class ServerError(EvomergeError):
     """The server failed; its log explains it under the request's id."""
 
     code = "internal"
+
+
+class Unavailable(ServerError):
+    """The server cannot do this at present; trying again may help."""
+
+    code = "unavailable"
 
 
 class StoreUnavailable(StoreError):

@@ -1,0 +1,165 @@
+"""What only torch, lm-eval and the operators know of a spec and of this installation, asked in a child process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.resident import Resident
+
+if TYPE_CHECKING:
+    from optimizer.needs import Needs
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A spec that was checked in full; all of it is JSON data.
+
+    Attributes:
+        spec: in canonical form.
+        resolved: provenance, as the store keeps it.
+        dimensions: searched coefficients.
+        needs: as ``api.schemas.catalog.NeedsView``; None for a black box.
+    """
+
+    spec: dict[str, Any]
+    resolved: dict[str, Any]
+    dimensions: int
+    needs: dict[str, Any] | None
+
+
+class Planner:
+    """Checks specs and describes methods; usable from several threads."""
+
+    def __init__(self, check_seconds: float) -> None:
+        """Take how long one check may take."""
+        self._resident = Resident(check_seconds)
+
+    def check(self, spec: Mapping[str, Any], source_dir: Path) -> Checked:
+        """Check a spec in full: models, tasks, search space, memory.
+
+        Args:
+            spec: confined, so that whatever it names may be opened.
+            source_dir: directory that its relative paths start from.
+
+        Raises:
+            InvalidInput: it cannot work; the message says which field and what to do.
+            Unavailable: no answer in time.
+        """
+        checked: Checked = self._resident.call(_check, dict(spec), source_dir)
+        return checked
+
+    @cached_property
+    def methods(self) -> list[dict[str, Any]]:
+        """The merge methods, as ``api.schemas.catalog.MethodView``."""
+        found: list[dict[str, Any]] = self._resident.call(_methods)
+        return found
+
+    @cached_property
+    def algorithms(self) -> list[dict[str, Any]]:
+        """The search algorithms, as ``api.schemas.catalog.AlgorithmView``."""
+        found: list[dict[str, Any]] = self._resident.call(_algorithms)
+        return found
+
+    @cached_property
+    def path_options(self) -> dict[str, frozenset[str]]:
+        """Merge method -> its options that name a file."""
+        return {
+            method["name"]: frozenset(option["name"] for option in method["options"] if option["path"])
+            for method in self.methods
+        }
+
+    def close(self) -> None:
+        """End the child process."""
+        self._resident.close()
+
+
+# What follows runs in the child.
+
+
+def _check(spec: Mapping[str, Any], source_dir: Path) -> Checked:
+    from experiments.spec import BlackboxExperiment, parse_any
+    from optimizer.blackbox import make_blackbox_plan
+    from optimizer.needs import check_fits, find_needs
+    from optimizer.preflight import make_plan
+
+    parsed = parse_any(spec)
+    if isinstance(parsed, BlackboxExperiment):
+        box = make_blackbox_plan(parsed, source_dir, allow_code=False)
+        return Checked(parsed.canonical(), _plain(box.provenance), len(box.space.genes), None)
+    plan = make_plan(parsed, source_dir)
+    needs = find_needs(plan)
+    check_fits(plan, needs)
+    return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, _needs(needs))
+
+
+def _needs(needs: Needs) -> dict[str, Any]:
+    work, memory = needs.work, needs.memory
+    return {
+        "workers": needs.workers,
+        "stages": [
+            {
+                "stage": stage,
+                "candidates": work.candidates[stage],
+                "items": work.items[stage],
+                "prompt_tokens": work.read[stage],
+                "generated_tokens": work.written[stage],
+            }
+            for stage in work.candidates
+        ],
+        "host_bytes": dict(memory.host),
+        "device_bytes": dict(memory.device),
+        "mapped_bytes": memory.mapped,
+        "store_bytes": needs.store,
+        "export_bytes": needs.export,
+        "hours": needs.time.hours,
+        "hours_source": needs.time.source,
+        "nodes": [
+            {"name": node.name, "memory_bytes": node.memory, "free_bytes": node.free, "workers": room}
+            for node, room in zip(needs.nodes, needs.room, strict=True)
+        ],
+    }
+
+
+def _methods() -> list[dict[str, Any]]:
+    from merging.operators import get_operator, operator_names
+
+    return [
+        {
+            "name": one.name,
+            "summary": one.summary,
+            "paper": one.paper,
+            "linear": one.linear_flag,
+            "cost": one.cost,
+            "data": one.data,
+            "needs_base": one.needs_base,
+            "min_models": one.min_models,
+            "max_models": one.max_models,
+            "parameters": [asdict(parameter) for parameter in one.all_parameters()],
+            "options": [asdict(option) for option in one.all_options()],
+        }
+        for one in map(get_operator, operator_names())
+    ]
+
+
+def _algorithms() -> list[dict[str, Any]]:
+    from optimizer.search.catalog import algorithms
+
+    return [
+        {
+            "name": one.name,
+            "summary": one.summary,
+            "source": one.source,
+            "options": [asdict(option) for option in one.options],
+        }
+        for one in algorithms()
+    ]
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(data))
+    return plain

@@ -1,0 +1,27 @@
+"""The ledger of an experiment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from api.schemas.base import Answer
+from experiments.states import EventKind
+
+
+class EventView(Answer):
+    """An entry of the ledger."""
+
+    seq: int
+    """Counts from 1 without gaps; the id of the event in the stream."""
+    kind: EventKind
+    payload: dict[str, Any]
+    at: datetime
+
+
+class EventPage(Answer):
+    """Events in order."""
+
+    events: list[EventView]
+    last_seq: int
+    """Of the newest event of the experiment; the next page is after the last event of this one."""

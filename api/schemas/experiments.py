@@ -1,0 +1,189 @@
+"""Experiments: what creates and changes them, and how they are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, StringConstraints
+
+from api.schemas.base import Answer, Request
+from experiments.entities import Experiment, Progress, Standing
+from experiments.spec_base import NAME
+from experiments.spec_search import BudgetSpec
+from experiments.states import CandidateKind, ExperimentState, Split, Wanted
+
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
+
+
+class NewExperiment(Request):
+    """A new experiment."""
+
+    spec: dict[str, Any]
+    """The spec, with the same keys as the YAML file; paths are names below the server's directories."""
+    priority: Priority = 0
+    """Larger goes first."""
+
+
+class SpecToCheck(Request):
+    """A spec that is only checked."""
+
+    spec: dict[str, Any]
+    """As that of a new experiment."""
+
+
+class Clone(Request):
+    """What differs from the experiment that is cloned."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)] | None = None
+    """Its name; null for the same."""
+    changes: dict[str, Any] = {}
+    """Part of a spec, laid over the other's as a JSON merge patch (RFC 7396): null removes a key."""
+    priority: Priority = 0
+    """Larger goes first."""
+
+
+class Extension(Request):
+    """More budget."""
+
+    budget: BudgetSpec
+    """New totals; limits that are left out stay as they are, and none can fall."""
+
+
+class DriverView(Answer):
+    """The process that drives an experiment."""
+
+    host: str
+    pid: int
+    heartbeat: datetime
+
+
+class ProgressView(Answer):
+    """Counts of an experiment."""
+
+    candidates: int
+    scored: int
+    """Candidates that have a fitness."""
+    infeasible: int
+    """Candidates that cannot be merged or scored."""
+    running: int
+    """Evaluations that are running."""
+    done: int
+    """Evaluations that are done, on all splits."""
+    lost: int
+    """Attempts that were lost, with those that were repeated since."""
+    prompt_tokens: int
+    generated_tokens: int
+    search_items: int
+    """Scored items of the search split, over all candidates."""
+    best_fitness: float | None
+
+
+class ExperimentView(Answer):
+    """An experiment in a list."""
+
+    id: str
+    name: str
+    state: ExperimentState
+    owner: str
+    """Who submitted it; empty where that was the command line."""
+    priority: int
+    wanted: Wanted | None
+    """What a person wants of it; null where no server sees to it."""
+    revision: int
+    """Counts the changes of state, wish, budget and priority; the first part of the ETag."""
+    created_at: datetime
+    updated_at: datetime
+    seconds_spent: float
+    error: str | None
+    progress: ProgressView
+
+
+class ExperimentPage(Answer):
+    """Experiments, newest first."""
+
+    experiments: list[ExperimentView]
+    next: str | None
+    """Cursor of the next page; null at the end."""
+
+
+class TaskScores(Answer):
+    """What a candidate reached on one task."""
+
+    items: int
+    score: float
+    reference_logprob: float | None
+    """Mean log-likelihood of the reference answers in nats."""
+
+
+class SplitScoreView(Answer):
+    """What a candidate reached on one split, by task."""
+
+    items: int
+    tasks: dict[str, TaskScores] = Field(validation_alias=AliasChoices("tasks", "summary"))
+
+
+class StandingView(Answer):
+    """A line of the leaderboard."""
+
+    number: int
+    kind: CandidateKind
+    label: str
+    fitness: float | None
+    """Of the search items that the candidate was scored on."""
+    splits: dict[Split, SplitScoreView]
+
+
+class Outcome(Answer):
+    """What came out, once the experiment is finished."""
+
+    winner: int | None
+    """Number of the candidate."""
+    report: dict[str, Any] | None
+    """The comparison on the test items."""
+    gap: dict[str, Any] | None
+    """How much better the winner looked on the items that chose it than on untouched ones."""
+    test_uses: int
+    """Experiments that were tested on the same test items, this one included."""
+    notes: list[str]
+    """What limits the result, in sentences."""
+
+
+class ExperimentDetail(ExperimentView):
+    """An experiment in full."""
+
+    spec: dict[str, Any]
+    resolved: dict[str, Any]
+    """Provenance: versions, hashes of models and items, names of the searched coefficients."""
+    budget: dict[str, Any]
+    """The budget that holds, extensions included."""
+    workers: int | None
+    """At most so many of the spec's workers at present, as the server shares them out; null for all."""
+    driver: DriverView | None
+    standings: list[StandingView]
+    """The ten best candidates on the search items."""
+    outcome: Outcome | None
+    """Null before the experiment is finished."""
+
+
+def experiment_view(experiment: Experiment, progress: Progress) -> ExperimentView:
+    """Return how a list shows an experiment."""
+    return ExperimentView.model_validate({**vars(experiment), "progress": progress})
+
+
+def experiment_detail(
+    experiment: Experiment, progress: Progress, standings: list[Standing], outcome: Any
+) -> ExperimentDetail:
+    """Return an experiment in full; ``outcome`` is what the driver recorded, or None."""
+    shown = {
+        "progress": progress,
+        "standings": [standing_view(one) for one in standings],
+        "outcome": outcome,
+        "budget": {**experiment.spec["search"]["budget"], **(experiment.budget or {})},
+    }
+    return ExperimentDetail.model_validate({**vars(experiment), **shown})
+
+
+def standing_view(standing: Standing) -> StandingView:
+    """Return a line of the leaderboard."""
+    return StandingView.model_validate({**vars(standing.candidate), "splits": standing.splits})
