@@ -76,7 +76,10 @@ def test_an_image_runs_as_nobody_in_particular_and_holds_no_builder(target: str)
     users = [line.split()[1] for line in text if line.startswith("USER ")]
     assert users == ["10001:10001"] and text.index("USER 10001:10001") > text.index(_copied(target))
     assert not any("pip install" in line for line in text)
-    assert all({pod.spec["securityContext"][key] for key in ("runAsUser", "runAsGroup", "fsGroup")} == {10001} for pod in pods())
+    assert all(
+        {pod.spec["securityContext"][key] for key in ("runAsUser", "runAsGroup", "fsGroup")} == {10001}
+        for pod in pods()
+    )
 
 
 def test_only_triton_gets_a_compiler() -> None:
