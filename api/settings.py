@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         max_priority: larger priorities are for admins.
         check_seconds: how long the check of one spec may take, downloads of its models included.
         max_streams: so many event streams are served at the same time.
+        launcher: ``local`` runs drivers as processes of this machine on a Ray of their own, ``ray`` submits them as jobs
+            to the cluster at ``ray_jobs_address``, ``none`` leaves starting them to another server.
+        ray_jobs_address: of the dashboard of a Ray cluster, such as ``http://ray-head:8265``.
+        state: directory of the drivers' output.
+        max_running_per_owner: so many experiments of one owner run at the same time, the others wait.
     """
 
     model_config = SettingsConfigDict(env_prefix="EVOMERGE_", frozen=True)
@@ -57,6 +62,10 @@ class Settings(BaseSettings):
     allow_hub: bool = False
     endpoint_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     artifact_root: Path = Path("artifacts")
+    launcher: Literal["local", "ray", "none"] = "local"
+    ray_jobs_address: str = "http://127.0.0.1:8265"
+    state: Path = Path("evomerge-state")
+    max_running_per_owner: int = Field(4, ge=1)
     max_open_experiments: int = Field(20, ge=1)
     max_priority: int = 10
     check_seconds: float = Field(600.0, gt=0)

@@ -13,12 +13,12 @@ from rich.console import Console
 from evomerge.adapters_cli import adapter_app, pack
 from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
 from evomerge.merge_cli import merge
+from evomerge.options import DEFAULT_STORE, FormatOption, ReferenceArgument, StoreOption, open_store, store_url
 from evomerge.output import Format, Output
+from evomerge.service_cli import db_app, driver, serve, token_app
 
 if TYPE_CHECKING:
     from experiments.store import Store
-
-DEFAULT_STORE = "sqlite:///evomerge.db"
 
 app = typer.Typer(
     help="Find the best way to merge a set of language models.",
@@ -26,16 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-StoreOption = Annotated[
-    str,
-    typer.Option("--store", envvar="EVOMERGE_STORE", help="SQL store: a file, sqlite:///FILE or postgresql://…"),
-]
-FormatOption = Annotated[
-    Format, typer.Option("--format", help="json prints one JSON object on stdout and nothing else there.")
-]
-ReferenceArgument = Annotated[str, typer.Argument(metavar="ID", help="Experiment id, its start, or its name.")]
 
 
 @app.command()
@@ -50,7 +40,7 @@ def run(
 
     out = Output(format is Format.JSON)
     loaded = load_any(spec)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         out.say(f"checking {spec}")
         experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say)
         out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
@@ -71,7 +61,7 @@ def plan(
     out = Output(format is Format.JSON)
     loaded = load_spec(spec)
     checked = make_plan(loaded.spec, loaded.source_dir)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         needs = find_needs(checked, opened)
     if format is Format.TEXT:
         out.needs(needs)
@@ -94,7 +84,7 @@ def resume(
     from optimizer.launch import reopen
 
     out = Output(format is Format.JSON)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         found, plan = reopen(opened, experiment, allow_code=True)
         out.say(f"resuming experiment {found.id}")
         _drive(out, opened, found, plan, force=force)
@@ -108,7 +98,7 @@ def list_experiments(
 ) -> None:
     """List experiments, newest first."""
     out = Output(format is Format.JSON)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         out.experiments(opened.list_experiments(limit=limit))
 
 
@@ -118,7 +108,7 @@ def show(experiment: ReferenceArgument, store: StoreOption = DEFAULT_STORE, form
     from optimizer.outcome import summarize
 
     out = Output(format is Format.JSON)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         out.summary(summarize(opened, opened.get_experiment(experiment)))
 
 
@@ -136,7 +126,7 @@ def export(
     from optimizer.outcome import export as export_candidate
 
     output = Output(format is Format.JSON)
-    with _open_store(store) as opened:
+    with open_store(store) as opened:
         result, chosen = export_candidate(opened, opened.get_experiment(experiment), out, number=candidate)
         output.exported(result, chosen)
 
@@ -144,6 +134,10 @@ def export(
 app.command()(merge)
 app.command()(pack)
 app.add_typer(adapter_app, name="adapter")
+app.command()(serve)
+app.command()(driver)
+app.add_typer(db_app, name="db")
+app.add_typer(token_app, name="token")
 
 
 @app.command()
@@ -187,7 +181,7 @@ def doctor(store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEX
 
     out = Output(format is Format.JSON)
     checks = []
-    for check in examine(_store_url(store)):
+    for check in examine(store_url(store)):
         checks.append(check)
         out.check(check)
     out.checks_done(checks)
@@ -232,16 +226,6 @@ def _drive(out: Output, store: Store, experiment: Any, plan: Any, *, force: bool
     directory = plan.output(experiment.id)
     exported = None if directory is None else export_candidate(store, finished, directory)
     out.summary(summarize(store, finished), exported)
-
-
-def _open_store(text: str) -> Store:
-    from experiments.store import Store
-
-    return Store.open(_store_url(text))
-
-
-def _store_url(text: str) -> str:
-    return text if "://" in text else f"sqlite:///{text}"
 
 
 def _requested_format() -> str:

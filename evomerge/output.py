@@ -60,6 +60,23 @@ class Output:
         """Print one JSON object."""
         sys.stdout.write(jsonlib.dumps(_plain(data), indent=2, allow_nan=False) + "\n")
 
+    def result(self, data: Mapping[str, Any], text: str) -> None:
+        """Print what a verb did: the data for programs, the text for people."""
+        if self._json:
+            self.document(data)
+        else:
+            self._data.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def listed(self, name: str, data: Sequence[Any], columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a list: the data under a name for programs, the rows for people."""
+        if self._json:
+            self.document({name: data})
+            return
+        table = Table(*columns, box=None)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self._data.print(table)
+
     def experiments(self, found: Sequence[ExperimentSummary]) -> None:
         """Print a list of experiments."""
         if self._json:

@@ -138,6 +138,16 @@ class Controller(Recorder):
             record_once(session, once, f"{experiment_id}/{event.seq}")
             return to_event(event)
 
+    def check_once(self, once: Once | None) -> None:
+        """Let a request pass that is new, before work is done for it; what writes it checks again.
+
+        Raises:
+            AlreadyDone: the request took effect before.
+            StateConflict: its key belongs to another request.
+        """
+        with self._session() as session:
+            check_once(session, once)
+
     def controls(self, experiment_id: str, action: str) -> list[Event]:
         """Return what people did of one kind, in order."""
         query = select(EventRecord).filter_by(experiment_id=experiment_id, kind=EventKind.CONTROL)

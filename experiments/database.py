@@ -191,11 +191,16 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
         raw.execute("PRAGMA foreign_keys = ON")
 
 
+def current_schema(connection: Connection) -> str | None:
+    """Return the revision of a store's schema; None where it has none yet."""
+    options: dict[str, Any] = {"version_table": VERSION_TABLE}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
 def is_at_head(connection: Connection) -> bool:
     """Return whether the schema is at its head; refuse one that this version does not know."""
     script = ScriptDirectory.from_config(migration_config(connection))
-    options: dict[str, Any] = {"version_table": VERSION_TABLE}
-    current = MigrationContext.configure(connection, opts=options).get_current_revision()
+    current = current_schema(connection)
     if current is None:
         return False
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event, func, select
 
 from evomerge.errors import StoreError
-from experiments.database import is_at_head
+from experiments.database import current_schema, is_at_head
 from experiments.reading import Reader
 from experiments.records import ExperimentRecord
 from experiments.states import CandidateState, EvaluationState, ExperimentState
@@ -37,6 +37,11 @@ class Monitor(Reader):
         with self._session() as session:
             if not is_at_head(session.connection()):
                 raise StoreError("the store has an older schema. Fix: run 'evomerge db upgrade'")
+
+    def schema(self) -> str:
+        """Return the revision of the schema."""
+        with self._session() as session:
+            return current_schema(session.connection()) or "none"
 
     def census(self) -> Census:
         """Count everything by state; one query, which reads one row per experiment."""

@@ -14,7 +14,14 @@ from evomerge.errors import NotFound
 from experiments.entities import Candidate, Evaluation, Event, StoredItem
 from experiments.reading import Reader, to_candidate, to_evaluation, to_event
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, ItemScoreRecord
-from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, ExperimentState, Split
+from experiments.states import (
+    EXPERIMENT_STEPS,
+    CandidateKind,
+    CandidateState,
+    EvaluationState,
+    EventKind,
+    Split,
+)
 
 Order = Literal["number", "-number", "-fitness"]
 
@@ -283,12 +290,9 @@ class Pages(Reader):
         with self._session() as session:
             return [to_event(row) for row in session.scalars(query)]
 
-    def count_by_state(self) -> tuple[dict[ExperimentState, int], dict[str, int]]:
-        """Return the number of experiments by state, and the sums of their counts; two queries."""
+    def count_open(self, owner: str) -> int:
+        """Return how many experiments of an owner have not ended."""
         table = ExperimentRecord
-        names = ("num_candidates", "num_running", "num_done", "num_lost", "num_infeasible", "generated_tokens")
+        still = table.state.in_([state for state, following in EXPERIMENT_STEPS.items() if following])
         with self._session() as session:
-            states = session.execute(select(table.state, func.count()).group_by(table.state))
-            found = {state: count for state, count in states}
-            sums = session.execute(select(*(func.coalesce(func.sum(getattr(table, name)), 0) for name in names))).one()
-        return found, {name: int(total) for name, total in zip(names, sums, strict=True)}
+            return session.scalar(select(func.count()).where(table.owner == owner, still)) or 0

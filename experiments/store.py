@@ -24,6 +24,7 @@ from experiments.control import Controller
 from experiments.drivers import is_alive, this_process
 from experiments.entities import Experiment, Once, Orders
 from experiments.ledger import Ledger
+from experiments.maintenance import Auditor
 from experiments.monitor import Monitor
 from experiments.pages import Pages
 from experiments.reading import to_experiment
@@ -34,7 +35,7 @@ from experiments.states import EventKind, ExperimentState, Wanted
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look like others
 
 
-class Store(Controller, TokenBook, ArtifactBook, Pages, Monitor):
+class Store(Controller, TokenBook, ArtifactBook, Pages, Monitor, Auditor):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from optimizer.tables import SplitTable
 from workers.config import ScoreResult
 
 _HEARTBEAT_S = 2.0
+_log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -135,6 +137,7 @@ class Journal:
     def started(self, work: Work, worker: str) -> None:
         """Record that a worker gets the work."""
         self._attempts[work] = self._store.record_started(self._id(work), work.split, worker=worker, block=work.block)
+        self._log("evaluation started", work, worker=worker)
 
     def done(self, work: Work, result: ScoreResult) -> Scores:
         """Record a result with every item's score; return the scores as the search sees them."""
@@ -150,26 +153,29 @@ class Journal:
             timings_s=result.timings_s,
             prompt_tokens=result.prompt_tokens,
             generated_tokens=result.generated_tokens,
-            attempt=self._attempts.pop(work, None),
+            attempt=self._attempts.get(work),
             worker=result.worker,
             block=work.block,
             overall=overall,
         )
+        self._log("evaluation done", work, worker=result.worker)
         self.generated_tokens += result.generated_tokens
         self._close(work, state=CandidateState.SCORED, fitness=overall)
         return scores
 
     def infeasible(self, work: Work, reason: str) -> None:
         """Record that the candidate cannot be merged or scored."""
-        attempt = self._attempts.pop(work, None)
+        attempt = self._attempts.get(work)
         self._store.record_infeasible(self._id(work), work.split, reason, attempt=attempt, block=work.block)
+        self._log("candidate infeasible", work, reason=reason)
         self.failed[work.split].setdefault(work.candidate, reason)
         self._close(work, state=CandidateState.INFEASIBLE, reason=reason, fitness=None)
 
     def lost(self, work: Work, reason: str) -> None:
         """Record that the worker was lost; the work will be done again."""
-        self._attempts.pop(work, None)
         self._store.record_lost(self._id(work), work.split, reason, block=work.block)
+        self._log("evaluation lost", work, reason=reason)
+        self._attempts.pop(work, None)
 
     def decide(self, decision: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Record a decision once and return it; a run that comes to it again gets what was recorded first."""
@@ -196,8 +202,18 @@ class Journal:
     def _id(self, work: Work) -> int:
         return self.candidates[work.candidate].id
 
+    def _log(self, event: str, work: Work, **more: Any) -> None:
+        subject = {
+            "experiment_id": self.id,
+            "candidate": work.candidate,
+            "split": work.split.value,
+            "block": work.block,
+        }
+        _log.info(event, extra={**subject, "attempt": self._attempts.get(work), **more})
+
     def _close(self, work: Work, **changes: Any) -> None:
         self.closed.add(work)
+        self._attempts.pop(work, None)
         candidate = self.candidates[work.candidate]
         if work.split is Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
             self.candidates[work.candidate] = replace(candidate, **changes)

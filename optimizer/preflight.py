@@ -86,6 +86,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
         "models": {ref.name: {"path": ref.path, "revision": ref.revision} for ref in (base, *experts)},
         "tasks": suite.describe(),
+        "worker_cpus": worker.cpus,
         "genes": list(genome.labels),
         "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),
         "versions": versions(),

@@ -1,0 +1,105 @@
+"""One running server: store, application, scheduler, and the sockets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import structlog
+import uvicorn
+from filelock import FileLock, Timeout
+from sqlalchemy.engine import make_url
+
+from api import logs
+from api.app import create_app
+from api.launching.exports import Exporter
+from api.launching.launcher import Launcher
+from api.launching.local import LocalLauncher
+from api.launching.ray_jobs import RayJobLauncher
+from api.launching.scheduler import Scheduler
+from api.settings import Settings
+from evomerge.errors import StateConflict
+from experiments.states import Scope
+from experiments.store import Store
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal comes.
+
+    The first start on a store makes an administrator's token and prints it on stderr, once.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        StateConflict: another server serves this SQLite file, which can have one only.
+    """
+    logs.configure(settings)
+    url = settings.store.get_secret_value()
+    with ExitStack() as held:
+        held.enter_context(_alone(url))
+        store = held.enter_context(Store.open(url))
+        app = create_app(settings, store)
+        _print_first_token(store, settings)
+        launcher = _launcher(settings)
+        if launcher is not None:
+            exporter = Exporter(store, url, settings.artifact_root)
+            drivers = app.state.metrics.drivers
+
+            def report(waiting: int, starting: int, running: int) -> None:
+                for state, count in (("wanted", waiting), ("starting", starting), ("running", running)):
+                    drivers.labels(state).set(count)
+                exporter.tick()
+
+            scheduler = Scheduler(store, launcher, per_owner=settings.max_running_per_owner, report=report)
+            held.callback(exporter.close)
+            held.callback(scheduler.close)
+            scheduler.start()
+        # Our own middleware logs requests, and proxies are none of its business.
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=5,
+        )
+        uvicorn.Server(config).run()
+
+
+def _launcher(settings: Settings) -> Launcher | None:
+    if settings.launcher == "local":
+        return LocalLauncher(settings.store.get_secret_value(), settings.state)
+    return RayJobLauncher(settings.ray_jobs_address) if settings.launcher == "ray" else None
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """Hold the right to serve a SQLite file: its schedulers would start everything twice."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        yield
+        return
+    lock = FileLock(f"{parsed.database}.server.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise StateConflict(
+            "store", f"another server serves {parsed.database}", "use that one, or PostgreSQL for several servers"
+        ) from error
+    with lock:
+        yield
+
+
+def _print_first_token(store: Store, settings: Settings) -> None:
+    if store.tokens():
+        return
+    _, secret = store.create_token("first start", Scope.ADMIN, "admin")
+    sys.stderr.write(
+        f"This is the first start on this store. The administrator's token, which is not shown again:\n\n  {secret}\n\n"
+        f"  export EVOMERGE_SERVER=http://{settings.host}:{settings.port} EVOMERGE_TOKEN={secret}\n\n"
+    )
+    sys.stderr.flush()
