@@ -10,8 +10,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from api import problems
+from api.live.feeds import Feeds
 from api.metrics import Metrics
 from api.openapi import PROBLEM_RESPONSES, openapi_document
+from api.planning import Planner
 from api.request_log import RequestLog
 from api.routes import ROUTERS, health, session
 from api.security.authentication import Authentication, Authenticator
@@ -30,7 +32,7 @@ PREFIX = "/api/v1"
 
 
 def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
-    """Return the service on a store.
+    """Return the service on a store. Call ``api.logs.configure`` before: it is what keeps secrets out of the log.
 
     Args:
         settings: what the operator has set.
@@ -51,6 +53,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
             yield
         finally:
             shut_down_tracing()
+            app.state.planner.close()
             if store is None:
                 opened.close()
 
@@ -62,6 +65,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         lifespan=lifespan,
         dependencies=[Depends(refuse_unknown_parameters)],
         # From the socket inwards. What a layer raises, the first Problems before it answers.
@@ -81,6 +85,8 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.authenticator = authenticator
+    app.state.planner = Planner(settings.check_seconds)
+    app.state.feeds = Feeds(opened, metrics, settings.max_streams)
     problems.install(app)
     _add_routes(app)
     return app

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
 
 from api.dependencies import MetricsDep, StoreDep, require
+from api.schemas.base import Answer
 from experiments.states import Scope
 
 router = APIRouter(tags=["health"])
 
 
-class Health(BaseModel):
+class Health(Answer):
     """An answer that is all good."""
 
     status: str = "ok"
@@ -31,7 +31,12 @@ def readyz(store: StoreDep) -> Health:
     return Health()
 
 
-@router.get("/metrics", dependencies=[Depends(require(Scope.READ))], response_class=Response)
+@router.get(
+    "/metrics",
+    dependencies=[Depends(require(Scope.READ))],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(metrics: MetricsDep) -> Response:
     """Return the metrics in the text format of Prometheus."""
     return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)

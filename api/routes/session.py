@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+import fastapi
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field, SecretStr
 
 from api.dependencies import AuthenticatorDep, PrincipalDep, SettingsDep, require
+from api.schemas.base import Answer, Request
 from api.security.authentication import COOKIE, Principal, client_address
 from experiments.states import Scope
 
@@ -15,15 +17,13 @@ router = APIRouter(prefix="/session", tags=["session"])
 _ANYBODY = [Depends(require(Scope.READ))]
 
 
-class Login(BaseModel):
+class Login(Request):
     """What logs a browser in."""
-
-    model_config = ConfigDict(extra="forbid")
 
     token: Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
-class Identity(BaseModel):
+class Identity(Answer):
     """Whose token a request bears."""
 
     token_id: str
@@ -34,7 +34,7 @@ class Identity(BaseModel):
 
 @router.post("")
 def log_in(
-    login: Login, request: Request, response: Response, authenticator: AuthenticatorDep, settings: SettingsDep
+    login: Login, request: fastapi.Request, response: Response, authenticator: AuthenticatorDep, settings: SettingsDep
 ) -> Identity:
     """Log a browser in: the answer sets its cookie. The token is in the body, so that no log of addresses has it."""
     secret = login.token.get_secret_value()

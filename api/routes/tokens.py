@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from api.dependencies import StoreDep, require
+from api.schemas.base import Answer, Request
 from experiments.states import Scope
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Depends(require(Scope.ADMIN))])
@@ -16,10 +17,11 @@ router = APIRouter(prefix="/tokens", tags=["tokens"], dependencies=[Depends(requ
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class NewToken(BaseModel):
+class NewToken(Request):
     """What a token is for; ``expires_at`` None is for ever."""
 
-    model_config = ConfigDict(extra="forbid")
+    # JSON has no times and no names of scopes, only text.
+    model_config = ConfigDict(strict=False)
 
     name: _Name
     owner: _Name
@@ -27,10 +29,8 @@ class NewToken(BaseModel):
     expires_at: AwareDatetime | None = None
 
 
-class TokenView(BaseModel):
+class TokenView(Answer):
     """A token without its secret."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str
@@ -42,14 +42,14 @@ class TokenView(BaseModel):
     last_used_at: datetime | None
 
 
-class CreatedToken(BaseModel):
+class CreatedToken(Answer):
     """A new token and its secret, which is shown only here."""
 
     token: TokenView
     secret: str
 
 
-class TokenList(BaseModel):
+class TokenList(Answer):
     """Every token, newest first."""
 
     tokens: list[TokenView]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -50,12 +52,11 @@ class Authenticator:
     the store. It is counted in this process, which is the server's only one.
     """
 
-    def __init__(self, tokens: TokenFinder, failed_logins: int, timer: Callable[[], float] | None = None) -> None:
+    def __init__(self, tokens: TokenFinder, failed_logins: int, timer: Callable[[], float] = time.monotonic) -> None:
         self._tokens = tokens
         self._limit = failed_logins
-        self._failures: TTLCache[str, int] = (
-            TTLCache(_ADDRESSES, _WINDOW_S) if timer is None else TTLCache(_ADDRESSES, _WINDOW_S, timer)
-        )
+        self._failures: TTLCache[str, int] = TTLCache(_ADDRESSES, _WINDOW_S, timer)
+        self._lock = threading.Lock()
 
     def authenticate(self, secret: str, address: str) -> Principal:
         """Return whose secret this is.
@@ -69,13 +70,15 @@ class Authenticator:
             TooManyRequests: the address sent too many wrong ones.
         """
         network = _network(address)
-        failures = self._failures.get(network, 0)
+        with self._lock:
+            failures = self._failures.get(network, 0)
         if failures >= self._limit:
             problem = f"{failures} wrong tokens came from this address"
             raise TooManyRequests("token", problem, f"wait {_WINDOW_S} seconds", retry_after_s=_WINDOW_S)
         token = self._tokens.find_token(secret)
         if token is None:
-            self._failures[network] = failures + 1
+            with self._lock:
+                self._failures[network] = self._failures.get(network, 0) + 1
             raise Unauthorized("token", "it is unknown, revoked or expired", _FIX)
         return Principal(token.id, token.name, token.owner, token.scope)
 

@@ -49,16 +49,14 @@ def test_a_server_whose_store_has_another_schema_is_alive_but_not_ready(
     assert (response.status_code, response.json()["code"]) == (503, "store")
 
 
-def test_a_server_without_its_store_is_not_ready(
-    monkeypatch: pytest.MonkeyPatch, store: Store, anonymous: TestClient, client: TestClient
-) -> None:
+def test_a_server_without_its_store_is_not_ready(store: Store, anonymous: TestClient, client: TestClient) -> None:
     def refuse(*_: object) -> None:
         raise OSError("no route to host")
 
     store._engine.dispose()
     event.listen(store._engine, "do_connect", refuse)
     for response in (anonymous.get("/readyz"), client.get("/metrics"), client.get("/api/v1/tokens")):
-        assert (response.status_code, response.json()["code"]) == (503, "store")
+        assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
         assert "no route" not in response.text and store._engine.url.database not in response.text
     assert anonymous.get("/livez").status_code == 200
 
