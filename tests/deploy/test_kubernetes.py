@@ -183,7 +183,7 @@ def test_the_api_is_asked_whether_it_lives_and_whether_it_is_ready() -> None:
     assert deployment["selector"]["matchLabels"] == labels == BY_NAME["Service", "evomerge-api"]["spec"]["selector"]
     budget = BY_NAME["PodDisruptionBudget", "evomerge-api"]["spec"]
     assert budget["selector"]["matchLabels"] == labels and budget["maxUnavailable"] == 1
-    assert deployment["replicas"] == 1 and deployment["strategy"] == {"type": "Recreate"}
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def _containers(pod: Pod) -> list[dict[str, Any]]:

@@ -135,11 +135,20 @@ def _page_commands() -> Iterator[Command]:
     for path in sorted(PAGES.glob("*.md")):
         for block in re.findall(r"```sh\n(.+?)```", path.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
-                words = _program(line.partition(" #")[0].partition(" | ")[0])
-                # What is told to a container is behind 'exec api', 'run --rm api' or a pod's '--'.
-                starts = [index for index, word in enumerate(words) if word in ("evomerge", "ray")]
-                if starts:
-                    yield Command(path.name, words[starts[0] :])
+                words = _inner(_program(line.partition(" | ")[0]))
+                if words and words[0] in ("evomerge", "ray"):
+                    yield Command(path.name, words)
+
+
+def _inner(words: list[str]) -> list[str]:
+    """What a container is told to run, where the line is for a container engine; else the line itself."""
+    if words[:2] == ["docker", "compose"]:
+        services = compose()["services"]
+        service = next((index for index, word in enumerate(words) if word in services), len(words))
+        return words[service + 1 :]
+    if words[:1] == ["kubectl"]:
+        return words[words.index("--") + 1 :] if "--" in words else []
+    return words
 
 
 def _program(line: str) -> list[str]:
