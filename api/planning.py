@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.resident import Resident
+from experiments.entities import Experiment
 
 if TYPE_CHECKING:
     from optimizer.needs import Needs
@@ -51,6 +52,16 @@ class Planner:
             Unavailable: no answer in time.
         """
         checked: Checked = self._resident.call(_check, dict(spec), source_dir)
+        return checked
+
+    def check_recipe(self, recipe: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+        """Return a recipe in canonical form that fits an experiment's models.
+
+        Raises:
+            RecipeError: it does not; the message says which field.
+            Unavailable: no answer in time.
+        """
+        checked: dict[str, Any] = self._resident.call(_check_recipe, dict(recipe), dict(experiment.resolved))
         return checked
 
     @cached_property
@@ -97,6 +108,23 @@ def _check(spec: Mapping[str, Any], source_dir: Path) -> Checked:
     return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, _needs(needs))
 
 
+def _check_recipe(recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
+    from evomerge.errors import RecipeError, nearest
+    from merging.models import ModelRef, ModelSet
+    from merging.recipe import Recipe
+    from merging.validation import validate_recipe
+
+    parsed = Recipe.from_dict(recipe)
+    (base, place), *experts = resolved["models"].items()
+    names = [name for name, _ in experts]
+    for name in parsed.models:
+        if name not in names:
+            raise RecipeError("recipe.models", f"there is no expert '{name}' in this experiment", nearest(name, names))
+    models = ModelSet.open(ModelRef(base, place["path"], place["revision"]), ())
+    validate_recipe(parsed, models.num_blocks)
+    return parsed.to_dict()
+
+
 def _needs(needs: Needs) -> dict[str, Any]:
     work, memory = needs.work, needs.memory
     return {
@@ -115,7 +143,6 @@ def _needs(needs: Needs) -> dict[str, Any]:
         "device_bytes": dict(memory.device),
         "mapped_bytes": memory.mapped,
         "store_bytes": needs.store,
-        "export_bytes": needs.export,
         "hours": needs.time.hours,
         "hours_source": needs.time.source,
         "nodes": [

@@ -6,7 +6,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from api.catalog.endpoints import check_endpoint
 from api.catalog.models import check_model, list_models
@@ -21,13 +21,22 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def confine(data: Mapping[str, Any], settings: Settings, path_options: Mapping[str, frozenset[str]]) -> dict[str, Any]:
+class Methods(Protocol):
+    """What is known of merge methods; see :class:`api.planning.Planner`."""
+
+    @property
+    def path_options(self) -> Mapping[str, frozenset[str]]:
+        """Merge method -> its options that name a file."""
+        ...
+
+
+def confine(data: Mapping[str, Any], settings: Settings, methods: Methods) -> dict[str, Any]:
     """Return a spec in canonical form with absolute paths, all of them inside the server's roots.
 
     Args:
         data: the spec as JSON data.
         settings: what the operator allows.
-        path_options: merge method -> its options that name a file.
+        methods: knows which options of a merge name files.
 
     Raises:
         InvalidInput: it is no valid spec, or names what it may not; the message says which field.
@@ -47,7 +56,7 @@ def confine(data: Mapping[str, Any], settings: Settings, path_options: Mapping[s
         confined["models"][name] = _model(f"models.{name}", model, settings)
     for number, task in enumerate(spec.tasks):
         confined["tasks"][number]["task"] = _task(f"tasks[{number}].task", task.task, settings)
-    _confine_files(confined["merge"], spec, settings, path_options)
+    _confine_files(confined["merge"], spec, settings, methods)
     return confined
 
 
@@ -79,19 +88,25 @@ def _task(field: str, text: str, settings: Settings) -> str:
     raise TaskError(field, problem, nearest(text, known) if known else "the server has none yet")
 
 
-def _confine_files(
-    merge: dict[str, Any], spec: ExperimentSpec, settings: Settings, path_options: Mapping[str, frozenset[str]]
-) -> None:
-    named = frozenset().union(*(path_options.get(method, frozenset()) for method in spec.merge.choices))
-    for option, value in spec.merge.options.items():
-        if option in named and value:
-            merge["options"][option] = _needed_file(f"merge.options.{option}", str(value), settings)
+def _confine_files(merge: dict[str, Any], spec: ExperimentSpec, settings: Settings, methods: Methods) -> None:
+    given = {option: value for option, value in spec.merge.options.items() if isinstance(value, str) and value}
+    # Only text can name a file, so most specs are confined without asking.
+    known = methods.path_options if given else {}
+    named = frozenset[str]().union(*(known.get(method, ()) for method in spec.merge.choices))
+    for option, value in given.items():
+        if option in named:
+            merge["options"][option] = needed_file(f"merge.options.{option}", value, settings)
     template = spec.merge.tokenizer and spec.merge.tokenizer.chat_template
     if template and template not in ("base", "none") and not template.startswith("model:"):
-        merge["tokenizer"]["chat_template"] = _needed_file("merge.tokenizer.chat_template", template, settings)
+        merge["tokenizer"]["chat_template"] = needed_file("merge.tokenizer.chat_template", template, settings)
 
 
-def _needed_file(field: str, text: str, settings: Settings) -> str:
+def needed_file(field: str, text: str, settings: Settings) -> str:
+    """Return the absolute path of a file below the server's task directories.
+
+    Raises:
+        SpecError: there is no such file.
+    """
     found = _file(text, settings)
     if found is None:
         problem = f"there is no file {reprlib.repr(text)} in this server's task directories"

@@ -42,7 +42,7 @@ class Model:
 
 def list_models(roots: Sequence[Path]) -> list[Model]:
     """Return the models below the roots, by name, 1000 at most."""
-    found = {}
+    found: dict[str, Model] = {}
     for root in (one.resolve() for one in roots):
         for directory in _directories(root, roots, _MAX_DEPTH):
             name = os.path.relpath(directory, root)

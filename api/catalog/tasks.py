@@ -1,4 +1,4 @@
-"""The calibration tasks that specs may name: task files below the server's roots, and lm-eval tasks that are allowed."""
+"""The calibration tasks that specs may name: files below the server's roots, and the lm-eval tasks that it allows."""
 
 from __future__ import annotations
 

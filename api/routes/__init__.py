@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import tokens
+from api.routes import artifacts, candidates, catalog, charts, control, events, experiments, tokens, workers
 
-ROUTERS: tuple[APIRouter, ...] = (tokens.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    charts.router,  # before experiments, whose names could be "compare"
+    experiments.router,
+    control.router,
+    candidates.router,
+    workers.router,
+    events.router,
+    artifacts.router,
+    catalog.router,
+    tokens.router,
+)

@@ -145,8 +145,6 @@ class NeedsView(Answer):
     mapped_bytes: int
     """Mapped files, shared by the workers of a node."""
     store_bytes: int | None
-    export_bytes: int
-    """Of one exported checkpoint."""
     hours: float | None
     hours_source: str
     """What the expectation rests on."""

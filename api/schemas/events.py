@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from api.schemas.base import Answer
-from experiments.states import EventKind
+from experiments.states import EventKind, ExperimentState
 
 
 class EventView(Answer):
@@ -25,3 +25,10 @@ class EventPage(Answer):
     events: list[EventView]
     last_seq: int
     """Of the newest event of the experiment; the next page is after the last event of this one."""
+
+
+class StreamEnd(Answer):
+    """The last event of a stream."""
+
+    state: ExperimentState
+    """Final; nothing follows."""

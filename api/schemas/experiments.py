@@ -37,7 +37,7 @@ class Clone(Request):
 
     name: Annotated[str, StringConstraints(pattern=NAME)] | None = None
     """Its name; null for the same."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = Field(default_factory=dict)
     """Part of a spec, laid over the other's as a JSON merge patch (RFC 7396): null removes a key."""
     priority: Priority = 0
     """Larger goes first."""
@@ -48,6 +48,25 @@ class Extension(Request):
 
     budget: BudgetSpec
     """New totals; limits that are left out stay as they are, and none can fall."""
+
+
+class Injection(Request):
+    """A merge that a person proposes."""
+
+    recipe: dict[str, Any]
+    """As that of a candidate; method, models, granularity, options and seed are those of the spec where left out."""
+    label: Annotated[str, Field(min_length=1, max_length=64)] = "injected"
+    """Its name in reports."""
+
+
+class Injected(Answer):
+    """A merge that will be scored beside the search."""
+
+    seq: int
+    """Of the event in the ledger."""
+    label: str
+    recipe: dict[str, Any]
+    """In full."""
 
 
 class DriverView(Answer):
@@ -134,15 +153,23 @@ class StandingView(Answer):
     splits: dict[Split, SplitScoreView]
 
 
+class Winner(Answer):
+    """The candidate that the experiment chose."""
+
+    number: int
+    label: str
+
+
 class Outcome(Answer):
     """What came out, once the experiment is finished."""
 
-    winner: int | None
-    """Number of the candidate."""
+    winner: Winner | None
     report: dict[str, Any] | None
-    """The comparison on the test items."""
+    """The comparison with the parents on the test items."""
     gap: dict[str, Any] | None
-    """How much better the winner looked on the items that chose it than on untouched ones."""
+    """The winner's score by split: how much better it looked on the items that chose it than on untouched ones."""
+    front: list[int]
+    """Candidates that no other one beats on every task."""
     test_uses: int
     """Experiments that were tested on the same test items, this one included."""
     notes: list[str]

@@ -1,0 +1,59 @@
+"""Columns for charts, down-sampled here so that a browser never gets more than it can draw."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.dependencies import ExperimentDep, StoreDep
+from api.routes.candidates import Order
+from api.schemas.charts import Coefficients, Compared, Comparison, Series
+from api.schemas.experiments import experiment_view, standing_view
+from experiments.store import Store
+
+router = APIRouter(prefix="/experiments", tags=["charts"])
+_Points = Annotated[int, Query(ge=1, le=2000, description="Buckets at most.")]
+
+
+@router.get("/compare")
+def compare_experiments(
+    store: StoreDep,
+    ids: Annotated[
+        str,
+        Query(pattern="^[a-z0-9-]{1,64}(,[a-z0-9-]{1,64}){0,5}$", description="Up to six, with commas between them."),
+    ],
+    points: _Points = 200,
+) -> Comparison:
+    """Show experiments side by side: curves, the best candidates, what came out."""
+    return Comparison(experiments=[_compared(store, reference, points) for reference in ids.split(",")])
+
+
+@router.get("/{experiment_id}/series")
+def get_series(experiment: ExperimentDep, store: StoreDep, points: _Points = 500) -> Series:
+    """Return fitness over the experiment."""
+    return Series.model_validate(store.curve(experiment.id, points=points))
+
+
+@router.get("/{experiment_id}/coefficients")
+def get_coefficients(
+    experiment: ExperimentDep,
+    store: StoreDep,
+    order: Order = "-number",
+    limit: Annotated[int, Query(ge=1, le=500, description="Candidates at most.")] = 200,
+) -> Coefficients:
+    """Return the searched points of candidates as a matrix."""
+    found = store.coefficients(experiment.id, order=order, limit=limit)
+    return Coefficients.model_validate({**vars(found), "genes": experiment.resolved["genes"]})
+
+
+def _compared(store: Store, reference: str, points: int) -> Compared:
+    experiment = store.get_experiment(reference)
+    return Compared.model_validate(
+        {
+            "experiment": experiment_view(experiment, store.progress(experiment.id)),
+            "series": store.curve(experiment.id, points=points),
+            "standings": [standing_view(one) for one in store.leaderboard(experiment.id, limit=10)],
+            "outcome": store.decisions(experiment.id).get("outcome"),
+        }
+    )
