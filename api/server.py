@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 
@@ -56,18 +57,23 @@ def serve(settings: Settings) -> None:
             held.callback(exporter.close)
             held.callback(scheduler.close)
             scheduler.start()
-        # Our own middleware logs requests, and proxies are none of its business.
-        config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
-        uvicorn.Server(config).run()
+        uvicorn.Server(uvicorn_config(app, settings)).run()
+
+
+def uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how the application is served; our own middleware logs its requests."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # What a stranger says of its own address and scheme is not believed.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=5,
+    )
 
 
 def _launcher(settings: Settings) -> Launcher | None:

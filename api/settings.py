@@ -21,6 +21,9 @@ class Settings(BaseSettings):
         host: address that the server binds.
         port: port that the server binds.
         hosts: host names that requests may name, without ports; they name one in the Host header. Comma-separated.
+        trusted_proxies: addresses and networks of reverse proxies, whose X-Forwarded-For and -Proto say where a request
+            came from; behind one that is not named, all clients are one address and cookies are not marked as secure.
+            Comma-separated.
         max_body_bytes: larger request bodies are refused.
         max_query_bytes: longer query strings are refused.
         session_hours: how long a browser stays logged in.
@@ -50,6 +53,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     hosts: Annotated[tuple[str, ...], NoDecode] = LOOPBACK
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(2**20, ge=1)
     max_query_bytes: int = Field(8192, ge=1)
     session_hours: float = Field(12.0, gt=0)
@@ -82,7 +86,7 @@ class Settings(BaseSettings):
     def _names(cls, value: Any) -> Any:
         return tuple(name.strip("[]").lower() for name in _split(value))
 
-    @field_validator("model_roots", "task_roots", "tasks", mode="before")
+    @field_validator("model_roots", "task_roots", "tasks", "trusted_proxies", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return _split(value)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.server import uvicorn_config
 from api.settings import Settings
 from experiments.states import Scope
 from experiments.store import Store
@@ -76,3 +80,15 @@ def reader(make_client: ClientMaker, secret_of: Callable[[Scope], str]) -> TestC
 def anonymous(make_client: ClientMaker) -> TestClient:
     """Somebody without a token."""
     return make_client()
+
+
+@pytest.fixture
+def address(app: FastAPI, settings: Settings) -> Iterator[tuple[str, int]]:
+    """Where the application listens in the server that ``evomerge serve`` runs."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn_config(app, settings))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.security.authentication import COOKIE, OPEN, Authenticator
 from api.security.scopes import SAFE_METHODS
+from api.settings import Settings
 from evomerge.errors import TooManyRequests, Unauthorized
 from experiments.states import Scope
 from experiments.store import Store
@@ -166,3 +168,22 @@ def test_a_stale_cookie_is_taken_back(anonymous: TestClient) -> None:
     assert response.status_code == 401
     assert response.headers["set-cookie"].startswith(f'{COOKIE}=""')
     assert "Max-Age=0" in response.headers["set-cookie"]
+
+
+class TestBehindAProxy:
+    """The server's only peer is the proxy; what it reports counts if the operator has named it."""
+
+    @pytest.fixture(params=[("127.0.0.1",), ()], ids=["named", "not named"])
+    def settings(self, request: pytest.FixtureRequest) -> Settings:
+        return Settings(failed_logins=1, trusted_proxies=request.param)
+
+    def test_clients_are_told_apart_where_the_proxy_is_named(
+        self, settings: Settings, address: tuple[str, int]
+    ) -> None:
+        def guess(client: str) -> int:
+            headers = {"Authorization": "Bearer evm_wrong", "X-Forwarded-For": client}
+            return httpx2.get(f"http://127.0.0.1:{address[1]}/api/v1/session", headers=headers).status_code
+
+        assert guess("192.0.2.1") == 401
+        assert guess("192.0.2.1") == 429
+        assert guess("192.0.2.2") == (401 if settings.trusted_proxies else 429)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -130,17 +128,6 @@ class TestSizes:
     def settings(self) -> Settings:
         return Settings(max_body_bytes=1000, max_query_bytes=100)
 
-    @pytest.fixture
-    def server(self, app: FastAPI) -> Iterator[tuple[str, int]]:
-        """The application in a real server, which frames bodies itself."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            yield listener.getsockname()
-            server.should_exit = True
-            thread.join()
-
     def test_a_large_body_is_refused(self, client: TestClient) -> None:
         response = client.post("/api/v1/tokens", json={"name": "x" * 1000})
         assert (response.status_code, response.json()["code"]) == (413, "too_large")
@@ -151,12 +138,12 @@ class TestSizes:
         response = client.post("/api/v1/tokens", content=content, headers={"Content-Type": "application/json"})
         assert response.json()["field"] == "body.owner"
 
-    def test_a_large_body_of_unknown_length_is_refused(self, server: tuple[str, int], client: TestClient) -> None:
+    def test_a_large_body_of_unknown_length_is_refused(self, address: tuple[str, int], client: TestClient) -> None:
         head = (
             "POST /api/v1/tokens HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Authorization: {client.headers['Authorization']}\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
-        with socket.create_connection(server, timeout=30) as connection:
+        with socket.create_connection(address, timeout=30) as connection:
             connection.sendall(head.encode())
             for _ in range(3):  # never ended: the server must not wait for the rest
                 connection.sendall(b"190\r\n" + b" " * 400 + b"\r\n")

@@ -1,0 +1,37 @@
+"""SECURITY.md names a test for every threat; each is there, and no threat is left out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = (ROOT / "SECURITY.md").read_text().partition("<!-- threats -->")[2]
+ROWS = [row.strip("| ").split(" | ") for row in TABLE.splitlines() if row.startswith("| ") and "threat |" not in row]
+THREATS = {threat: re.findall(r"`(tests/[^`]+)`", tests) for threat, _, tests in ROWS}
+
+
+def functions_of(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("threat", THREATS)
+def test_every_threat_has_its_tests(threat: str) -> None:
+    assert THREATS[threat], "it names no test"
+    for test in THREATS[threat]:
+        path, _, name = test.partition("::")
+        assert name.startswith("test_"), test
+        assert name in functions_of(ROOT / path), f"{test} is not there"
+
+
+def test_no_known_threat_is_forgotten() -> None:
+    # The attacks that services of this kind have suffered.
+    known = (
+        "a route without a guard", "more than a scope allows", "stolen or guessed tokens", "secrets in logs", "CSRF",
+        "DNS rebinding", "XSS and framing", "large requests", "pickled weights", "malformed safetensors",
+        "task files that run code", "specs that run code", "open ports of Ray", "open ports and insecure modes of vLLM",
+    )  # fmt: skip
+    assert set(known) <= set(THREATS)
