@@ -11,20 +11,28 @@ import socket
 import subprocess
 import sysconfig
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployment import compose
+from experiments.spec import parse_any
+from experiments.states import ExperimentState, Wanted
+from experiments.store import Store
+from optimizer.launch import create
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 TOKEN = secrets.token_hex(32)
+SECRETS = {"RAY_AUTH_TOKEN": TOKEN, "POSTGRES_PASSWORD": "secret"}
+STORE = "postgresql://evomerge:secret@postgres:5432/evomerge"
 PATIENCE_S = 120
 
 Start = Callable[..., "Service"]
@@ -36,7 +44,7 @@ class Service:
     def __init__(self, name: str, changes: dict[str, str], folder: Path, extra: list[str]) -> None:
         self._changes = changes
         self._log = folder / f"{name}.log"
-        self._check = [self._changed(word) for word in SERVICES[name]["healthcheck"]["test"][1:]]
+        self._check = [self._changed(word) for word in SERVICES[name]["healthcheck"].get("test", [])[1:]]
         self._environment = {
             **os.environ,
             "HOME": str(folder),
@@ -49,12 +57,21 @@ class Service:
                 command, env=self._environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
             )
 
+    @property
+    def output(self) -> str:
+        """All that it has written so far."""
+        return self._log.read_text()
+
     def wait_until_healthy(self) -> None:
         """Ask as Docker would until the answer is yes."""
         deadline = time.monotonic() + PATIENCE_S
         while subprocess.run(self._check, env=self._environment, capture_output=True).returncode != 0:
-            assert self.process.poll() is None and time.monotonic() < deadline, self._log.read_text()
+            assert self.process.poll() is None and time.monotonic() < deadline, self.output
             time.sleep(1)
+
+    def wait_until_done(self) -> None:
+        """Wait for its good end."""
+        assert self.process.wait(PATIENCE_S) == 0, self.output
 
     def stop(self) -> None:
         """End the process as Docker would: it is told, it is waited for, and then all that it started is killed."""
@@ -66,10 +83,10 @@ class Service:
         self.process.wait()
 
     def _changed(self, text: str) -> str:
-        text = re.sub(r"\$\{(\w+):[-?][^}]*\}", lambda match: self._changes.get(match[1], ""), text)
-        for old, new in self._changes.items():
-            text = text.replace(old, new)
-        return text
+        text = re.sub(r"\$\{(\w+):[-?]([^}]*)\}", lambda match: SECRETS.get(match[1], match[2]), text)
+        # All at once: a port may have another in it.
+        known = "|".join(re.escape(one) for one in sorted(self._changes, key=len, reverse=True))
+        return re.sub(known, lambda match: self._changes[match[0]], text)
 
 
 def free_ports(count: int) -> list[str]:
@@ -104,35 +121,76 @@ def short_folder() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(short_folder: str, start: Start) -> str:
-    """The head and a worker, healthy; the value is the address of the dashboard."""
-    gcs, dashboard, head_agent, worker_agent, client = free_ports(5)
-    changes = {
-        "RAY_AUTH_TOKEN": TOKEN,
+def places(
+    short_folder: str, postgresql: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What stands in the compose file and what stands for it here."""
+    folder = tmp_path_factory.mktemp("volumes")
+    gcs, dashboard, api = free_ports(3)
+    return {
         "--port=6379": f"--port={gcs}",
         "ray-head:6379": f"127.0.0.1:{gcs}",
-        "0.0.0.0": "127.0.0.1",
+        "ray-head:8265": f"127.0.0.1:{dashboard}",
         "8265": dashboard,
+        "8000": api,
+        "0.0.0.0": "127.0.0.1",
+        **{f"/{name}": str(folder / name) for name in ("models", "tasks", "artifacts")},
+        STORE: postgresql(),
     }
+
+
+@pytest.fixture(scope="module")
+def cluster(short_folder: str, places: dict[str, str], start: Start) -> str:
+    """The head and a worker, healthy; the value is the address of the dashboard."""
     here = ["--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
+    agent, client = free_ports(2)
     head = start(
         "ray-head",
-        {**changes, "52365": head_agent},
+        {**places, "52365": agent},
         *here,
-        f"--dashboard-agent-listen-port={head_agent}",
+        f"--dashboard-agent-listen-port={agent}",
         f"--ray-client-server-port={client}",
         f"--temp-dir={short_folder}",
     )
     head.wait_until_healthy()
+    (agent,) = free_ports(1)
     worker = start(
-        "ray-worker-cpu",
-        {**changes, "52365": worker_agent},
-        *here,
-        f"--dashboard-agent-listen-port={worker_agent}",
-        "--num-cpus=1",
+        "ray-worker-cpu", {**places, "52365": agent}, *here, f"--dashboard-agent-listen-port={agent}", "--num-cpus=1"
     )
     worker.wait_until_healthy()
-    return f"http://127.0.0.1:{dashboard}"
+    return f"http://127.0.0.1:{places['8265']}"
+
+
+@pytest.fixture(scope="module")
+def api(cluster: str, places: dict[str, str], start: Start) -> tuple[str, str]:
+    """The API on an upgraded store, ready; the values are its address and the token that its first start printed."""
+    start("migrate", places).wait_until_done()
+    served = start("api", places)
+    served.wait_until_healthy()
+    secret = re.search(r"evm_\S+", served.output)
+    assert secret is not None, served.output
+    return f"http://127.0.0.1:{places['8000']}", secret[0]
+
+
+@pytest.fixture
+def black_box() -> Iterator[str]:
+    """An endpoint that scores coefficients; its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            score = 1.0 - (asked["coefficients"]["x"] - 0.7) ** 2
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"scores": [score for _ in asked["items"]]}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/score"
+        server.shutdown()
 
 
 def ask(url: str, token: str | None) -> tuple[int, Any]:
@@ -156,3 +214,26 @@ def test_workers_have_the_cores_and_the_head_has_none(cluster: str) -> None:
     assert status == 200
     cores = {node["is_head_node"]: node["resources_total"].get("CPU", 0) for node in nodes["data"]["result"]["result"]}
     assert cores == {True: 0, False: 1}
+
+
+def test_the_api_answers_only_who_has_a_token(api: tuple[str, str]) -> None:
+    url, secret = api
+    assert ask(f"{url}/api/v1/tokens", None)[0] == 401
+    assert ask(f"{url}/api/v1/tokens", secret)[0] == 200
+
+
+def test_the_api_runs_an_experiment_on_the_cluster(
+    api: tuple[str, str], cluster: str, places: dict[str, str], black_box: str, tmp_path: Path
+) -> None:
+    box = {"url": black_box, "parameters": {"x": {"range": [-1, 1]}}, "items": 2}
+    spec = {"name": "box", "blackbox": box, "search": {"budget": {"evaluations": 12}, "algorithm": "optuna-random"}}
+    with Store.open(places[STORE]) as store:
+        created, _ = create(store, parse_any(spec), tmp_path)
+        store.want(created.id, Wanted.RUN, by="test")
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := store.get_experiment(created.id)).state is not ExperimentState.FINISHED:
+            assert time.monotonic() < deadline, found
+            time.sleep(1)
+    _, jobs = ask(f"{cluster}/api/jobs/", TOKEN)
+    assert [job["entrypoint"] for job in jobs] == [f"evomerge driver --experiment {created.id}"]
+    assert not any("EVOMERGE_STORE" in str(job) or "postgresql" in str(job) for job in jobs)
