@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 
 from api.dependencies import ExperimentDep, StoreDep
-from api.schemas.base import Cursor, Limit, decode_cursor, encode_cursor
+from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.schemas.candidates import (
     CandidateDetail,
     CandidatePage,

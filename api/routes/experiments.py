@@ -11,9 +11,10 @@ from api.catalog.confine import confine
 from api.dependencies import ExperimentDep, PlannerDep, PrincipalDep, SettingsDep, StoreDep
 from api.idempotency import OnceDep, answered_once
 from api.merge_patch import merge_patch
+from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.planning import Checked, Planner
 from api.revisions import IfNoneMatch, etag, matches
-from api.schemas.base import Cursor, Limit, Text, decode_cursor, encode_cursor
+from api.schemas.base import Text
 from api.schemas.catalog import Plan
 from api.schemas.experiments import (
     Clone,

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field, SecretStr
 
 from api.dependencies import AuthenticatorDep, PrincipalDep, SettingsDep, require
-from api.schemas.base import Answer, Request
+from api.schemas.access import Identity
+from api.schemas.base import Request
 from api.security.authentication import COOKIE, Principal, client_address
 from experiments.states import Scope
 
@@ -21,15 +22,6 @@ class Login(Request):
     """What logs a browser in."""
 
     token: Annotated[SecretStr, Field(min_length=1, max_length=256)]
-
-
-class Identity(Answer):
-    """Whose token a request bears."""
-
-    token_id: str
-    name: str
-    owner: str
-    scope: Scope
 
 
 @router.post("")
