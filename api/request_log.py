@@ -49,13 +49,14 @@ class RequestLog:
             await self._app(scope, receive, with_id)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.answered(scope["method"], route, status, answered - began)
+            if status:  # else the client has gone
+                self._metrics.answered(scope["method"], route, status, answered - began)
             _log.info(
                 "request",
                 method=scope["method"],
                 route=route,
                 # Percent-encoded, so it cannot hold control characters; queries are left out.
-                path=scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0],
+                path=scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0][:256],
                 status=status,
                 duration_s=round(time.perf_counter() - began, 6),
                 client=scope["client"][0] if scope.get("client") else None,

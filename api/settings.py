@@ -40,8 +40,8 @@ class Settings(BaseSettings):
         max_priority: larger priorities are for admins.
         check_seconds: how long the check of one spec may take, downloads of its models included.
         max_streams: so many event streams are served at the same time.
-        launcher: ``local`` runs drivers as processes of this machine on a Ray of their own, ``ray`` submits them as jobs
-            to the cluster at ``ray_jobs_address``, ``none`` leaves starting them to another server.
+        launcher: ``local`` runs drivers as processes of this machine on a Ray of their own, ``ray`` submits them as
+            jobs to the cluster at ``ray_jobs_address``, ``none`` leaves starting them to another server.
         ray_jobs_address: of the dashboard of a Ray cluster, such as ``http://ray-head:8265``.
         state: directory of the drivers' output.
         max_running_per_owner: so many experiments of one owner run at the same time, the others wait.
@@ -51,16 +51,16 @@ class Settings(BaseSettings):
 
     store: SecretStr = SecretStr("sqlite:///evomerge.db")
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=65535)
     hosts: Annotated[tuple[str, ...], NoDecode] = LOOPBACK
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    max_body_bytes: int = Field(2**20, ge=1)
-    max_query_bytes: int = Field(8192, ge=1)
-    session_hours: float = Field(12.0, gt=0)
-    failed_logins: int = Field(20, ge=1)
+    max_body_bytes: int = Field(default=2**20, ge=1)
+    max_query_bytes: int = Field(default=8192, ge=1)
+    session_hours: float = Field(default=12.0, gt=0)
+    failed_logins: int = Field(default=20, ge=1)
     log_format: Literal["auto", "json", "text"] = "auto"
     otlp_endpoint: str | None = None
-    model_roots: Annotated[tuple[Path, ...], NoDecode] = Field((Path("models"),), min_length=1)
+    model_roots: Annotated[tuple[Path, ...], NoDecode] = Field(default=(Path("models"),), min_length=1)
     task_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("tasks"),)
     tasks: Annotated[tuple[str, ...], NoDecode] = ()
     allow_hub: bool = False
@@ -69,11 +69,11 @@ class Settings(BaseSettings):
     launcher: Literal["local", "ray", "none"] = "local"
     ray_jobs_address: str = "http://127.0.0.1:8265"
     state: Path = Path("evomerge-state")
-    max_running_per_owner: int = Field(4, ge=1)
-    max_open_experiments: int = Field(20, ge=1)
+    max_running_per_owner: int = Field(default=4, ge=1)
+    max_open_experiments: int = Field(default=20, ge=1)
     max_priority: int = 10
-    check_seconds: float = Field(600.0, gt=0)
-    max_streams: int = Field(200, ge=1)
+    check_seconds: float = Field(default=600.0, gt=0)
+    max_streams: int = Field(default=200, ge=1)
 
     @field_validator("store")
     @classmethod

@@ -215,16 +215,16 @@ def error_from_problem(document: Mapping[str, Any]) -> EvomergeError:
             proxy made, the status says what is left to say.
     """
     detail = str(document.get("detail") or document.get("title") or "the server gave no reason")
-    status = int(document.get("status") or 0)
-    unknown = InvalidInput if 400 <= status < 500 else EvomergeError
+    status = document.get("status")
+    unknown = InvalidInput if isinstance(status, int) and 400 <= status < 500 else EvomergeError
     kind = next((one for one in _tree(EvomergeError) if one.code == document.get("code")), unknown)
     if issubclass(kind, InvalidInput):
         texts = [str(document.get(name) or other) for name, other in _PARTS.items()]
         if "problem" not in document:
             texts[1] = detail
         error: EvomergeError = kind(*texts)
-        if isinstance(error, TooManyRequests):
-            error.retry_after_s = int(document.get("retry_after_s") or error.retry_after_s)
+        if isinstance(error, TooManyRequests) and isinstance(wait := document.get("retry_after_s"), int):
+            error.retry_after_s = wait
     else:
         error = kind(detail)
     if request_id := document.get("request_id"):

@@ -39,7 +39,8 @@ def _check(headers: Headers) -> None:
     if site is not None:
         allowed = site in ("same-origin", "none")
     elif origin is not None:
-        allowed = origin.partition("://")[2].lower() == headers["host"].lower()
+        host = origin.partition("://")[2].lower()
+        allowed = host != "" and host == headers.get("host", "").lower()
     else:
         allowed = "cookie" not in headers
     if not allowed:

@@ -29,7 +29,7 @@ class SizeLimits:
         if not (declared.isascii() and declared.isdigit()):
             raise BadRequest("Content-Length", "it is not a number of bytes", "send the length of the body")
         too_large = f"the server reads bodies of up to {self._max_body} bytes"
-        if int(declared) > self._max_body:
+        if len(declared) > 18 or int(declared) > self._max_body:
             raise TooLarge("body", too_large, "send less at a time")
         read = 0
 

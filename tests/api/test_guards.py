@@ -85,6 +85,12 @@ def test_a_token_without_a_cookie_may_come_from_anywhere(
     assert not refused_by_csrf(client.request(method, "/api/v1/tokens", headers=headers))
 
 
+def test_an_origin_is_compared_with_a_host_even_where_any_host_is_answered(anonymous: TestClient) -> None:
+    for origin in ("", "://", OWN):
+        headers = [("Origin", origin), ("Cookie", f"{COOKIE}=evm_x"), ("Host", "")]
+        assert refused_by_csrf(anonymous.post("/livez", headers=headers))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "127.0.0.1:8000", "LOCALHOST:1", "localhost", "[::1]", "[::1]:8000"],
@@ -150,6 +156,11 @@ class TestSizes:
             answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 413")
         assert b'"code":"too_large"' in answer
+
+    @pytest.mark.parametrize("digits", [5, 30, 5000])
+    def test_a_large_length_is_refused_before_the_body_comes(self, client: TestClient, digits: int) -> None:
+        response = client.post("/api/v1/tokens", content=b"{}", headers={"Content-Length": "9" * digits})
+        assert response.status_code == 413
 
     def test_a_length_that_is_no_number_is_refused(self, client: TestClient) -> None:
         response = client.post("/api/v1/tokens", content=b"{}", headers={"Content-Length": "-1"})

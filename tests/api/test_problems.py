@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def every_kind(kind: type[EvomergeError] = EvomergeError) -> Iterator[type[Evome
         yield from every_kind(child)
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 KINDS = list(dict.fromkeys(every_kind()))
 # The statuses that clients build on; a change here breaks them.
 EXPECTED = {
@@ -56,6 +58,10 @@ EXPECTED = {
     "unavailable": 503,
     "interrupted": 503,
 }
+
+
+def status_of(kind: type[EvomergeError]) -> int:
+    return next(STATUS[base] for base in kind.__mro__ if base in STATUS)  # type: ignore[index]
 
 
 def make(kind: type[EvomergeError]) -> EvomergeError:
@@ -137,6 +143,8 @@ def test_a_crash_tells_nothing_but_its_id(raising: FastAPI, client: TestClient) 
 def test_the_document_of_a_stranger_is_understood_as_far_as_it_goes() -> None:
     later = error_from_problem({"code": "from_the_future", "status": 418, "detail": "I am a teapot"})
     assert type(later) is InvalidInput and later.problem == "I am a teapot"
+    odd = error_from_problem({"code": "too_many_requests", "status": "429", "retry_after_s": "soon"})
+    assert isinstance(odd, errors.TooManyRequests) and odd.retry_after_s == 1
     proxy = error_from_problem({"status": 502, "title": "Bad Gateway"})
     assert type(proxy) is EvomergeError and str(proxy) == "Bad Gateway"
 
@@ -208,8 +216,13 @@ def test_every_operation_has_a_name_of_its_own(client: TestClient) -> None:
     assert len(set(names)) == len(names) > 5
 
 
-def test_no_status_is_given_twice_for_one_class() -> None:
-    assert {
-        kind.code: next(STATUS[base] for base in kind.__mro__ if base in STATUS)  # type: ignore[index]
+def test_the_statuses_are_those_that_clients_know() -> None:
+    assert {kind.code: status_of(kind) for kind in KINDS} == EXPECTED
+
+
+def test_the_page_of_errors_lists_every_one() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| `(\w+)` \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert rows == [
+        (kind.code, str(status_of(kind)), str(kind.exit_code), kind.__name__, str(kind.__doc__).splitlines()[0])
         for kind in KINDS
-    } == EXPECTED
+    ]
