@@ -1,0 +1,174 @@
+"""Candidates, items, evaluations, workers, charts and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from seeded import GENES, counted, new_experiment, seed
+
+from experiments.states import ExperimentState
+from experiments.store import Store
+
+URL = "/api/v1/experiments"
+
+
+def walk(client: TestClient, url: str, key: str, **params: Any) -> list[dict[str, Any]]:
+    """Follow the cursors to the end."""
+    seen: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        response = client.get(url, params={**params, **cursor})
+        assert response.status_code == 200, response.text
+        page = response.json()
+        assert len(page[key]) <= params["limit"]
+        seen += page[key]
+        if page["next"] is None:
+            return seen
+        cursor = {"cursor": page["next"]}
+
+
+class TestCandidates:
+    @pytest.mark.parametrize("limit", [1, 4, 12, 200])
+    def test_pages_have_everything_once(self, reader: TestClient, store: Store, limit: int) -> None:
+        url = f"{URL}/{seed(store).id}/candidates"
+        up = [one["number"] for one in walk(reader, url, "candidates", limit=limit)]
+        down = [one["number"] for one in walk(reader, url, "candidates", limit=limit, order="-number")]
+        best = walk(reader, url, "candidates", limit=limit, order="-fitness")
+        assert up == down[::-1] == list(range(12))
+        keys = [(-one["fitness"], one["number"]) for one in best]
+        assert keys == sorted(keys) and len(keys) == len({number for _, number in keys}) == 9
+
+    def test_ties_are_walked_too(self, reader: TestClient, store: Store) -> None:
+        # 37 number mod 11 repeats, so that 60 candidates have 11 different values.
+        url = f"{URL}/{seed(store, 60).id}/candidates"
+        best = walk(reader, url, "candidates", limit=7, order="-fitness")
+        assert len({one["number"] for one in best}) == len(best) == 48
+
+    def test_filters(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store).id}/candidates"
+        lost = walk(reader, url, "candidates", limit=1, state="infeasible")
+        assert [(one["number"], one["reason"]) for one in lost] == [
+            (4, "NaN in the weights"),
+            (9, "NaN in the weights"),
+        ]
+        assert [one["label"] for one in walk(reader, url, "candidates", limit=5, kind="baseline")] == ["base"]
+
+    def test_a_cursor_belongs_to_its_order(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store).id}/candidates"
+        cursor = reader.get(url, params={"limit": 2}).json()["next"]
+        response = reader.get(url, params={"limit": 2, "order": "-fitness", "cursor": cursor})
+        assert (response.status_code, response.json()["field"]) == (422, "query.cursor")
+
+    def test_one_candidate(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store).id}/candidates"
+        shown = reader.get(f"{url}/3").json()
+        assert shown["recipe"] == {"method": "task_arithmetic", "models": ["a", "b"]}
+        assert shown["vector"] == [3 / 7, -0.25, 0.0]
+        (evaluation,) = shown["evaluations"]
+        assert (evaluation["state"], evaluation["worker"], evaluation["num_items"]) == ("done", "worker-0", 4)
+        assert evaluation["summary"]["words"]["items"] == 2
+        for missing in ("12", "2147483647"):
+            assert reader.get(f"{url}/{missing}").status_code == 404
+        for wrong in ("-1", "2147483648", "x"):
+            assert reader.get(f"{url}/{wrong}").status_code == 422
+
+    def test_items(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store).id}/candidates/3/items"
+        items = walk(reader, url, "items", limit=1)
+        assert [(one["task"], one["item"][-1]) for one in items] == [
+            ("choice", "0"), ("choice", "1"), ("words", "0"), ("words", "1")
+        ]  # fmt: skip
+        assert {one["output"] for one in items} == {None}
+        assert {one["output"] for one in walk(reader, url, "items", limit=3, outputs="true")} == {"an answer"}
+        assert walk(reader, url, "items", limit=3, split="test") == []
+
+    def test_recent_evaluations(self, reader: TestClient, store: Store) -> None:
+        found = reader.get(f"{URL}/{seed(store).id}/evaluations", params={"limit": 3}).json()["evaluations"]
+        assert [(one["number"], one["state"]) for one in found] == [(11, "running"), (10, "done"), (9, "infeasible")]
+
+
+class TestWorkers:
+    def test_of_one_experiment(self, reader: TestClient, store: Store) -> None:
+        found = reader.get(f"{URL}/{seed(store).id}/workers").json()["workers"]
+        counts = {one["worker"]: (one["running"], one["done"], one["infeasible"], one["items"]) for one in found}
+        assert counts == {"worker-0": (0, 3, 1, 12), "worker-1": (0, 3, 1, 12), "worker-2": (1, 3, 0, 12)}
+
+    def test_of_all_that_run(self, reader: TestClient, store: Store) -> None:
+        running, _, _ = seed(store, name="runs"), seed(store, finished=True), new_experiment(store)
+        found = reader.get("/api/v1/workers").json()["workers"]
+        assert {(one["experiment_id"], one["experiment_name"]) for one in found} == {(running.id, "runs")}
+        assert {one["worker"] for one in found} == {"worker-0", "worker-1", "worker-2"}
+
+
+class TestCharts:
+    def test_series_are_columns_of_bounded_length(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store, 60).id}/series"
+        whole, short = reader.get(url).json(), reader.get(url, params={"points": 7}).json()
+        columns = ("number", "at", "scored", "infeasible", "low", "mean", "high", "best")
+        assert (whole["width"], whole["total"]) == (1, 60)
+        assert {len(whole[name]) for name in columns} == {60}
+        assert {len(short[name]) for name in columns} == {7} and short["width"] == 9
+        assert sum(short["scored"]) == sum(whole["scored"]) == 48
+        assert short["best"] == sorted(short["best"]) and short["best"][-1] == whole["best"][-1] == 10 / 11
+        assert whole["low"][4] is None  # an infeasible one has no fitness, and is no zero
+
+    def test_coefficients_are_a_matrix_with_names(self, reader: TestClient, store: Store) -> None:
+        url = f"{URL}/{seed(store).id}/coefficients"
+        found = reader.get(url, params={"order": "number", "limit": 5}).json()
+        assert found["genes"] == list(GENES)
+        assert found["number"] == [1, 2, 3, 4, 5]
+        assert found["values"] == [[number / 7, -0.25, 0.0] for number in found["number"]]
+        best = reader.get(url, params={"order": "-fitness", "limit": 3}).json()["fitness"]
+        assert best == sorted(best, reverse=True)
+
+    def test_comparison(self, reader: TestClient, store: Store) -> None:
+        first, second = seed(store, name="one", finished=True), seed(store, 30, name="two")
+        response = reader.get(f"{URL}/compare", params={"ids": f"{second.id},one", "points": 5})
+        assert response.status_code == 200, response.text
+        two, one = response.json()["experiments"]
+        assert (two["experiment"]["id"], one["experiment"]["id"]) == (second.id, first.id)
+        assert (two["outcome"], one["outcome"]["winner"]["number"]) == (None, 1)
+        assert len(two["series"]["best"]) == 5 and len(one["standings"]) == 10
+
+    @pytest.mark.parametrize(("ids", "status"), [("", 422), ("a,,b", 422), (",".join("abcdefg"), 422), ("nobody", 404)])
+    def test_what_cannot_be_compared(self, reader: TestClient, ids: str, status: int) -> None:
+        assert reader.get(f"{URL}/compare", params={"ids": ids}).status_code == status
+
+
+READS: dict[str, Callable[[str], str]] = {
+    "list": lambda one: URL,
+    "detail": lambda one: f"{URL}/{one}",
+    "candidates": lambda one: f"{URL}/{one}/candidates",
+    "best candidates": lambda one: f"{URL}/{one}/candidates?order=-fitness",
+    "candidate": lambda one: f"{URL}/{one}/candidates/3",
+    "items": lambda one: f"{URL}/{one}/candidates/3/items?outputs=true",
+    "evaluations": lambda one: f"{URL}/{one}/evaluations",
+    "workers": lambda one: f"{URL}/{one}/workers",
+    "all workers": lambda one: "/api/v1/workers",
+    "series": lambda one: f"{URL}/{one}/series",
+    "coefficients": lambda one: f"{URL}/{one}/coefficients",
+    "compare": lambda one: f"{URL}/compare?ids={one}",
+    "events": lambda one: f"{URL}/{one}/events",
+    "artifacts": lambda one: f"{URL}/{one}/artifacts",
+}
+
+
+def test_no_read_takes_more_queries_for_more_candidates(reader: TestClient, store: Store) -> None:
+    few = seed(store, 50)
+    counts: dict[str, list[int]] = {name: [] for name in READS}
+    reader.get(URL)  # the token's last use is written once
+
+    def count(experiment: str) -> None:
+        for name, url in READS.items():
+            with counted(store) as statements:
+                assert reader.get(url(experiment)).status_code == 200
+            counts[name].append(len(statements))
+
+    count(few.id)
+    # In place of the small one, not beside it: the list of all workers has a query for each running experiment.
+    store.release_driver(few.id, ExperimentState.FAILED)
+    count(seed(store, 2000).id)
+    assert all(before == after for before, after in counts.values()), counts
