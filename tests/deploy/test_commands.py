@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import typer
 
 from api.settings import Settings
-from deployment import Command, commands, environments
+from deployment import PAGES, Command, commands, environments
 from evomerge.cli import app
 
 
@@ -48,7 +49,13 @@ def test_a_wrong_command_line_cannot_be_parsed() -> None:
             parse(typer.main.get_command(app), words)
 
 
-@pytest.mark.parametrize("name", sorted({name for _, name, _ in environments() if name.startswith("EVOMERGE_")}))
+def ours() -> list[str]:
+    """Our variables that the deployment files set and the page on installing lists."""
+    listed = re.findall(r"^\| `(EVOMERGE_\w+)`", (PAGES / "install.md").read_text(), re.MULTILINE)
+    return sorted({*listed, *(name for _, name, _ in environments() if name.startswith("EVOMERGE_"))})
+
+
+@pytest.mark.parametrize("name", ours())
 def test_a_variable_is_one_that_is_read(name: str) -> None:
     settings = {f"EVOMERGE_{field.upper()}" for field in Settings.model_fields}
     assert name in settings | set(variables(typer.main.get_command(app)))
