@@ -11,6 +11,7 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 
 from evomerge.errors import StateConflict
+from evomerge.failpoints import failpoint
 from experiments.database import WRITES, translated
 from experiments.entities import Candidate, Evaluation, Event, ScoredItem
 from experiments.ledger import Ledger, subject_of
@@ -239,6 +240,8 @@ class Recorder(Reader):
     def _transaction(self) -> Iterator[Session]:
         with translated(self._engine.url), Session(self._write_engine) as session, session.begin():
             yield session
+            failpoint("store.before_commit")
+        failpoint("store.after_commit")
 
     @contextmanager
     def _driving(self, experiment_id: str) -> Iterator[Ledger]:

@@ -148,6 +148,16 @@ class CallPool:
         )
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """An endpoint that was checked must not send the request to one that was not."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An HTTP endpoint that is posted ``{"coefficients": {...}, "items": [...]}``.
@@ -164,13 +174,13 @@ class Endpoint:
 
         Raises:
             Infeasible: the endpoint says so.
-            InvalidInput: it refuses the request (4xx), or its answer is not understood.
+            InvalidInput: it refuses the request (4xx) or sends it elsewhere (3xx), or its answer is not understood.
             OSError: it cannot be reached, or fails (5xx); worth another try.
         """
         body = json.dumps({"coefficients": dict(values), "items": items}).encode()
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
+            with _OPENER.open(request, timeout=self.timeout_s) as response:
                 answer = json.loads(response.read())
         except urllib.error.HTTPError as error:
             if error.code in (408, 429) or error.code >= 500:

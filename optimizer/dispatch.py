@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from evomerge.errors import Interrupted
+from evomerge.failpoints import failpoint
 from experiments.states import CandidateState, Split, Wanted
 from optimizer.jobs import IN_PLACE, Choice, Job, Outcome, Pool, Work
 from optimizer.journal import Journal
@@ -60,7 +61,7 @@ class Dispatcher:
         again: deque[Work] = deque()
         waiting = deque(resumed)
         exhausted = False
-        while not (exhausted and not again and self._pool.num_running == 0):
+        while True:
             self._heed()
             while (worker := self._next_worker()) is not None:
                 last = len(waiting) == 1 and not again
@@ -69,9 +70,13 @@ class Dispatcher:
                     exhausted = work is None
                     job = None if work is None or self._known_infeasible(work, told) else self._start(work, worker)
                 if job is not None:
+                    failpoint("driver.started_not_submitted")
                     self._pool.submit(job)
+                    failpoint("driver.submitted")
                 if exhausted or (last and self.width > 1 and not joins):
                     break
+            if exhausted and not again and self._pool.num_running == 0:
+                return
             outcome = self._pool.wait(_POLL_S)
             if outcome is not None and not self._settle(outcome, told):
                 again.append(outcome.job.work)
@@ -136,10 +141,13 @@ class Dispatcher:
             told(work, None)
         else:
             told(work, self._record(work, outcome.result))
+            failpoint("driver.told")
         return True
 
     def _record(self, work: Work, result: ScoreResult) -> Scores:
+        failpoint("driver.result_not_recorded")
         scores = self._journal.done(work, result)
+        failpoint("driver.recorded_not_told")
         table = self._journal.tables[work.split]
         self._watch.scored(self._journal.candidates[work.candidate], work.split, table, len(scores.positions))
         return scores

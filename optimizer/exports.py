@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from evomerge.errors import EvomergeError
+from evomerge.failpoints import failpoint
 from experiments.entities import Artifact
 from experiments.store import Store
 from optimizer.outcome import export
@@ -31,4 +32,5 @@ def make_artifact(store: Store, artifact_id: str) -> Artifact:
     files = {
         name: {"bytes": (result.path / name).stat().st_size, "sha256": digest} for name, digest in result.files.items()
     }
+    failpoint("export.written_not_recorded")
     return store.finish_export(artifact_id, files)

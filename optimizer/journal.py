@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from evals.tasks import ItemScore
+from evomerge.failpoints import failpoint
 from experiments.entities import Candidate, Event, Experiment, Orders
 from experiments.reading import Reader
 from experiments.spec_search import BudgetSpec
@@ -181,6 +182,7 @@ class Journal:
         """Record a decision once and return it; a run that comes to it again gets what was recorded first."""
         if decision not in self.decisions:
             self._store.record_decision(self.id, decision, data)
+            failpoint("driver.decided")
             self.decisions[decision] = data
         return self.decisions[decision]
 
@@ -196,6 +198,7 @@ class Journal:
 
     def release(self, state: ExperimentState, error: str | None) -> None:
         """End this drive."""
+        failpoint("driver.before_release")
         self._store.heartbeat(self.id, self.seconds_spent)
         self._store.release_driver(self.id, state, error=error)
 

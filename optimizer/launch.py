@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from evomerge.errors import EngineError, Interrupted, StateConflict, StoreError
+from evomerge.failpoints import failpoint
 from experiments.entities import Experiment
 from experiments.spec import AnySpec, BlackboxExperiment, parse_any
 from experiments.states import ExperimentState, Split, Wanted
@@ -129,6 +130,7 @@ def drive_claimed(
         EngineError: no worker can be started; the run can be resumed.
         StoreError: the store is out of reach; whoever claims the experiment next goes on with it.
     """
+    failpoint("driver.claimed")
     journal = Journal(store, experiment, make_tables(plan))
     state, problem = ExperimentState.FINISHED, None
     try:

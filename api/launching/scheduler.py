@@ -13,6 +13,7 @@ import structlog
 from api.launching.launcher import Capacity, Launcher
 from api.launching.shares import Demand, admit, share
 from evomerge.errors import EngineError, StoreError
+from evomerge.failpoints import failpoint
 from experiments.drivers import is_alive
 from experiments.entities import Experiment
 from experiments.states import Wanted
@@ -121,12 +122,14 @@ class Scheduler:
         launch = self._store.take_launch(experiment_id, handle, patience=PATIENCE)
         if launch is None:
             return False
+        failpoint("launch.reserved_not_started")
         try:
             self._launcher.start(experiment_id, handle)
         except EngineError as error:
             self._store.abandon_launch(experiment_id, handle)
             _log.warning("no driver started", experiment_id=experiment_id, error=str(error))
             return False
+        failpoint("launch.started")
         _log.info("driver started", experiment_id=experiment_id, handle=handle, tries=launch.tries)
         return True
 
