@@ -26,7 +26,6 @@ class Metrics:
     Attributes:
         sse_clients: open event streams.
         drivers: drivers by ``state``: wanted (no driver yet), starting, running.
-        launch_failures: starts of drivers that failed.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,9 +45,6 @@ class Metrics:
         )
         self.sse_clients = Gauge("evomerge_sse_clients", "Open event streams.", registry=self.registry)
         self.drivers = Gauge("evomerge_drivers", "Drivers by state.", ["state"], registry=self.registry)
-        self.launch_failures = Counter(
-            "evomerge_launch_failures", "Starts of drivers that failed.", registry=self.registry
-        )
         self.registry.register(_Stored(store))
         store.on_statement(self._statements.observe)
 

@@ -81,6 +81,17 @@ def test_what_a_route_logs_carries_the_ids_of_its_request(log: io.StringIO, app:
     assert "token_id" not in [entry for entry in entries(log) if entry["event"] == "request"][-1]
 
 
+def test_a_readiness_probe_is_one_line_too(log: io.StringIO, anonymous: TestClient) -> None:
+    anonymous.get("/readyz")
+    assert [entry["event"] for entry in entries(log) if entry["logger"] != "httpx2"] == ["request"]
+
+
+def test_libraries_say_more_in_their_extras(log: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").info("up", extra={"color_message": "\x1b[1mup", "port": 8000})
+    (entry,) = entries(log)
+    assert entry["port"] == 8000 and "color_message" not in entry
+
+
 @pytest.mark.parametrize("log", ["json", "text"], indirect=True)
 def test_no_secret_gets_into_the_log(
     log: io.StringIO, app: FastAPI, client: TestClient, anonymous: TestClient, secret_of: Callable[[Scope], str]
