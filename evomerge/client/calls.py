@@ -1,0 +1,11 @@
+"""Every call of the client, by what it is about."""
+
+from evomerge.client.artifacts import ArtifactCalls
+from evomerge.client.catalog import CatalogCalls
+from evomerge.client.experiments import ExperimentCalls
+from evomerge.client.following import FollowingCalls
+from evomerge.client.records import RecordCalls
+
+
+class Calls(ExperimentCalls, RecordCalls, FollowingCalls, ArtifactCalls, CatalogCalls):
+    """All calls; each raises the server's errors as they were raised there, see :mod:`evomerge.errors`."""
