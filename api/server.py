@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -57,6 +58,8 @@ def serve(settings: Settings) -> None:
             held.callback(exporter.close)
             held.callback(scheduler.close)
             scheduler.start()
+        # Once uvicorn has stopped it raises the signal again, which must not end the process before all is let go.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.Server(uvicorn_config(app, settings)).run()
 
 

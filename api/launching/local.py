@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -37,13 +38,15 @@ class LocalLauncher:
         self._drivers: dict[str, subprocess.Popen[bytes]] = {}
         self._ray: psutil.Process | None = None
         self._address = ""
+        self._token = ""
         self._record = folder / "ray.json"
         self._lock = threading.Lock()
 
     def start(self, experiment_id: str, handle: str) -> None:
         """See ``Launcher``."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "EVOMERGE_STORE": self._store, "RAY_ADDRESS": self._ensure_ray()}
+        address = self._ensure_ray()
+        environment = {**os.environ, **_access(self._token), "EVOMERGE_STORE": self._store, "RAY_ADDRESS": address}
         command = [sys.executable, "-m", "evomerge", "driver", "--experiment", experiment_id]
         with (self._folder / f"{experiment_id}.log").open("ab") as log:
             self._drivers[handle] = subprocess.Popen(
@@ -84,27 +87,34 @@ class LocalLauncher:
         """Return the address of a Ray that lives; one of an earlier server of this folder is taken over."""
         with self._lock:
             if self._ray is None or not self._ray.is_running():
-                self._ray, self._address = _recorded_ray(self._record) or self._start_ray()
+                self._ray, self._address, self._token = _recorded_ray(self._record) or self._start_ray()
             return self._address
 
-    def _start_ray(self) -> tuple[psutil.Process, str]:
+    def _start_ray(self) -> tuple[psutil.Process, str, str]:
+        # Ray listens on every interface, whatever address it is given, and runs what anybody there sends it.
+        token = secrets.token_hex(32)
         port, log = _free_port(), self._folder / "ray.log"
         command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", f"--port={port}"]
         command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats"]
         command += [f"--num-cpus={os.cpu_count() or 1}", f"--object-store-memory={_OBJECT_STORE_BYTES}"]
-        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | _access(token)
         with log.open("ab") as output:
             started = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         _wait_for_port(port, started, log)
         process, address = psutil.Process(started.pid), f"127.0.0.1:{port}"
-        known = {"pid": process.pid, "created": process.create_time(), "address": address}
+        known = {"pid": process.pid, "created": process.create_time(), "address": address, "token": token}
+        self._record.touch(mode=0o600)
         self._record.write_text(json.dumps(known))
-        return process, address
+        return process, address, token
 
 
-def _recorded_ray(record: Path) -> tuple[psutil.Process, str] | None:
+def _access(token: str) -> dict[str, str]:
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+
+
+def _recorded_ray(record: Path) -> tuple[psutil.Process, str, str] | None:
     if not record.exists():
         return None
     known = json.loads(record.read_text())
@@ -114,7 +124,7 @@ def _recorded_ray(record: Path) -> tuple[psutil.Process, str] | None:
         return None
     # A clock adjustment shifts the start time that is read; no pid comes round within 2 s.
     same = abs(process.create_time() - known["created"]) < 2 and process.status() != psutil.STATUS_ZOMBIE
-    return (process, known["address"]) if same else None
+    return (process, known["address"], known["token"]) if same else None
 
 
 def _num_gpus() -> int:
