@@ -21,15 +21,21 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from deployment import compose
+from deployment import commands, compose, environments
 from experiments.spec import parse_any
 from experiments.states import ExperimentState, Wanted
 from experiments.store import Store
 from optimizer.launch import create
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
+UNIT: dict[str, Any] = {
+    "command": next(one.words for one in commands() if one.where == "evomerge.service"),
+    "environment": {name: value for where, name, value in environments() if where == "evomerge.service"},
+    "healthcheck": SERVICES["api"]["healthcheck"],
+}
 TOKEN = secrets.token_hex(32)
 SECRETS = {"RAY_AUTH_TOKEN": TOKEN, "POSTGRES_PASSWORD": "secret"}
 STORE = "postgresql://evomerge:secret@postgres:5432/evomerge"
@@ -39,19 +45,20 @@ Start = Callable[..., "Service"]
 
 
 class Service:
-    """A service of docker-compose.yml as a process of this machine, on other ports."""
+    """A service of docker-compose.yml, or systemd's, as a process of this machine, on other ports."""
 
     def __init__(self, name: str, changes: dict[str, str], folder: Path, extra: list[str]) -> None:
         self._changes = changes
         self._log = folder / f"{name}.log"
-        self._check = [self._changed(word) for word in SERVICES[name]["healthcheck"].get("test", [])[1:]]
+        said = UNIT if name == "unit" else SERVICES[name]
+        self._check = [self._changed(word) for word in said["healthcheck"].get("test", [])[1:]]
         self._environment = {
             **os.environ,
             "HOME": str(folder),
             "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]),
-            **{key: self._changed(str(value)) for key, value in SERVICES[name]["environment"].items()},
+            **{key: self._changed(str(value)) for key, value in said["environment"].items()},
         }
-        command = [self._changed(word) for word in SERVICES[name]["command"]] + extra
+        command = [self._changed(word) for word in said["command"]] + extra
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 command, env=self._environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -75,7 +82,7 @@ class Service:
 
     def stop(self) -> None:
         """End the process as Docker would: it is told, it is waited for, and then all that it started is killed."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(30)
         with suppress(ProcessLookupError):
@@ -203,6 +210,20 @@ def ask(url: str, token: str | None) -> tuple[int, Any]:
         return error.code, None
 
 
+def run_black_box(store: str, url: str, folder: Path) -> str:
+    """Ask for an experiment, wait until a driver has finished it, and return its id."""
+    box = {"url": url, "parameters": {"x": {"range": [-1, 1]}}, "items": 2}
+    spec = {"name": "box", "blackbox": box, "search": {"budget": {"evaluations": 12}, "algorithm": "optuna-random"}}
+    with Store.open(store) as opened:
+        created, _ = create(opened, parse_any(spec), folder)
+        opened.want(created.id, Wanted.RUN, by="test")
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := opened.get_experiment(created.id)).state is not ExperimentState.FINISHED:
+            assert time.monotonic() < deadline, found
+            time.sleep(1)
+    return created.id
+
+
 def test_ray_answers_only_who_has_the_token(cluster: str) -> None:
     assert ask(f"{cluster}/api/jobs/", None)[0] == 401
     assert ask(f"{cluster}/api/jobs/", secrets.token_hex(32))[0] == 403
@@ -225,15 +246,22 @@ def test_the_api_answers_only_who_has_a_token(api: tuple[str, str]) -> None:
 def test_the_api_runs_an_experiment_on_the_cluster(
     api: tuple[str, str], cluster: str, places: dict[str, str], black_box: str, tmp_path: Path
 ) -> None:
-    box = {"url": black_box, "parameters": {"x": {"range": [-1, 1]}}, "items": 2}
-    spec = {"name": "box", "blackbox": box, "search": {"budget": {"evaluations": 12}, "algorithm": "optuna-random"}}
-    with Store.open(places[STORE]) as store:
-        created, _ = create(store, parse_any(spec), tmp_path)
-        store.want(created.id, Wanted.RUN, by="test")
-        deadline = time.monotonic() + PATIENCE_S
-        while (found := store.get_experiment(created.id)).state is not ExperimentState.FINISHED:
-            assert time.monotonic() < deadline, found
-            time.sleep(1)
+    experiment = run_black_box(places[STORE], black_box, tmp_path)
     _, jobs = ask(f"{cluster}/api/jobs/", TOKEN)
-    assert [job["entrypoint"] for job in jobs] == [f"evomerge driver --experiment {created.id}"]
+    assert [job["entrypoint"] for job in jobs] == [f"evomerge driver --experiment {experiment}"]
     assert not any("EVOMERGE_STORE" in str(job) or "postgresql" in str(job) for job in jobs)
+
+
+def test_the_unit_runs_an_experiment_on_a_ray_of_its_own_that_asks_for_a_token(
+    start: Start, black_box: str, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    served = start("unit", {"8000": port, "/var/lib/evomerge": str(tmp_path)})
+    served.wait_until_healthy()
+    run_black_box(f"sqlite:///{tmp_path}/evomerge.db", black_box, tmp_path)
+    (ray,) = (one for one in psutil.Process(served.process.pid).children() if "--head" in one.cmdline())
+    assert ray.environ()["RAY_AUTH_MODE"] == "token" and len(ray.environ()["RAY_AUTH_TOKEN"]) == 64
+    nodes = [ray, *ray.children(recursive=True)]
+    served.process.terminate()
+    assert served.process.wait(PATIENCE_S) == 0, served.output
+    assert psutil.wait_procs(nodes, timeout=10)[1] == []
