@@ -15,6 +15,7 @@ from experiments.spec_yaml import Location
 
 _EXPECTED = {
     "string_type": "text (quote it if YAML reads it as something else)",
+    "string_unicode": "text in Unicode",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -53,8 +54,10 @@ def translate(
         patterns: regular expression -> what it means in words.
         line_of: line of a location in the file, or None where there is no file.
     """
+    # A default that is made from another field says nothing that the other field's problem does not say.
+    own = [one for one in error.errors(include_url=False) if one["type"] != "default_factory_not_called"]
     # A misspelt key is usually why another one is missing, so unknown keys come first.
-    found = sorted(error.errors(include_url=False), key=lambda details: details["type"] != "extra_forbidden")
+    found = sorted(own, key=lambda details: details["type"] != "extra_forbidden")
     problems = [_explain(details, model, patterns, line_of) for details in found]
     field, problem, fix = problems[0]
     if len(problems) > 1:

@@ -172,6 +172,8 @@ def test_task_name_is_derived_from_the_task() -> None:
         ({"tasks__0__splits__tst": 3}, "tasks[0].splits.tst", "did you mean 'test'?", ""),
         ({"search__budget__hour": 3}, "search.budget.hour", "did you mean 'hours'?", ""),
         ({"workers__gpu": 1}, "workers.gpu", "did you mean 'gpus'?", ""),
+        ({"tasks__0__task": 5}, "tasks[0].task", "found 5, expected text", ""),
+        ({"name": "\ud800"}, "name", "expected text in Unicode", ""),
         ({"models__a": {"model": "x", "rev": "y"}}, "models.a.rev", "did you mean 'revision'?", ""),
         (
             {"models": {"model": {"model": "x", "rev": "y"}}},

@@ -32,6 +32,7 @@ def settings(tmp_path: Path) -> Settings:
         endpoint_hosts=("127.0.0.1",),
         max_open_experiments=3,
         max_priority=5,
+        max_streams=5,
     )
 
 
