@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class AsyncClient(Calls, Awaiting):
-    """As :class:`evomerge.Client`, with the same calls and arguments; under asyncio or trio."""
+    """As :class:`evomerge.Client`, with the same calls and arguments."""
 
     def __init__(
         self,
