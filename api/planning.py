@@ -61,19 +61,19 @@ class Planner:
             RecipeError: it does not; the message says which field.
             Unavailable: no answer in time.
         """
-        checked: dict[str, Any] = self._resident.call(_check_recipe, dict(recipe), dict(experiment.resolved))
+        checked: dict[str, Any] = self._resident.call(check_recipe, dict(recipe), dict(experiment.resolved))
         return checked
 
     @cached_property
     def methods(self) -> list[dict[str, Any]]:
         """The merge methods, as ``api.schemas.catalog.MethodView``."""
-        found: list[dict[str, Any]] = self._resident.call(_methods)
+        found: list[dict[str, Any]] = self._resident.call(method_views)
         return found
 
     @cached_property
     def algorithms(self) -> list[dict[str, Any]]:
         """The search algorithms, as ``api.schemas.catalog.AlgorithmView``."""
-        found: list[dict[str, Any]] = self._resident.call(_algorithms)
+        found: list[dict[str, Any]] = self._resident.call(algorithm_views)
         return found
 
     @cached_property
@@ -105,10 +105,11 @@ def _check(spec: Mapping[str, Any], source_dir: Path) -> Checked:
     plan = make_plan(parsed, source_dir)
     needs = find_needs(plan)
     check_fits(plan, needs)
-    return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, _needs(needs))
+    return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, needs_view(needs))
 
 
-def _check_recipe(recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
+def check_recipe(recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """See :meth:`Planner.check_recipe`; ``resolved`` is the experiment's."""
     from evomerge.errors import RecipeError, nearest
     from merging.models import ModelRef, ModelSet
     from merging.recipe import Recipe
@@ -125,7 +126,8 @@ def _check_recipe(recipe: Mapping[str, Any], resolved: Mapping[str, Any]) -> dic
     return parsed.to_dict()
 
 
-def _needs(needs: Needs) -> dict[str, Any]:
+def needs_view(needs: Needs) -> dict[str, Any]:
+    """Return needs as ``api.schemas.catalog.NeedsView``."""
     work, memory = needs.work, needs.memory
     return {
         "workers": needs.workers,
@@ -141,8 +143,11 @@ def _needs(needs: Needs) -> dict[str, Any]:
         ],
         "host_bytes": dict(memory.host),
         "device_bytes": dict(memory.device),
+        "assumed": list(memory.assumed),
         "mapped_bytes": memory.mapped,
+        "mirror_bytes": memory.mirror,
         "store_bytes": needs.store,
+        "export_bytes": needs.export,
         "hours": needs.time.hours,
         "hours_source": needs.time.source,
         "nodes": [
@@ -152,7 +157,8 @@ def _needs(needs: Needs) -> dict[str, Any]:
     }
 
 
-def _methods() -> list[dict[str, Any]]:
+def method_views() -> list[dict[str, Any]]:
+    """Return the merge methods as ``api.schemas.catalog.MethodView``."""
     from merging.operators import get_operator, operator_names
 
     return [
@@ -173,7 +179,8 @@ def _methods() -> list[dict[str, Any]]:
     ]
 
 
-def _algorithms() -> list[dict[str, Any]]:
+def algorithm_views() -> list[dict[str, Any]]:
+    """Return the search algorithms as ``api.schemas.catalog.AlgorithmView``."""
     from optimizer.search.catalog import algorithms
 
     return [

@@ -27,7 +27,27 @@ def confine_recipe(
         RecipeError: it does not fit the experiment.
         Unavailable: no answer in time.
     """
-    spec = experiment.spec
+    full = completed(recipe, experiment.spec)
+    if "blackbox" in experiment.spec:
+        return full
+    options = full["options"] if isinstance(full["options"], Mapping) else {}
+    named = planner.path_options.get(full["method"], frozenset())
+    files = {
+        name: needed_file(f"recipe.options.{name}", str(value), settings)
+        for name, value in options.items()
+        if name in named and value
+    }
+    if files:
+        full["options"] = {**options, **files}
+    return planner.check_recipe(full, experiment)
+
+
+def completed(recipe: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe in full, what is left out being the spec's; that of a black box is checked.
+
+    Raises:
+        RecipeError: it does not fit the spec.
+    """
     if "blackbox" in spec:
         return {"blackbox": _coefficients(recipe, spec["blackbox"]["parameters"])}
     merge = spec["merge"]
@@ -45,16 +65,7 @@ def confine_recipe(
         raise RecipeError(
             "recipe.method", f"{full['method']!r} is not of this experiment", nearest(str(full["method"]), methods)
         )
-    options = full["options"] if isinstance(full["options"], Mapping) else {}
-    named = planner.path_options.get(full["method"], frozenset())
-    files = {
-        name: needed_file(f"recipe.options.{name}", str(value), settings)
-        for name, value in options.items()
-        if name in named and value
-    }
-    if files:
-        full["options"] = {**options, **files}
-    return planner.check_recipe(full, experiment)
+    return full
 
 
 def _coefficients(recipe: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

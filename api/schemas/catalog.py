@@ -142,9 +142,15 @@ class NeedsView(Answer):
     """Memory of one worker by part."""
     device_bytes: dict[str, int]
     """Memory of each of its GPUs by part."""
+    assumed: list[str]
+    """Merge methods whose own state is assumed."""
     mapped_bytes: int
     """Mapped files, shared by the workers of a node."""
+    mirror_bytes: int
+    """What a merge on a GPU keeps there as far as it fits."""
     store_bytes: int | None
+    export_bytes: int
+    """Of the winner's checkpoint."""
     hours: float | None
     hours_source: str
     """What the expectation rests on."""
