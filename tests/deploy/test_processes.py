@@ -224,6 +224,21 @@ def run_black_box(store: str, url: str, folder: Path) -> str:
     return created.id
 
 
+def test_the_unit_runs_an_experiment_on_a_ray_of_its_own_that_asks_for_a_token(
+    start: Start, black_box: str, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    served = start("unit", {"8000": port, "/var/lib/evomerge": str(tmp_path)})
+    served.wait_until_healthy()
+    run_black_box(f"sqlite:///{tmp_path}/evomerge.db", black_box, tmp_path)
+    family = psutil.Process(served.process.pid).children(recursive=True)
+    (head,) = (one.environ() for one in family if one.name() == "gcs_server")
+    assert head["RAY_AUTH_MODE"] == "token" and len(head["RAY_AUTH_TOKEN"]) >= 32
+    served.process.terminate()
+    assert served.process.wait(PATIENCE_S) == 0, served.output
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
 def test_ray_answers_only_who_has_the_token(cluster: str) -> None:
     assert ask(f"{cluster}/api/jobs/", None)[0] == 401
     assert ask(f"{cluster}/api/jobs/", secrets.token_hex(32))[0] == 403
@@ -250,18 +265,3 @@ def test_the_api_runs_an_experiment_on_the_cluster(
     _, jobs = ask(f"{cluster}/api/jobs/", TOKEN)
     assert [job["entrypoint"] for job in jobs] == [f"evomerge driver --experiment {experiment}"]
     assert not any("EVOMERGE_STORE" in str(job) or "postgresql" in str(job) for job in jobs)
-
-
-def test_the_unit_runs_an_experiment_on_a_ray_of_its_own_that_asks_for_a_token(
-    start: Start, black_box: str, tmp_path: Path
-) -> None:
-    (port,) = free_ports(1)
-    served = start("unit", {"8000": port, "/var/lib/evomerge": str(tmp_path)})
-    served.wait_until_healthy()
-    run_black_box(f"sqlite:///{tmp_path}/evomerge.db", black_box, tmp_path)
-    (ray,) = (one for one in psutil.Process(served.process.pid).children() if "--head" in one.cmdline())
-    assert ray.environ()["RAY_AUTH_MODE"] == "token" and len(ray.environ()["RAY_AUTH_TOKEN"]) == 64
-    nodes = [ray, *ray.children(recursive=True)]
-    served.process.terminate()
-    assert served.process.wait(PATIENCE_S) == 0, served.output
-    assert psutil.wait_procs(nodes, timeout=10)[1] == []
