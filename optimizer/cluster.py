@@ -123,10 +123,17 @@ def _connect(num_cpus: float) -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
+    start_local_ray(num_cpus=max(os.cpu_count() or 1, math.ceil(num_cpus)))
+
+
+def start_local_ray(*, num_cpus: int) -> None:
+    """Start a Ray on loopback that ends with the thread that calls this."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     ray.init(
         # Without it Ray joins whatever cluster was started last on this machine, anybody's.
         address="local",
-        num_cpus=max(os.cpu_count() or 1, math.ceil(num_cpus)),
+        num_cpus=num_cpus,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,

@@ -10,12 +10,15 @@ Phase = Literal["starting", "baselines", "search", "selection", "test"]
 
 @dataclass(frozen=True)
 class Standing:
-    """How a candidate stands on the search items: weighted mean score and its 95 % interval."""
+    """How a candidate stands on the search items: weighted mean score and its 95 % interval.
+
+    Seen from afar it has its fitness for a score, and no interval.
+    """
 
     label: str
     score: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)

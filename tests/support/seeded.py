@@ -51,7 +51,8 @@ class Item:
 
 def new_experiment(store: Store, owner: str = "run-person", name: str = "json-math", **options: Any) -> Experiment:
     """Create an experiment that waits for its driver."""
-    resolved = {"genes": list(GENES), "inputs": {"models": {}}, "models": {}}
+    models = {name: {"path": f"/models/{name}", "revision": None} for name in ("base", "a", "b")}
+    resolved = {"genes": list(GENES), "inputs": {"models": {}}, "models": models}
     return store.create_experiment(
         merge_spec(name=name), "/models", resolved, owner=owner, wanted=Wanted.RUN, **options
     )
