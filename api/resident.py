@@ -15,6 +15,8 @@ from typing import Any
 from evomerge.errors import EvomergeError, Unavailable
 
 _RETRY = "try again in a moment"
+# Callers wait in threads that the server has few of, and that all other requests need too.
+_MAX_WAITING = 8
 
 
 class Resident:
@@ -28,6 +30,7 @@ class Resident:
         """Take how long a call may take, waiting for its turn included."""
         self._timeout_s = timeout_s
         self._turn = threading.Lock()
+        self._places = threading.Semaphore(_MAX_WAITING)
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -39,13 +42,12 @@ class Resident:
             Unavailable: no answer in time, or the child died.
             RuntimeError: any other error of the function, with its traceback.
         """
-        deadline = time.monotonic() + self._timeout_s
-        if not self._turn.acquire(timeout=self._timeout_s):
-            raise Unavailable(f"other requests have kept the check busy for {self._timeout_s:g} s; {_RETRY}")
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(f"{_MAX_WAITING} requests wait for their check; {_RETRY}")
         try:
-            answer = self._ask((function, arguments), deadline)
+            answer = self._wait_and_ask((function, arguments))
         finally:
-            self._turn.release()
+            self._places.release()
         if isinstance(answer, _Failed):
             raise answer.error if isinstance(answer.error, EvomergeError) else RuntimeError(answer.error)
         return answer
@@ -57,6 +59,15 @@ class Resident:
             self._process.join()
             self._pipe.close()
         self._process = self._pipe = None
+
+    def _wait_and_ask(self, question: Any) -> Any:
+        deadline = time.monotonic() + self._timeout_s
+        if not self._turn.acquire(timeout=self._timeout_s):
+            raise Unavailable(f"other requests have kept the check busy for {self._timeout_s:g} s; {_RETRY}")
+        try:
+            return self._ask(question, deadline)
+        finally:
+            self._turn.release()
 
     def _ask(self, question: Any, deadline: float) -> Any:
         pipe = self._connect()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from evomerge.errors import ModelError
 from merging.blocks import is_finite
+from merging.remote_code import brings_code
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -158,12 +159,18 @@ class Checkpoint(SafetensorsFiles):
 
 
 def read_config(label: str, directory: Path) -> dict[str, Any]:
-    """Read ``config.json`` and refuse quantized models.
+    """Read ``config.json`` and refuse quantized models and those that bring code.
 
     Raises:
-        ModelError: missing, unreadable, or of a quantized model.
+        ModelError: missing, unreadable, of a quantized model, or with an ``auto_map`` anywhere.
     """
     config = read_json(label, directory / "config.json")
+    if brings_code(config):
+        raise ModelError(
+            label,
+            f"{directory} brings Python code of its own (config.json has an auto_map), which nothing here may run",
+            "use a model of an architecture that transformers and vLLM know, without auto_map",
+        )
     if config.get("quantization_config"):
         raise ModelError(
             label,
@@ -189,7 +196,7 @@ def read_json(label: str, path: Path) -> dict[str, Any]:
         raise ModelError(label, f"{path} is missing", "point to a complete Hugging Face model directory")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(label, f"{path} is not valid JSON ({error})", "download or copy it again") from error
     if not isinstance(data, dict):
         raise ModelError(label, f"{path} holds no JSON object", "download or copy it again")

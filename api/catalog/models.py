@@ -11,6 +11,7 @@ from typing import Any
 
 from api.catalog.places import is_inside
 from evomerge.errors import ModelError
+from merging.remote_code import brings_code
 
 _KINDS = {"config.json": "checkpoint", "adapter_config.json": "adapter", "delta_pack.json": "delta pack"}
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
@@ -65,7 +66,7 @@ def check_model(field: str, directory: Path, roots: Sequence[Path]) -> None:
         if not is_inside(entry.resolve(), roots):
             raise ModelError(field, f"its {entry.name} lies outside the server's model directories", "copy it inside")
     for entry in entries:
-        if entry.name.endswith("config.json") and _holds(_read(field, entry), "auto_map"):
+        if entry.name.endswith("config.json") and brings_code(_read(field, entry)):
             raise ModelError(
                 field,
                 f"its {entry.name} has an auto_map, which names Python code to run",
@@ -122,17 +123,3 @@ def _read(field: str, path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ModelError(field, f"its {path.name} holds no JSON object", "copy or download it again")
     return data
-
-
-def _holds(data: Any, key: str) -> bool:
-    """Return whether a key is anywhere in JSON data."""
-    pending = [data]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, dict):
-            if key in part:
-                return True
-            pending.extend(part.values())
-        elif isinstance(part, list):
-            pending.extend(part)
-    return False

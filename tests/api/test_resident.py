@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -66,6 +67,28 @@ def test_who_waits_too_long_for_a_turn_is_told_and_harms_nobody(resident: Reside
         resident.call(os.getpid)
     resident._timeout_s = patience
     assert resident.call(os.getpid) == pid
+
+
+def test_few_may_wait(resident: Resident) -> None:
+    outcomes: list[object] = []
+
+    def go() -> None:
+        try:
+            outcomes.append(resident.call(os.getpid))
+        except Unavailable as error:
+            outcomes.append(str(error))
+
+    with resident._turn:
+        threads = [threading.Thread(target=go) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        # All others are refused at once, while those that may wait still do.
+        while len(outcomes) < 12:
+            time.sleep(0.01)
+        assert all("requests wait" in str(one) for one in outcomes)
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(one, int) for one in outcomes) == 8
 
 
 def test_closing_ends_the_child(resident: Resident) -> None:

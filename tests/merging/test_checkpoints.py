@@ -110,6 +110,10 @@ def duplicate_tensor(path: Path) -> None:
     save_file(tensors, path / "model-00001-of-00002.safetensors")
 
 
+def with_code(path: Path) -> None:
+    edit_config(path, text_config={"layers": [{"auto_map": {"AutoModel": "modeling_x.Model"}}]})
+
+
 def quantized(path: Path) -> None:
     edit_config(path, quantization_config={"quant_method": "gptq"})
 
@@ -142,6 +146,7 @@ BROKEN: list[tuple[Edit, str]] = [
     (empty_index, "has no weight_map"),
     (duplicate_tensor, "is stored in both"),
     (quantized, "is quantized"),
+    (with_code, "brings Python code of its own"),
     (float8, "has type F8_E4M3"),
     (broken_config, "not valid JSON"),
     (list_config, "no JSON object"),
