@@ -13,7 +13,9 @@ from api.resident import Resident
 from experiments.entities import Experiment
 
 if TYPE_CHECKING:
+    from merging.operators import Operator
     from optimizer.needs import Needs
+    from optimizer.search.catalog import Algorithm
 
 
 @dataclass(frozen=True)
@@ -161,37 +163,41 @@ def method_views() -> list[dict[str, Any]]:
     """Return the merge methods as ``api.schemas.catalog.MethodView``."""
     from merging.operators import get_operator, operator_names
 
-    return [
-        {
-            "name": one.name,
-            "summary": one.summary,
-            "paper": one.paper,
-            "linear": one.linear_flag,
-            "cost": one.cost,
-            "data": one.data,
-            "needs_base": one.needs_base,
-            "min_models": one.min_models,
-            "max_models": one.max_models,
-            "parameters": [asdict(parameter) for parameter in one.all_parameters()],
-            "options": [asdict(option) for option in one.all_options()],
-        }
-        for one in map(get_operator, operator_names())
-    ]
+    return [method_view(get_operator(name)) for name in operator_names()]
+
+
+def method_view(one: Operator) -> dict[str, Any]:
+    """Return a merge method as ``api.schemas.catalog.MethodView``."""
+    return {
+        "name": one.name,
+        "summary": one.summary,
+        "paper": one.paper,
+        "linear": one.linear_flag,
+        "cost": one.cost,
+        "data": one.data,
+        "needs_base": one.needs_base,
+        "min_models": one.min_models,
+        "max_models": one.max_models,
+        "parameters": [asdict(parameter) for parameter in one.all_parameters()],
+        "options": [asdict(option) for option in one.all_options()],
+    }
 
 
 def algorithm_views() -> list[dict[str, Any]]:
     """Return the search algorithms as ``api.schemas.catalog.AlgorithmView``."""
     from optimizer.search.catalog import algorithms
 
-    return [
-        {
-            "name": one.name,
-            "summary": one.summary,
-            "source": one.source,
-            "options": [asdict(option) for option in one.options],
-        }
-        for one in algorithms()
-    ]
+    return [algorithm_view(one) for one in algorithms()]
+
+
+def algorithm_view(one: Algorithm) -> dict[str, Any]:
+    """Return a search algorithm as ``api.schemas.catalog.AlgorithmView``."""
+    return {
+        "name": one.name,
+        "summary": one.summary,
+        "source": one.source,
+        "options": [asdict(option) for option in one.options],
+    }
 
 
 def _plain(data: Mapping[str, Any]) -> dict[str, Any]:

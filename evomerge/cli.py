@@ -11,9 +11,33 @@ import typer
 from rich.console import Console
 
 from evomerge.adapters_cli import adapter_app, pack
+from evomerge.catalog_cli import algorithms, methods, models, tasks
+from evomerge.desk import open_desk
 from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
+from evomerge.experiments_cli import (
+    cancel,
+    clone,
+    compare,
+    export,
+    extend,
+    inject,
+    list_experiments,
+    pause,
+    show,
+    submit,
+    watch,
+)
 from evomerge.merge_cli import merge
-from evomerge.options import DEFAULT_STORE, FormatOption, ReferenceArgument, StoreOption, open_store, store_url
+from evomerge.options import (
+    DEFAULT_STORE,
+    FormatOption,
+    LocalStoreOption,
+    ReferenceArgument,
+    ServerOption,
+    StoreOption,
+    open_store,
+    store_url,
+)
 from evomerge.output import Format, Output
 from evomerge.service_cli import db_app, driver, serve, token_app
 
@@ -50,25 +74,22 @@ def run(
 @app.command()
 def plan(
     spec: Annotated[Path, typer.Argument(help="Experiment spec (YAML).")],
-    store: StoreOption = DEFAULT_STORE,
+    server: ServerOption = None,
+    store: LocalStoreOption = None,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Say what a run of a spec will need, in memory, work, disk and time, and refuse what cannot fit."""
-    from experiments.spec import load_spec
-    from optimizer.needs import check_fits, find_needs
-    from optimizer.preflight import make_plan
+    from evomerge.local_desk import LocalDesk
+    from evomerge.tables import plan_lines
 
     out = Output(format is Format.JSON)
-    loaded = load_spec(spec)
-    checked = make_plan(loaded.spec, loaded.source_dir)
-    with open_store(store) as opened:
-        needs = find_needs(checked, opened)
-    if format is Format.TEXT:
-        out.needs(needs)
-    # A program gets one object: the needs, or the error with the numbers.
-    check_fits(checked, needs)
-    if format is Format.JSON:
-        out.needs(needs)
+    with open_desk(server, store) as desk:
+        # A server refuses what does not fit; here people see the numbers first, and a program gets one object.
+        found, refusal = desk.plan(spec) if isinstance(desk, LocalDesk) else (desk.validate(spec), None)
+    if refusal is None or not out.json:
+        out.shown(found, plan_lines(found))
+    if refusal is not None:
+        raise refusal
 
 
 @app.command()
@@ -77,60 +98,48 @@ def resume(
     force: Annotated[
         bool, typer.Option("--force", help="Take over from a driver that seems to live; its next write fails.")
     ] = False,
-    store: StoreOption = DEFAULT_STORE,
+    server: ServerOption = None,
+    store: LocalStoreOption = None,
     format: FormatOption = Format.TEXT,
 ) -> None:
-    """Go on with an interrupted experiment; nothing finished is scored again."""
-    from optimizer.launch import reopen
+    """Go on with an interrupted experiment, here or on its server; nothing finished is scored again."""
+    from evomerge.client import Client
 
     out = Output(format is Format.JSON)
-    with open_store(store) as opened:
-        found, plan = reopen(opened, experiment, allow_code=True)
+    with open_desk(server, store) as desk:
+        if isinstance(desk, Client):
+            if force:
+                raise InvalidInput("--force", "a server looks after its drivers itself", "leave it out")
+            shown = desk.resume(experiment)
+            out.result(shown, f"experiment {shown.name} {shown.id} goes on as soon as there is room")
+            return
+        from evomerge.local_desk import LocalDesk
+        from optimizer.launch import reopen
+
+        assert isinstance(desk, LocalDesk)
+        found, plan = reopen(desk.store, experiment, allow_code=True)
         out.say(f"resuming experiment {found.id}")
-        _drive(out, opened, found, plan, force=force)
+        _drive(out, desk.store, found, plan, force=force)
 
 
-@app.command("ls")
-def list_experiments(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show the newest N.")] = 20,
-    store: StoreOption = DEFAULT_STORE,
-    format: FormatOption = Format.TEXT,
-) -> None:
-    """List experiments, newest first."""
-    out = Output(format is Format.JSON)
-    with open_store(store) as opened:
-        out.experiments(opened.list_experiments(limit=limit))
-
-
-@app.command()
-def show(experiment: ReferenceArgument, store: StoreOption = DEFAULT_STORE, format: FormatOption = Format.TEXT) -> None:
-    """Show an experiment: state, standings, Pareto front, and the report once there is one."""
-    from optimizer.outcome import summarize
-
-    out = Output(format is Format.JSON)
-    with open_store(store) as opened:
-        out.summary(summarize(opened, opened.get_experiment(experiment)))
-
-
-@app.command()
-def export(
-    experiment: ReferenceArgument,
-    out: Annotated[Path, typer.Option("--out", help="Directory to write; must not hold anything yet.")],
-    candidate: Annotated[
-        int | None, typer.Option(help="Number of the candidate to export; default: the winner.")
-    ] = None,
-    store: StoreOption = DEFAULT_STORE,
-    format: FormatOption = Format.TEXT,
-) -> None:
-    """Write the winner as a Hugging Face checkpoint with its recipe and model card."""
-    from optimizer.outcome import export as export_candidate
-
-    output = Output(format is Format.JSON)
-    with open_store(store) as opened:
-        result, chosen = export_candidate(opened, opened.get_experiment(experiment), out, number=candidate)
-        output.exported(result, chosen)
-
-
+for name, verb in (
+    ("ls", list_experiments),
+    ("show", show),
+    ("submit", submit),
+    ("watch", watch),
+    ("pause", pause),
+    ("cancel", cancel),
+    ("extend", extend),
+    ("clone", clone),
+    ("inject", inject),
+    ("compare", compare),
+    ("export", export),
+    ("methods", methods),
+    ("algorithms", algorithms),
+    ("models", models),
+    ("tasks", tasks),
+):
+    app.command(name)(verb)
 app.command()(merge)
 app.command()(pack)
 app.add_typer(adapter_app, name="adapter")
@@ -138,32 +147,6 @@ app.command()(serve)
 app.command()(driver)
 app.add_typer(db_app, name="db")
 app.add_typer(token_app, name="token")
-
-
-@app.command()
-def methods(
-    name: Annotated[str | None, typer.Argument(help="Show only this method.")] = None,
-    format: FormatOption = Format.TEXT,
-) -> None:
-    """List the merge methods with their parameters, ranges and papers."""
-    from merging.operators import get_operator, operator_names
-
-    names = operator_names() if name is None else [name]
-    Output(format is Format.JSON).methods([get_operator(one) for one in names])
-
-
-@app.command()
-def algorithms(
-    name: Annotated[
-        str | None, typer.Argument(help="Show only this algorithm; nevergrad's names are known too.")
-    ] = None,
-    format: FormatOption = Format.TEXT,
-) -> None:
-    """List the search algorithms with their options and sources."""
-    from optimizer.search.catalog import algorithms, find_algorithm
-
-    found = algorithms() if name is None else (find_algorithm(name),)
-    Output(format is Format.JSON).algorithms(found)
 
 
 @app.command()

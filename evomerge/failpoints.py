@@ -10,7 +10,7 @@ import os
 import signal
 from collections import Counter
 
-# Every place there is; the test of crash equivalence dies at each of them.
+# Every place there is; the tests of crashes die at each of them.
 FAILPOINTS = (
     "store.before_commit",
     "store.after_commit",

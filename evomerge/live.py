@@ -67,6 +67,8 @@ class LiveView:
 
 def format_standing(standing: Standing) -> str:
     """Return ``0.42 [0.31, 0.54] task arithmetic 0.7``."""
+    if standing.low is None:
+        return f"{standing.score:.3f} {standing.label}"
     return f"{standing.score:.3f} [{standing.low:.3f}, {standing.high:.3f}] {standing.label}"
 
 
@@ -93,7 +95,10 @@ def _pace(progress: RunProgress) -> str:
 
 def _standings(progress: RunProgress) -> Table:
     table = Table.grid(padding=(0, 2))
-    for title, standing in (("best so far", progress.best), ("best parent", progress.best_parent)):
+    rows = [("best so far", progress.best)]
+    if progress.best_parent is not None:
+        rows.append(("best parent", progress.best_parent))
+    for title, standing in rows:
         text = "not scored yet" if standing is None else format_standing(standing)
         table.add_row(title, text)
     return table

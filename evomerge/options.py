@@ -17,6 +17,13 @@ StoreOption = Annotated[
     str,
     typer.Option("--store", envvar="EVOMERGE_STORE", help="SQL store: a file, sqlite:///FILE or postgresql://…"),
 ]
+# Of verbs that a server can answer too: what is typed goes before what the environment says.
+ServerOption = Annotated[
+    str | None, typer.Option("--server", help="Server, with the token of EVOMERGE_TOKEN; default: EVOMERGE_SERVER.")
+]
+LocalStoreOption = Annotated[
+    str | None, typer.Option("--store", help="SQL store, where no server is named; default: EVOMERGE_STORE.")
+]
 FormatOption = Annotated[
     Format, typer.Option("--format", help="json prints one JSON object on stdout and nothing else there.")
 ]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from api.catalog.confine import confine
 from api.dependencies import ExperimentDep, PlannerDep, PrincipalDep, SettingsDep, StoreDep
 from api.idempotency import OnceDep, answered_once
-from api.merge_patch import merge_patch
+from api.merge_patch import clone_spec
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.planning import Checked, Planner
 from api.revisions import IfNoneMatch, etag, matches
@@ -110,9 +110,7 @@ def clone_experiment(
     """Create an experiment from another one's spec, with the budget that it has now, and changes."""
 
     def make() -> ExperimentView:
-        budget = {} if experiment.budget is None else {"search": {"budget": experiment.budget}}
-        named = {} if clone.name is None else {"name": clone.name}
-        spec = merge_patch(merge_patch(experiment.spec, budget), {**clone.changes, **named})
+        spec = clone_spec(experiment, clone.changes, clone.name)
         return _submit(spec, clone.priority, once, principal, store, planner, settings)
 
     shown = answered_once(store, once, response, make, lambda found: _view(store, found))

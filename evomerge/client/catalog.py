@@ -19,6 +19,7 @@ from api.schemas.catalog import (
 from evomerge.client.caller import Caller
 from evomerge.client.retry import fetched
 from evomerge.client.steps import Ask, Steps, operation
+from evomerge.errors import NotFound, nearest
 from experiments.states import Scope
 
 
@@ -41,9 +42,26 @@ class CatalogCalls(Caller):
         return (yield from self._get("/methods", MethodList)).methods
 
     @operation
+    def method(self, name: str) -> Steps[MethodView]:
+        """Return a merge method."""
+        return self._get(f"/methods/{quote(name, safe='')}", MethodView)
+
+    @operation
     def algorithms(self) -> Steps[list[AlgorithmView]]:
         """Return the search algorithms with their options."""
         return (yield from self._get("/algorithms", AlgorithmList)).algorithms
+
+    @operation
+    def algorithm(self, name: str) -> Steps[AlgorithmView]:
+        """Return a search algorithm.
+
+        Raises:
+            NotFound: the server's catalog has none of this name.
+        """
+        known = {one.name: one for one in (yield from self._get("/algorithms", AlgorithmList)).algorithms}
+        if name not in known:
+            raise NotFound("algorithm", f"there is no search algorithm '{name}'", nearest(name, known))
+        return known[name]
 
     @operation
     def whoami(self) -> Steps[Identity]:

@@ -73,6 +73,11 @@ class FollowingCalls(Caller):
             after = page.events[-1].seq
 
     @operation
+    def last_seq(self, reference: str) -> Steps[int]:
+        """Return the ``seq`` of an experiment's newest event: where ``events`` starts for who wants only new ones."""
+        return (yield from self._get(experiment_path(reference, "events"), EventPage, limit=1)).last_seq
+
+    @operation
     def wait(self, reference: str, *, timeout_s: float | None = None) -> Steps[ExperimentDetail]:
         """Return an experiment once it is finished, cancelled or failed.
 

@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from proxy import CuttingProxy, cutting_proxy
 from served import Served
+from structlog.testing import capture_logs
 
 from api.app import create_app
 from api.planning import Planner
@@ -41,15 +42,17 @@ def served(tmp_path: Path, planner: Planner) -> Iterator[Served]:
         endpoint_hosts=("127.0.0.1",),
         launcher="none",
     )
-    with Store.open(url) as store, socket.create_server(("127.0.0.1", 0)) as listener:
+    # In this process the log of the server would be on the stdout of commands.
+    with capture_logs(), Store.open(url) as store, socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(settings, store)
-        app.state.planner = planner
+        own, app.state.planner = app.state.planner, planner
         server = uvicorn.Server(uvicorn_config(app, settings))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         host, port = listener.getsockname()
         token = store.create_token("tests", Scope.ADMIN, owner="run-person")[1]
         yield Served(f"http://{host}:{port}", (host, port), token, store, url, tmp_path)
+        app.state.planner = own  # a server that ends closes its planner
         server.should_exit = True
         thread.join()
 

@@ -50,10 +50,10 @@ def test_ls_and_show_read_what_run_wrote(reference: dict[str, Any], tiny_experim
     url = tiny_experiment.store("reference")
     listed = run("ls", "--store", url, "--format", "json")
     (one,) = json.loads(listed.stdout)["experiments"]
-    identity = one["experiment"]["id"]
+    identity = one["id"]
     assert identity == reference["experiment"]["id"]
     shown = json.loads(run("show", identity[:4], "--store", url, "--format", "json").stdout)
-    assert shown["report"] == reference["report"]
+    assert shown["outcome"]["report"] == reference["report"]
     text = run("show", "reference", "--store", url)
     assert text.returncode == 0
     assert reference["report"]["statement"] in text.stdout.replace("\n", " ")

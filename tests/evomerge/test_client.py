@@ -509,6 +509,9 @@ READS: list[tuple[str, Callable[[Any, str], Any]]] = [
     ("coefficients", lambda client, one: client.coefficients(one, limit=4)),
     ("events", lambda client, one: client.events(one)),
     ("past_events", lambda client, one: client.past_events(one, kinds=["state"])),
+    ("last_seq", lambda client, one: client.last_seq(one)),
+    ("method", lambda client, one: client.method("ties")),
+    ("algorithm", lambda client, one: client.algorithm("merge-cam")),
     ("wait", lambda client, one: client.wait(one)),
     ("compare", lambda client, one: client.compare([one, one], points=3)),
     ("artifacts", lambda client, one: client.artifacts(one)),
@@ -540,6 +543,8 @@ def shown(result: Any) -> Any:
     """Return a result without what differs from call to call."""
     if isinstance(result, list):
         return [shown(one) for one in result]
+    if isinstance(result, int):
+        return result
     dumped = result.model_dump()
     return {name: value for name, value in dumped.items() if name not in ("updated_at", "revision", "last_used_at")}
 

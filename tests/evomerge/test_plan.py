@@ -25,10 +25,12 @@ def test_the_plan_is_printed_by_part(tiny_experiment: TinyExperiment) -> None:
 def test_earlier_runs_say_how_long_it_takes(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> None:
     spec = tiny_experiment.spec("planned")
     done = run(spec, "--store", tiny_experiment.store("reference"), "--format", "json")
-    needs = json.loads(done.stdout)["needs"]
-    assert reference["experiment"]["id"] in needs["time"]["source"]
-    assert needs["time"]["hours"] > 0
-    assert needs["memory"]["host"]["task vectors"] > 0
+    plan = json.loads(done.stdout)
+    needs = plan["needs"]
+    assert reference["experiment"]["id"] in needs["hours_source"]
+    assert needs["hours"] > 0
+    assert needs["host_bytes"]["task vectors"] > 0
+    assert plan["dimensions"] == len(plan["genes"]) > 0
 
 
 def test_what_cannot_fit_is_shown_and_refused(tiny_experiment: TinyExperiment) -> None:

@@ -1,0 +1,60 @@
+"""The verbs of what specs can name: merge methods, search algorithms, models, tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evomerge.desk import open_desk
+from evomerge.options import FormatOption, LocalStoreOption, ServerOption
+from evomerge.output import Format, Output
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="Show only this method.")] = None,
+    server: ServerOption = None,
+    store: LocalStoreOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List the merge methods with their parameters, ranges and papers."""
+    from evomerge.tables import methods_lines
+
+    with open_desk(server, store) as desk:
+        found = desk.methods() if name is None else [desk.method(name)]
+    Output(format is Format.JSON).shown({"methods": found}, methods_lines(found))
+
+
+def algorithms(
+    name: Annotated[
+        str | None, typer.Argument(help="Show only this algorithm; nevergrad's names are known here too.")
+    ] = None,
+    server: ServerOption = None,
+    store: LocalStoreOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List the search algorithms with their options and sources."""
+    from evomerge.tables import algorithms_lines
+
+    with open_desk(server, store) as desk:
+        found = desk.algorithms() if name is None else [desk.algorithm(name)]
+    Output(format is Format.JSON).shown({"algorithms": found}, algorithms_lines(found))
+
+
+def models(server: ServerOption = None, store: LocalStoreOption = None, format: FormatOption = Format.TEXT) -> None:
+    """List the models that specs for a server may name."""
+    with open_desk(server, store) as desk:
+        found = desk.models()
+    rows = [
+        [one.name, one.kind, one.architecture or "", f"{one.size_bytes / 2**30:.2f} GiB", one.problem or ""]
+        for one in found
+    ]
+    columns = ("name", "kind", "architecture", "size", "problem")
+    Output(format is Format.JSON).listed("models", found, columns, rows)
+
+
+def tasks(server: ServerOption = None, store: LocalStoreOption = None, format: FormatOption = Format.TEXT) -> None:
+    """List the tasks that specs for a server may name."""
+    with open_desk(server, store) as desk:
+        found = desk.tasks()
+    Output(format is Format.JSON).listed("tasks", found, ("name", "kind"), [[one.name, one.kind] for one in found])
