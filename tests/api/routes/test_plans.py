@@ -1,0 +1,105 @@
+"""Plans of real merges, and models that nobody may open, through the whole of the API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from api.settings import Settings
+from experiments.store import Store
+from runs import TinyExperiment
+
+URL = "/api/v1/experiments"
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """None of this depends on the back end."""
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def settings(settings: Settings, tiny_experiment: TinyExperiment) -> Settings:
+    """The models and tasks of the tiny experiment, copied where the server offers them."""
+    for name in ("base", "a", "b"):
+        shutil.copytree(tiny_experiment.folder / name, settings.model_roots[0] / name)
+    for name in ("words.yaml", "choice.yaml", "items.jsonl"):
+        shutil.copy(tiny_experiment.folder / name, settings.task_roots[0] / name)
+    return settings
+
+
+@pytest.fixture
+def spec(tiny_experiment: TinyExperiment) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(tiny_experiment.spec("through-the-api").read_text())
+    return found
+
+
+def test_a_merge_is_planned_and_created(
+    runner: TestClient, store: Store, settings: Settings, spec: dict[str, Any]
+) -> None:
+    response = runner.post(f"{URL}/validate", json={"spec": spec})
+    assert response.status_code == 200, response.text
+    plan = response.json()
+    assert plan["dimensions"] == len(plan["genes"]) == 8  # two experts, two groups of blocks, attention and MLP
+    stages = {one["stage"]: one for one in plan["needs"]["stages"]}
+    assert list(stages) == ["baselines", "search", "selection", "test"]
+    assert sum(stages[name]["items"] for name in ("baselines", "search")) == 24 * 20
+    assert all(one["prompt_tokens"] > 0 for one in stages.values())
+    assert plan["needs"]["host_bytes"]["weights"] > 0 and plan["needs"]["hours"] > 0
+    created = runner.post(URL, json={"spec": spec})
+    assert created.status_code == 201, created.text
+    stored = store.get_experiment(created.json()["id"])
+    assert stored.spec == plan["spec"]
+    assert stored.spec["base_model"]["model"] == str(settings.model_roots[0] / "base")
+    assert stored.resolved["models"]["a"]["path"] == str(settings.model_roots[0] / "a")
+    clone = runner.post(f"{URL}/{stored.id}/clone", json={"changes": {"search": {"seed": 4}}})
+    assert clone.status_code == 201, clone.text
+
+
+def with_auto_map(model: Path, file: str = "config.json") -> None:
+    config = json.loads((model / file).read_text())
+    config["nested"] = [{"auto_map": {"AutoModelForCausalLM": "modeling_evil.Evil"}}]
+    (model / file).write_text(json.dumps(config))
+
+
+def pickled(model: Path) -> None:
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+
+
+def truncated(model: Path) -> None:
+    (model / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("harm", [with_auto_map, pickled, truncated])
+def test_models_that_nobody_may_open(
+    runner: TestClient, store: Store, settings: Settings, spec: dict[str, Any], harm: Any
+) -> None:
+    harm(settings.model_roots[0] / "base")
+    response = runner.post(URL, json={"spec": spec})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_model"), response.text
+    assert store.list_experiments() == []
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"process_docs": "!function os.system"},
+        {"doc_to_text": "{{ ''.__class__.__mro__[1].__subclasses__() }}"},
+        {"metric_list": [{"metric": "evil/metric", "hf_evaluate": True}]},
+    ],
+)
+def test_task_files_that_would_run_code(
+    runner: TestClient, store: Store, settings: Settings, spec: dict[str, Any], task: dict[str, Any]
+) -> None:
+    path = settings.task_roots[0] / "words.yaml"
+    text = yaml.safe_dump({**yaml.safe_load(path.read_text()), **task})
+    path.write_text(text.replace("'!function os.system'", "!function os.system"))
+    response = runner.post(URL, json={"spec": spec})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_task"), response.text
+    assert store.list_experiments() == []
