@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Request, Response
 
 from api.security.scopes import PrincipalDep
+from evomerge.failpoints import failpoint
 from experiments.entities import Once
 from experiments.requests import AlreadyDone
 from experiments.store import Store
@@ -54,7 +55,10 @@ def answered_once(
     """
     try:
         store.check_once(once)
-        return make()
+        failpoint("api.before_create")
+        made = make()
+        failpoint("api.created_not_answered")
+        return made
     except AlreadyDone as done:
         response.headers[REPLAYED] = "true"
         return recall(done.resource)

@@ -5,28 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from crashes import PROCESSES, BlackBox, drive, run_driver, story, submit
+from crashes import DRIVER_PLACES, PROCESSES, black_box, drive, run_driver, story, submit
 
-from evomerge import failpoints
 from experiments.states import CandidateKind, EventKind, ExperimentState, Wanted
 from experiments.store import Store
-
-DRIVER_PLACES = [name for name in failpoints.FAILPOINTS if name.startswith(("store.", "driver."))]
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BlackBox) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/score"
-        server.shutdown()
+    with black_box() as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

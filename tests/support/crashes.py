@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import threading
 import time
-from http.server import BaseHTTPRequestHandler
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,11 @@ from experiments.spec import BlackboxExperiment, parse_any
 from experiments.states import Split, Wanted
 from experiments.store import Store
 from optimizer.blackbox import make_blackbox_plan
+
+# Every place where a process can be killed, by who dies there.
+DRIVER_PLACES = [name for name in failpoints.FAILPOINTS if name.startswith(("store.", "driver."))]
+SERVICE_PLACES = [name for name in failpoints.FAILPOINTS if name.startswith(("api.", "launch."))]
+EXPORT_PLACE = "export.written_not_recorded"
 
 # A process of its own that has imported everything once: its children start within milliseconds.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -48,21 +56,33 @@ def score(values: dict[str, float], item: str) -> float:
     return 1.0 - (values["x"] - 0.7) ** 2 - (values["y"] + 0.2) ** 2 + 0.05 * luck
 
 
+@contextmanager
+def black_box() -> Iterator[str]:
+    """Serve the black box on loopback; the value is its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BlackBox) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/score"
+        server.shutdown()
+
+
+def box_spec(url: str) -> dict[str, Any]:
+    """Return the spec of a search that every test of crashes repeats."""
+    return {
+        "name": "box",
+        "blackbox": {
+            "url": url,
+            "parameters": {"x": {"range": [-1, 1], "init": 0.0}, "y": {"range": [-1, 1]}},
+            "items": 12,
+            "selection": 8,
+            "test": 6,
+            "workers": 1,
+        },
+        "search": {"budget": {"evaluations": 10}, "seed": 5, "finalists": 2, "block_size": 4},
+    }
+
+
 def submit(store: Store, url: str) -> str:
-    spec = parse_any(
-        {
-            "name": "box",
-            "blackbox": {
-                "url": url,
-                "parameters": {"x": {"range": [-1, 1], "init": 0.0}, "y": {"range": [-1, 1]}},
-                "items": 12,
-                "selection": 8,
-                "test": 6,
-                "workers": 1,
-            },
-            "search": {"budget": {"evaluations": 10}, "seed": 5, "finalists": 2, "block_size": 4},
-        }
-    )
+    spec = parse_any(box_spec(url))
     assert isinstance(spec, BlackboxExperiment)
     plan = make_blackbox_plan(spec, Path.cwd(), allow_code=False)
     return store.create_experiment(spec.canonical(), "/", plan.provenance, wanted=Wanted.RUN).id
