@@ -46,7 +46,7 @@ def serve(settings: Settings) -> None:
         _print_first_token(store, settings)
         launcher = _launcher(settings)
         if launcher is not None:
-            exporter = Exporter(store, url, settings.artifact_root)
+            exporter = Exporter(store, url)
             drivers = app.state.metrics.drivers
 
             def report(waiting: int, starting: int, running: int) -> None:

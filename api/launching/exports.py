@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import structlog
-from filelock import FileLock, Timeout
 
 from experiments.states import ArtifactState
 from experiments.store import Store
@@ -19,18 +17,19 @@ _log = structlog.get_logger(__name__)
 class Exporter:
     """Looks for pending artifacts whenever it is asked to.
 
+    A process that dies is followed by a second one, since what kills a process, such as a full memory, often passes;
+    then the artifact has failed. Processes of several servers take turns, see ``optimizer.exports``.
+
     Args:
         store: of the service.
         url: of the store, handed over in the environment.
-        folder: of the artifacts; servers that share it take turns.
     """
 
-    def __init__(self, store: Store, url: str, folder: Path) -> None:
+    def __init__(self, store: Store, url: str) -> None:
         self._store = store
         self._url = url
-        self._folder = folder
-        self._lock = FileLock(folder / ".export.lock", blocking=False, thread_local=False)
         self._running: tuple[str, subprocess.Popen[bytes]] | None = None
+        self._died: set[str] = set()
 
     def tick(self) -> None:
         """Notice that an export has ended, and start the next one.
@@ -42,14 +41,12 @@ class Exporter:
             artifact, process = self._running
             if process.poll() is None:
                 return
-            if self._store.artifact(artifact).state is ArtifactState.PENDING:
-                error = f"the exporting process ended with {process.returncode}; the server's log says why"
-                self._store.finish_export(artifact, {}, error=error)
             _log.info("export ended", artifact=artifact, status=process.returncode)
+            if self._store.artifact(artifact).state is ArtifactState.PENDING:
+                self._note_death(artifact, process.returncode)
             self._running = None
-            self._lock.release()
         waiting = self._store.artifacts(state=ArtifactState.PENDING)
-        if waiting and self._take_turn():
+        if waiting:
             oldest = waiting[-1].id
             environment = {**os.environ, "EVOMERGE_STORE": self._url}
             command = [sys.executable, "-m", "evomerge", "driver", "--artifact", oldest]
@@ -60,12 +57,10 @@ class Exporter:
         if self._running is not None:
             self._running[1].kill()
             self._running[1].wait()
-            self._lock.release()
 
-    def _take_turn(self) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            return False
-        return True
+    def _note_death(self, artifact: str, status: int) -> None:
+        if artifact not in self._died:
+            self._died.add(artifact)
+            return
+        error = f"the exporting process ended twice, at last with {status}; the server's log says why"
+        self._store.finish_export(artifact, {}, error=error)
