@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM := false
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint experts bench clean
+.PHONY: help setup demo test chaos lint experts bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ demo: setup ## Merge two real experts into a model that does what neither can (u
 
 test: setup lint ## Lint, type-check and run every test
 	$(BIN)/pytest
+
+chaos: setup ## Kill workers, drivers, nodes, API and database at random while three experiments run (minutes)
+	$(BIN)/pytest tests/chaos -m chaos -s
 
 lint: setup ## Formatting, lint, types and the import floors
 	$(BIN)/ruff format --check .

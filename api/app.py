@@ -85,7 +85,9 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.authenticator = authenticator
-    app.state.planner = Planner(settings.check_seconds)
+    app.state.planner = Planner(
+        settings.check_seconds, settings.ray_jobs_address if settings.launcher == "ray" else None
+    )
     app.state.feeds = Feeds(opened, metrics, settings.max_streams)
     problems.install(app)
     _add_routes(app)

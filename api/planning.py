@@ -38,9 +38,10 @@ class Checked:
 class Planner:
     """Checks specs and describes methods; usable from several threads."""
 
-    def __init__(self, check_seconds: float) -> None:
-        """Take how long one check may take."""
+    def __init__(self, check_seconds: float, dashboard: str | None = None) -> None:
+        """Take how long one check may take, and the dashboard of the cluster that runs; None where this machine does."""
         self._resident = Resident(check_seconds)
+        self._dashboard = dashboard
 
     def check(self, spec: Mapping[str, Any], source_dir: Path) -> Checked:
         """Check a spec in full: models, tasks, search space, memory.
@@ -53,7 +54,7 @@ class Planner:
             InvalidInput: it cannot work; the message says which field and what to do.
             Unavailable: no answer in time.
         """
-        checked: Checked = self._resident.call(_check, dict(spec), source_dir)
+        checked: Checked = self._resident.call(_check, dict(spec), source_dir, self._dashboard)
         return checked
 
     def check_recipe(self, recipe: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
@@ -94,9 +95,10 @@ class Planner:
 # What follows runs in the child.
 
 
-def _check(spec: Mapping[str, Any], source_dir: Path) -> Checked:
+def _check(spec: Mapping[str, Any], source_dir: Path, dashboard: str | None) -> Checked:
     from experiments.spec import BlackboxExperiment, parse_any
     from optimizer.blackbox import make_blackbox_plan
+    from optimizer.machine import nodes_behind
     from optimizer.needs import check_fits, find_needs
     from optimizer.preflight import make_plan
 
@@ -105,7 +107,7 @@ def _check(spec: Mapping[str, Any], source_dir: Path) -> Checked:
         box = make_blackbox_plan(parsed, source_dir, allow_code=False)
         return Checked(parsed.canonical(), _plain(box.provenance), len(box.space.genes), None)
     plan = make_plan(parsed, source_dir)
-    needs = find_needs(plan)
+    needs = find_needs(plan, nodes=None if dashboard is None else nodes_behind(dashboard))
     check_fits(plan, needs)
     return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, needs_view(needs))
 

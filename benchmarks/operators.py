@@ -41,7 +41,8 @@ from merging.vectors import StoredVector
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "models" / "smollm2-135m-instruct"
-ADAPTERS = {"a": ROOT / "examples" / "experts" / "arithmetic", "b": ROOT / "examples" / "experts" / "json"}
+ADAPTERS = {name: ROOT / "examples" / "experts" / name for name in ("arithmetic", "json")}
+FIRST, SECOND = ADAPTERS
 CALIBRATION = ROOT / "examples" / "calibration" / "json-math.jsonl"
 NEEDS_ADAPTERS = ("evo_merging", "knots")
 # These take one expert; a merge with mergekit has the other one as its base.
@@ -101,12 +102,12 @@ def parse_arguments() -> argparse.Namespace:
 def make_experts(folder: Path) -> dict[str, str]:
     """Write two full experts and return their directories."""
     base = load_file(BASE / "model.safetensors")
-    for seed, name in enumerate("ab"):
+    for seed, name in enumerate(ADAPTERS):
         generator = torch.Generator().manual_seed(seed)
         shutil.copytree(BASE, folder / name, ignore=shutil.ignore_patterns("*.safetensors"))
         noisy = {key: noise(tensor, generator) for key, tensor in base.items()}
         save_file(noisy, folder / name / "model.safetensors", metadata={"format": "pt"})
-    return {name: str(folder / name) for name in "ab"}
+    return {name: str(folder / name) for name in ADAPTERS}
 
 
 def noise(tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -239,7 +240,7 @@ def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
     """Return mergekit's YAML for the same merge."""
     wide = dict(MERGEKIT[method])
     density = {"density": wide.pop("density")} if "density" in wide else {}
-    names = ["b"] if method in SINGLE else list(experts)
+    names = [SECOND] if method in SINGLE else list(experts)
     # mergekit's NuSLERP has weights where ours has their ratio.
     weighted = method == "nuslerp" or "weight" in {one.name for one in get_operator(method).parameters}
     each = ({"weight": 0.5} if weighted else {}) | density
@@ -249,7 +250,7 @@ def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
         "dtype": "bfloat16",
     }
     if method in FIRST_IS_BASE:
-        config["base_model"] = experts["a"]
+        config["base_model"] = experts[FIRST]
     elif method not in BASELESS:
         config["base_model"] = str(BASE)
     return config | ({"parameters": wide} if wide else {})

@@ -6,9 +6,11 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from evomerge.errors import EngineError
 from optimizer.cluster import ray_cluster
 from workers.config import WorkerConfig
 
@@ -51,6 +53,21 @@ def find_nodes(config: WorkerConfig) -> tuple[Node, ...]:
         return tuple(_member(node) for node in ray.nodes() if node["Alive"])
 
 
+def nodes_behind(dashboard: str) -> tuple[Node, ...]:
+    """Return the nodes of the cluster whose dashboard is at an address, such as ``http://ray-head:8265``.
+
+    Raises:
+        EngineError: it does not answer.
+    """
+    from ray.util.state import list_nodes
+
+    try:
+        found = list_nodes(address=dashboard, filters=[("state", "=", "ALIVE")])
+    except Exception as error:  # whatever Ray's client raises: no cluster, no answer, no permission
+        raise EngineError(f"the Ray cluster at {dashboard} does not answer: {error}") from error
+    return tuple(_member({"Resources": one.resources_total, "NodeManagerAddress": one.node_ip}) for one in found)
+
+
 def _this_machine(config: WorkerConfig) -> Node:
     memory = psutil.virtual_memory()
     limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else "max"
@@ -66,7 +83,7 @@ def _gpus() -> tuple[int, int | None]:
     return len(sizes), min(sizes, default=None)
 
 
-def _member(node: dict[str, dict[str, float]]) -> Node:
+def _member(node: dict[str, Any]) -> Node:
     resources = node["Resources"]
     return Node(
         name=str(node["NodeManagerAddress"]),

@@ -83,8 +83,13 @@ class Needs:
         )
 
 
-def find_needs(plan: Plan, store: Reader | None = None) -> Needs:
-    """Work out what a run of a checked spec needs; earlier experiments of ``store`` say how long it takes.
+def find_needs(plan: Plan, store: Reader | None = None, nodes: tuple[Node, ...] | None = None) -> Needs:
+    """Work out what a run of a checked spec needs.
+
+    Args:
+        plan: the checked spec.
+        store: whose earlier experiments say how long it takes.
+        nodes: that workers will run on; None looks for them from here.
 
     Raises:
         EngineError: the cluster of RAY_ADDRESS cannot be reached.
@@ -92,7 +97,7 @@ def find_needs(plan: Plan, store: Reader | None = None) -> Needs:
     volumes = _volumes(plan)
     work = _work(plan, volumes)
     memory = _memory(plan, volumes)
-    nodes = find_nodes(plan.worker)
+    nodes = find_nodes(plan.worker) if nodes is None else nodes
     models = open_models(plan.worker.base, (), None)
     weights = sum(models.tensor_info(name).nbytes for name in models.tensor_names())
     return Needs(

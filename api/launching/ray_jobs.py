@@ -42,14 +42,10 @@ class RayJobLauncher:
 
     def capacity(self) -> Capacity | None:
         """See ``Launcher``."""
-        from ray.util.state import list_nodes
+        from optimizer.machine import nodes_behind
 
-        try:
-            nodes = list_nodes(address=self._address, filters=[("state", "=", "ALIVE")])
-        except Exception as error:
-            raise EngineError(f"the Ray cluster at {self._address} does not answer: {error}") from error
-        totals = [node.resources_total for node in nodes]
-        return Capacity(sum(one.get("CPU", 0.0) for one in totals), sum(one.get("GPU", 0.0) for one in totals))
+        nodes = nodes_behind(self._address)
+        return Capacity(sum(one.cpus or 0.0 for one in nodes), sum(one.gpus for one in nodes))
 
     def close(self) -> None:
         """See ``Launcher``: the jobs live on without this server."""

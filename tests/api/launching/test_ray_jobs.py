@@ -50,7 +50,8 @@ def address(store_url: str) -> Iterator[str]:
                 "num_cpus": 3,
                 "include_dashboard": True,
                 "dashboard_port": port,
-                "dashboard_host": "127.0.0.1",
+                # Another Ray on this machine may have the usual one.
+                "dashboard_agent_listen_port": free_port(),
             },
         )
         yield f"http://127.0.0.1:{port}"
