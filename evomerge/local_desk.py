@@ -27,6 +27,7 @@ from experiments.store import Store
 
 BY = "command line"
 _TICK_S = 0.5
+_ALL = 2**31 - 1
 
 
 class LocalDesk:
@@ -38,7 +39,7 @@ class LocalDesk:
 
     def experiments(self, *, limit: int | None = None) -> Iterator[ExperimentView]:
         """See ``Client.experiments``."""
-        for one in self.store.list_experiments(limit=50 if limit is None else limit):
+        for one in self.store.list_experiments(limit=_ALL if limit is None else limit):
             yield experiment_view(one.experiment, one.progress)
 
     def experiment(self, reference: str) -> ExperimentDetail:

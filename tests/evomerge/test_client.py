@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import subprocess
 import sys
 import threading
@@ -587,6 +588,10 @@ def test_the_table_holds_every_call() -> None:
     }
     elsewhere = {"download", "save", "tokens"}
     assert calls - elsewhere == {name for name, _ in READS}
+    page = (Path(__file__).resolve().parents[2] / "docs" / "client.md").read_text()
+    table = page[page.index("## Calls") : page.index("## When")]
+    assert calls == set(re.findall(r"`(\w+)`", table.replace("`revision=`", "")))
+    assert set(re.findall(r"client\.(\w+)\(", page)) <= calls
     assert str(inspect.signature(Client("http://x").pause)).startswith("(reference: 'str', *, revision: 'int | None'")
     assert "nothing" in (inspect.getdoc(Client("http://x").pause) or "")
 

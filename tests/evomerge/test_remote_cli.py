@@ -185,6 +185,14 @@ def test_a_winner_is_brought_here(evomerge: Evomerge, served: Served, tmp_path: 
     assert (out / "README.md").read_bytes() == b"card"
 
 
+def test_the_readme_lists_every_verb() -> None:
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    listed = " ".join(line for line in text.splitlines() if line.startswith("evomerge "))
+    verbs = {one.name or one.callback.__name__ for one in cli.app.registered_commands if one.callback is not None}
+    groups = {one.name for one in cli.app.registered_groups}
+    assert {verb for verb in verbs | groups if not re.search(rf"\b{verb}\b", listed)} == set()
+
+
 class TestRefusals:
     def test_are_the_same(self, both: Callable[..., tuple[Any, Any]], served: Served, tmp_path: Path) -> None:
         made = new_experiment(served.store)
