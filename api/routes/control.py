@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from api.catalog.recipes import confine_recipe
 from api.dependencies import OwnExperimentDep, PlannerDep, PrincipalDep, SettingsDep, StoreDep
@@ -11,52 +13,69 @@ from api.revisions import RevisionDep, etag
 from api.schemas.experiments import ExperimentView, Extension, Injected, Injection, experiment_view
 from experiments.entities import Event, Experiment, ExperimentSummary
 from experiments.states import Wanted
-from experiments.store import Store
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
 
+class Change:
+    """A change of an experiment that the caller may make, if it is as it was seen."""
+
+    def __init__(
+        self,
+        experiment: OwnExperimentDep,
+        store: StoreDep,
+        principal: PrincipalDep,
+        revision: RevisionDep,
+        response: Response,
+    ) -> None:
+        """Take who changes what."""
+        self.experiment = experiment
+        self.store = store
+        self.by = principal.owner
+        self.revision = revision
+        self.response = response
+
+    def want(self, wanted: Wanted) -> ExperimentView:
+        """Record a wish and show what has come of it."""
+        return self.show(self.store.want(self.experiment.id, wanted, by=self.by, revision=self.revision))
+
+    def show(self, experiment: Experiment) -> ExperimentView:
+        """Show the experiment with its new ETag."""
+        progress = self.store.progress(experiment.id)
+        self.response.headers["ETag"] = etag(ExperimentSummary(experiment, progress))
+        return experiment_view(experiment, progress)
+
+
+ChangeDep = Annotated[Change, Depends()]
+
+
 @router.post("/pause")
-def pause_experiment(
-    experiment: OwnExperimentDep, store: StoreDep, principal: PrincipalDep, response: Response, revision: RevisionDep
-) -> ExperimentView:
+def pause_experiment(change: ChangeDep) -> ExperimentView:
     """Stop an experiment at the next moment that loses nothing; it can be resumed."""
-    return _shown(store.want(experiment.id, Wanted.PAUSE, by=principal.owner, revision=revision), store, response)
+    return change.want(Wanted.PAUSE)
 
 
 @router.post("/resume")
-def resume_experiment(
-    experiment: OwnExperimentDep, store: StoreDep, principal: PrincipalDep, response: Response, revision: RevisionDep
-) -> ExperimentView:
+def resume_experiment(change: ChangeDep) -> ExperimentView:
     """Have an experiment run that is paused or was interrupted; nothing finished is scored again."""
-    return _shown(store.want(experiment.id, Wanted.RUN, by=principal.owner, revision=revision), store, response)
+    return change.want(Wanted.RUN)
 
 
 @router.post("/cancel")
-def cancel_experiment(
-    experiment: OwnExperimentDep, store: StoreDep, principal: PrincipalDep, response: Response, revision: RevisionDep
-) -> ExperimentView:
+def cancel_experiment(change: ChangeDep) -> ExperimentView:
     """End an experiment for good; what was found so far stays."""
-    return _shown(store.want(experiment.id, Wanted.CANCEL, by=principal.owner, revision=revision), store, response)
+    return change.want(Wanted.CANCEL)
 
 
 @router.post("/extend")
-def extend_experiment(
-    experiment: OwnExperimentDep,
-    extension: Extension,
-    store: StoreDep,
-    principal: PrincipalDep,
-    response: Response,
-    revision: RevisionDep,
-    once: OnceDep,
-) -> ExperimentView:
+def extend_experiment(change: ChangeDep, extension: Extension, once: OnceDep) -> ExperimentView:
     """Raise limits of the budget while the search runs."""
-    budget = extension.budget.model_dump(exclude_none=True)
+    budget, store = extension.budget.model_dump(exclude_none=True), change.store
 
     def make() -> Experiment:
-        return store.extend(experiment.id, budget, by=principal.owner, revision=revision, once=once)
+        return store.extend(change.experiment.id, budget, by=change.by, revision=change.revision, once=once)
 
-    return _shown(answered_once(store, once, response, make, store.get_experiment), store, response)
+    return change.show(answered_once(store, once, change.response, make, store.get_experiment))
 
 
 @router.post("/candidates", status_code=202)
@@ -81,9 +100,3 @@ def inject_candidate(
 
     event = answered_once(store, once, response, make, recall)
     return Injected.model_validate({**event.payload, "seq": event.seq})
-
-
-def _shown(experiment: Experiment, store: Store, response: Response) -> ExperimentView:
-    progress = store.progress(experiment.id)
-    response.headers["ETag"] = etag(ExperimentSummary(experiment, progress))
-    return experiment_view(experiment, progress)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.catalog.confine import confine
-from api.dependencies import ExperimentDep, PlannerDep, PrincipalDep, SettingsDep, StoreDep
+from api.dependencies import ExperimentDep, StoreDep
 from api.idempotency import OnceDep, answered_once
 from api.merge_patch import clone_spec
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
-from api.planning import Checked, Planner
 from api.revisions import IfNoneMatch, etag, matches
 from api.schemas.base import Text
 from api.schemas.catalog import Plan
@@ -26,11 +23,9 @@ from api.schemas.experiments import (
     experiment_detail,
     experiment_view,
 )
-from api.security.authentication import Principal
-from api.settings import Settings
-from evomerge.errors import Forbidden, TooManyRequests
-from experiments.entities import ExperimentSummary, Once
-from experiments.states import ExperimentState, Scope, Wanted
+from api.submission import SubmissionDep
+from experiments.entities import Experiment, ExperimentSummary
+from experiments.states import ExperimentState
 from experiments.store import Store
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -38,30 +33,22 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as
 
 
 @router.post("/validate")
-def validate_spec(new: SpecToCheck, planner: PlannerDep, settings: SettingsDep) -> Plan:
+def validate_spec(new: SpecToCheck, submission: SubmissionDep) -> Plan:
     """Check a spec in full and say what a run of it would take; nothing is created."""
-    checked = _check(new.spec, planner, settings)
+    checked = submission.check(new.spec)
     return Plan.model_validate({**vars(checked), "genes": checked.resolved["genes"]})
 
 
 @router.post("", status_code=201)
 def create_experiment(
-    new: NewExperiment,
-    response: Response,
-    store: StoreDep,
-    planner: PlannerDep,
-    settings: SettingsDep,
-    principal: PrincipalDep,
-    once: OnceDep,
+    new: NewExperiment, submission: SubmissionDep, store: StoreDep, once: OnceDep, response: Response
 ) -> ExperimentView:
     """Check a spec in full and create an experiment; it runs as soon as there is room for it."""
 
-    def make() -> ExperimentView:
-        return _submit(new.spec, new.priority, once, principal, store, planner, settings)
+    def make() -> Experiment:
+        return submission.create(new.spec, new.priority, once)
 
-    shown = answered_once(store, once, response, make, lambda found: _view(store, found))
-    response.headers["Location"] = f"/api/v1/experiments/{shown.id}"
-    return shown
+    return _created(answered_once(store, once, response, make, store.get_experiment), store, response)
 
 
 @router.get("")
@@ -100,62 +87,19 @@ def get_experiment(
 def clone_experiment(
     experiment: ExperimentDep,
     clone: Clone,
-    response: Response,
+    submission: SubmissionDep,
     store: StoreDep,
-    planner: PlannerDep,
-    settings: SettingsDep,
-    principal: PrincipalDep,
     once: OnceDep,
+    response: Response,
 ) -> ExperimentView:
     """Create an experiment from another one's spec, with the budget that it has now, and changes."""
 
-    def make() -> ExperimentView:
-        spec = clone_spec(experiment, clone.changes, clone.name)
-        return _submit(spec, clone.priority, once, principal, store, planner, settings)
+    def make() -> Experiment:
+        return submission.create(clone_spec(experiment, clone.changes, clone.name), clone.priority, once)
 
-    shown = answered_once(store, once, response, make, lambda found: _view(store, found))
-    response.headers["Location"] = f"/api/v1/experiments/{shown.id}"
-    return shown
+    return _created(answered_once(store, once, response, make, store.get_experiment), store, response)
 
 
-def _check(spec: Mapping[str, Any], planner: Planner, settings: Settings) -> Checked:
-    confined = confine(spec, settings, planner)
-    return planner.check(confined, settings.model_roots[0].resolve())
-
-
-def _submit(
-    spec: Mapping[str, Any],
-    priority: int,
-    once: Once | None,
-    principal: Principal,
-    store: Store,
-    planner: Planner,
-    settings: Settings,
-) -> ExperimentView:
-    _check_quota(priority, principal, store, settings)
-    checked = _check(spec, planner, settings)
-    created = store.create_experiment(
-        checked.spec,
-        str(settings.model_roots[0].resolve()),
-        checked.resolved,
-        owner=principal.owner,
-        priority=priority,
-        wanted=Wanted.RUN,
-        once=once,
-    )
-    return experiment_view(created, store.progress(created.id))
-
-
-def _check_quota(priority: int, principal: Principal, store: Store, settings: Settings) -> None:
-    if principal.scope.includes(Scope.ADMIN):
-        return
-    if priority > settings.max_priority:
-        raise Forbidden("priority", f"{priority} is for admins", f"give {settings.max_priority} or less")
-    count = store.count_open(principal.owner)
-    if count >= settings.max_open_experiments:
-        problem = f"'{principal.owner}' has {count} experiments that have not ended"
-        raise TooManyRequests("experiments", problem, "wait for one to end, or cancel one", retry_after_s=60)
-
-
-def _view(store: Store, experiment_id: str) -> ExperimentView:
-    return experiment_view(store.get_experiment(experiment_id), store.progress(experiment_id))
+def _created(experiment: Experiment, store: Store, response: Response) -> ExperimentView:
+    response.headers["Location"] = f"/api/v1/experiments/{experiment.id}"
+    return experiment_view(experiment, store.progress(experiment.id))
