@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from fastapi import FastAPI
 
 from api.openapi import FILE, openapi_document, written
 from api.problems import MEDIA_TYPE
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -58,3 +61,18 @@ def test_specs_are_described_in_full(document: dict[str, Any]) -> None:
     spec = schemas["NewExperiment"]["properties"]["spec"]
     assert [one["$ref"].rpartition("/")[2] for one in spec["anyOf"]] == ["ExperimentSpec", "BlackboxExperiment"]
     assert schemas["MergeSpec"]["properties"]["method"]["description"].startswith("Merge method")
+
+
+def test_the_page_has_every_address(document: dict[str, Any]) -> None:
+    table = (ROOT / "docs" / "api.md").read_text().partition("## Rules")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row.startswith("| `/")]
+    shown: set[tuple[str, str]] = set()
+    for addresses, verbs, _ in rows:
+        first, *others = re.findall("`([^`]+)`", addresses)
+        parent = first.rpartition("/")[0]
+        # "`/a/b`, `/c`" means /a/c unless /c is an address of its own.
+        for address in (first, *(one if f"/api/v1{one}" in document["paths"] else parent + one for one in others)):
+            shown |= {(verb.lower(), f"/api/v1{address}") for verb in verbs.split(", ")}
+    real = {(verb, path) for verb, path, _ in operations(document) if path.startswith("/api/v1")}
+    assert real <= shown
+    assert {path for _, path in shown} == {path for _, path in real}
