@@ -103,7 +103,7 @@ def export(
         raise StateConflict(
             f"experiment {experiment.id}",
             "a black box has no weights to export",
-            "read the winner's coefficients in 'show'",
+            "read its coefficients with 'evomerge show ID --candidate N'",
         )
     recipe = Recipe.from_dict(candidate.recipe)
     models = as_deep_as(ModelSet.open(*_model_refs(experiment), vocabulary=_vocabulary(experiment)), recipe)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from api.schemas.experiments import ExperimentView
 from evomerge.client.connection import Connection
 from evomerge.client.retry import fetched
 from evomerge.client.steps import Ask, Emit, Feed, Steps
@@ -28,10 +29,16 @@ class Caller:
     def _get(self, path: str, model: type[_Model], **params: Any) -> Steps[_Model]:
         return fetched(self._connection, Ask("GET", path, params), model)
 
-    def _create(self, path: str, model: type[_Model], body: Mapping[str, Any]) -> Steps[_Model]:
+    def _create(
+        self, path: str, model: type[_Model], body: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> Steps[_Model]:
         """Send what takes effect once, however often it is sent."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        return fetched(self._connection, Ask("POST", path, None, body, headers, timeout_s=CHECKING_S), model)
+        return fetched(self._connection, Ask("POST", path, None, body, headers, timeout_s=timeout_s), model)
+
+    def _id_of(self, reference: str) -> Steps[str]:
+        """Return an experiment's id: what lasts longer than one request must not jump to a new one of the same name."""
+        return (yield from self._get(experiment_path(reference), ExperimentView)).id
 
     def _pages(self, path: str, model: type[BaseModel], key: str, limit: int | None, **params: Any) -> Feed[Any]:
         """Emit the entries of all pages, at most ``limit``."""

@@ -32,7 +32,8 @@ class ExperimentCalls(Caller):
             InvalidInput: the spec cannot work; the message names field, problem and fix.
         """
         data = yield from spec_to_send(self._connection, spec)
-        return (yield from self._create("/experiments", ExperimentView, {"spec": data, "priority": priority}))
+        body = {"spec": data, "priority": priority}
+        return (yield from self._create("/experiments", ExperimentView, body, timeout_s=CHECKING_S))
 
     @operation
     def validate(self, spec: Mapping[str, Any] | str | Path) -> Steps[Plan]:
@@ -108,7 +109,7 @@ class ExperimentCalls(Caller):
             priority: larger goes first.
         """
         body = {"name": name, "changes": dict(changes or {}), "priority": priority}
-        return self._create(experiment_path(reference, "clone"), ExperimentView, body)
+        return self._create(experiment_path(reference, "clone"), ExperimentView, body, timeout_s=CHECKING_S)
 
     @operation
     def inject(self, reference: str, recipe: Mapping[str, Any], *, label: str = "injected") -> Steps[Injected]:
@@ -119,9 +120,8 @@ class ExperimentCalls(Caller):
             recipe: as that of a candidate; what is left out is as the spec has it.
             label: its name in reports.
         """
-        return self._create(
-            experiment_path(reference, "candidates"), Injected, {"recipe": dict(recipe), "label": label}
-        )
+        body = {"recipe": dict(recipe), "label": label}
+        return self._create(experiment_path(reference, "candidates"), Injected, body, timeout_s=CHECKING_S)
 
     @operation
     def compare(self, references: Sequence[str], *, points: int = 200) -> Steps[Comparison]:

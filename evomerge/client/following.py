@@ -36,10 +36,10 @@ class FollowingCalls(Caller):
         Raises:
             EvomergeError: the server cannot be reached again within the client's patience.
         """
-        waits = pauses()
+        path, waits = experiment_path((yield from self._id_of(reference)), "events"), pauses()
         while True:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-            ask = Ask("GET", experiment_path(reference, "events"), None, None, headers, True, _SILENCE_S, "events")
+            ask = Ask("GET", path, None, None, headers, True, _SILENCE_S, "events")
             response = yield from answered(self._connection, ask)
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise ServerError(f"{self._connection.url} sends no events; check that it is an evomerge server")
@@ -63,7 +63,7 @@ class FollowingCalls(Caller):
             after: only events behind this ``seq``; 0 for all.
             kinds: only events of these kinds; none for all.
         """
-        path = experiment_path(reference, "events")
+        path = experiment_path((yield from self._id_of(reference)), "events")
         while True:
             page = yield from self._get(path, EventPage, after=after, kind=list(kinds) or None, limit=1000)
             for event in page.events:
@@ -89,13 +89,14 @@ class FollowingCalls(Caller):
             TimeoutError: it has not ended by then.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        tag, found = "", None
+        found = yield from self._get(experiment_path(reference), ExperimentDetail)
+        headers: dict[str, str] = {}
         for pause in pauses():
-            headers = {"If-None-Match": tag} if tag else None
-            response = yield from answered(self._connection, Ask("GET", experiment_path(reference), headers=headers))
-            if found is None or response.status_code != 304:
+            ask = Ask("GET", experiment_path(found.id), headers=headers)
+            response = yield from answered(self._connection, ask)
+            if response.status_code != 304:
                 found = self._connection.parsed(response, ExperimentDetail)
-                tag = response.headers.get("etag", "")
+                headers = {"If-None-Match": response.headers.get("etag", "")}
             if not EXPERIMENT_STEPS[found.state]:
                 return found
             left = _LONGEST_POLL_S if end is None else end - time.monotonic()

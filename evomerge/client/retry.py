@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from evomerge.client.connection import Connection
 from evomerge.client.steps import Ask, Steps, Wait
-from evomerge.errors import EvomergeError, Unavailable
+from evomerge.errors import EvomergeError, StateConflict, Unavailable
 
 _BUSY = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
@@ -47,7 +47,8 @@ def answered(connection: Connection, ask: Ask) -> Steps[httpx2.Response]:
             if response.is_success or response.status_code == 304:
                 return response
             error = connection.error_of(response)
-            again = response.status_code in _BUSY and (again or response.status_code == 429)
+            passes = response.status_code in _BUSY or _is_under_way(error)
+            again = passes and (again or response.status_code == 429)
             pause = max(pause, _retry_after(response))
         if not again or waited + pause > connection.patience_s:
             raise error
@@ -69,6 +70,11 @@ def unreachable(connection: Connection, failure: httpx2.TransportError) -> Evome
         f"the server {connection.url} does not answer ({why}); check that it runs ('evomerge serve') and that the "
         "address is right (--server or EVOMERGE_SERVER)"
     )
+
+
+def _is_under_way(error: EvomergeError) -> bool:
+    """Return whether the server is still busy with the same request; our keys are never those of another one."""
+    return isinstance(error, StateConflict) and error.field == "Idempotency-Key"
 
 
 def _retry_after(response: httpx2.Response) -> float:

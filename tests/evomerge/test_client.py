@@ -43,15 +43,15 @@ class Failing(httpx2.BaseTransport):
     """Answers the first requests itself, with what the test says; raises what is an exception."""
 
     def __init__(self, *first: httpx2.Response | Exception) -> None:
-        self._first = list(first)
+        self.first = list(first)
         self._real = httpx2.HTTPTransport()
         self.seen: list[httpx2.Request] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         self.seen.append(request)
-        if not self._first:
+        if not self.first:
             return self._real.handle_request(request)
-        answer = self._first.pop(0)
+        answer = self.first.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -217,6 +217,14 @@ class TestRepetition:
         if "Retry-After: 1" in str(getattr(failure, "headers", "")):
             assert time.monotonic() - began >= 2
 
+    def test_the_same_request_under_way_is_waited_for(self, served: Served) -> None:
+        busy = StateConflict("Idempotency-Key", "a request with it is under way", "send it again in a moment")
+        answer = problem_response({"type": "http", "state": {"request_id": "r1"}}, busy)
+        transport = Failing(httpx2.Response(409, headers=dict(answer.headers), content=answer.body))
+        with served.client(transport=transport) as client:
+            assert client.submit(BLACKBOX).state is ExperimentState.CREATED
+        assert len(transport.seen) == 2
+
     def test_each_call_has_its_own_key(self, served: Served) -> None:
         transport = Failing()
         with served.client(transport=transport) as client:
@@ -360,9 +368,21 @@ class TestEvents:
         made = seed(served.store, candidates=8)
         expected = [event.seq for event in served.store.events(made.id)]
         seen: list[int] = []
-        proxy.cuts = [2000, 900]
         with served.client(proxy.url) as client:
-            for event in client.events(made.id):
+            real = client._connection.request
+            asked: list[Any] = []
+
+            def cutting(ask: Any) -> httpx2.Request:
+                if ask.stream and not any(one.stream for one in asked):
+                    # Whoever follows a name stays with the experiment that had it.
+                    new_experiment(served.store, name=made.name)
+                    proxy.cut_all()
+                    proxy.cuts = [2000, 900]
+                asked.append(ask)
+                return real(ask)
+
+            client._connection.request = cutting  # type: ignore[method-assign]
+            for event in client.events(made.name):
                 seen.append(event.seq)
                 if event.seq == expected[-1]:
                     connections = proxy.connections
@@ -382,9 +402,20 @@ class TestEvents:
         assert {one.kind for one in decisions} == {"decision", "state"}
 
     def test_a_page_that_is_no_stream_is_an_error(self, served: Served) -> None:
-        page = httpx2.Response(200, html="<p>hello</p>")
-        with served.client(transport=Failing(page)) as client, pytest.raises(ServerError, match="no events"):
-            list(client.events("x"))
+        made = new_experiment(served.store)
+        transport = Failing()
+        with served.client(transport=transport) as client:
+            client.whoami()
+            feed = client._connection.request
+
+            def page(ask: Any) -> httpx2.Request:
+                if ask.stream:
+                    transport.first.append(httpx2.Response(200, html="<p>hello</p>"))
+                return feed(ask)
+
+            client._connection.request = page  # type: ignore[method-assign]
+            with pytest.raises(ServerError, match="no events"):
+                list(client.events(made.id))
 
     def test_leaving_early_closes_the_stream(self, served: Served, client: Client) -> None:
         made = seed(served.store)
