@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from pathlib import Path
-
 import pytest
+from pages import ROOT, is_there, named_tests
 
-ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "SECURITY.md").read_text().partition("<!-- threats -->")[2]
 ROWS = [row.strip("| ").split(" | ") for row in TABLE.splitlines() if row.startswith("| ") and "threat |" not in row]
-THREATS = {threat: re.findall(r"`(tests/[^`]+)`", tests) for threat, _, tests in ROWS}
-
-
-def functions_of(path: Path) -> set[str]:
-    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+THREATS = {threat: named_tests(tests) for threat, _, tests in ROWS}
 
 
 @pytest.mark.parametrize("threat", THREATS)
 def test_every_threat_has_its_tests(threat: str) -> None:
     assert THREATS[threat], "it names no test"
     for test in THREATS[threat]:
-        path, _, name = test.partition("::")
-        assert name.startswith("test_"), test
-        assert name in functions_of(ROOT / path), f"{test} is not there"
+        assert is_there(test), f"{test} is not there"
 
 
 def test_no_known_threat_is_forgotten() -> None:
