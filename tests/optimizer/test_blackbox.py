@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -163,17 +163,24 @@ def test_a_call_that_never_returns_ends_the_run() -> None:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, Any]]], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     servers: list[HTTPServer] = []
 
-    def start(answer: Callable[[dict[str, Any]], tuple[int, Any]]) -> str:
+    def start(answer: Callable[[dict[str, Any]], tuple[int, Any]], location: str | None = None) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, found = answer(json.loads(body))
                 self.send_response(status)
+                if location is not None:
+                    self.send_header("Location", location)
                 self.end_headers()
                 self.wfile.write(found if isinstance(found, bytes) else json.dumps(found).encode())
+
+            def do_GET(self) -> None:
+                answer({})
+                self.send_response(200)
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -187,6 +194,29 @@ def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, Any]]], 
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(serve: Any, status: int) -> None:
+    reached = threading.Event()
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reached.set()
+            self.send_error(404)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        url = serve(lambda body: (status, {}), location=f"http://127.0.0.1:{elsewhere.server_port}/")
+        with pytest.raises(InvalidInput, match=str(status)):
+            outcome(Endpoint(url, 5.0))
+        elsewhere.shutdown()
+    assert not reached.is_set()
 
 
 def test_an_endpoint_is_sent_coefficients_and_items(serve: Any) -> None:
@@ -214,6 +244,20 @@ def test_an_endpoint_is_sent_coefficients_and_items(serve: Any) -> None:
 def test_an_endpoint_that_answers_wrongly_is_explained(serve: Any, answer: Any, error: Any, words: str) -> None:
     with pytest.raises(error, match=words):
         outcome(Endpoint(serve(lambda body: answer), 5.0))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_endpoint_cannot_send_the_request_elsewhere(serve: Any, status: int) -> None:
+    reached: list[dict[str, Any]] = []
+
+    def elsewhere(body: dict[str, Any]) -> tuple[int, Any]:
+        reached.append(body)
+        return 200, {"scores": [1.0, 1.0]}
+
+    door = serve(lambda body: (status, {}), {"Location": serve(elsewhere)})
+    with pytest.raises(InvalidInput, match=f"answers {status}"):
+        outcome(Endpoint(door, 5.0))
+    assert reached == []
 
 
 def test_an_endpoint_may_call_a_candidate_infeasible(serve: Any) -> None:
