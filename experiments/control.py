@@ -134,9 +134,10 @@ class Controller(Recorder):
             _check_open(ledger.experiment, None)
             _check_searching(ledger)
             payload = {"action": "inject", "by": by, "label": label, "recipe": dict(recipe)}
-            event = self._control(ledger, payload)
+            event = ledger.append_now(EventKind.CONTROL, payload)
+            ledger.experiment.control_seq = event.seq
             record_once(session, once, f"{experiment_id}/{event.seq}")
-            return to_event(event)
+            return event
 
     def check_once(self, once: Once | None) -> None:
         """Let a request pass that is new, before work is done for it; what writes it checks again.
@@ -208,10 +209,8 @@ class Controller(Recorder):
             Ledger.lock(session, experiment_id).experiment.workers = workers
 
     @staticmethod
-    def _control(ledger: Ledger, payload: Mapping[str, Any]) -> EventRecord:
-        event = ledger.append(EventKind.CONTROL, payload)
-        ledger.experiment.control_seq = event.seq
-        return event
+    def _control(ledger: Ledger, payload: Mapping[str, Any]) -> None:
+        ledger.experiment.control_seq = ledger.append(EventKind.CONTROL, payload)
 
 
 def _pause(tries: int) -> timedelta:
@@ -230,6 +229,7 @@ def _check_open(row: ExperimentRecord, revision: int | None) -> None:
 
 
 def _check_searching(ledger: Ledger) -> None:
+    ledger.write()
     query = select(EventRecord).filter_by(experiment_id=ledger.experiment.id, kind=EventKind.DECISION)
     if any(event.payload["decision"] == "finalists" for event in ledger.session.scalars(query)):
         raise StateConflict(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.orm import Session, defer
 
 from evomerge.errors import NotFound
-from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
+from experiments.entities import Event, ScoredItem
+from experiments.reading import to_event
+from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, Record
+from experiments.results import insert_items
 from experiments.states import (
     CANDIDATE_STEPS,
     EVALUATION_STEPS,
@@ -24,16 +27,53 @@ from experiments.states import (
     check_step,
 )
 
+_LOCKED = "evomerge_locked"
+# Specs, recipes and the like are large, and few writes need them.
+_EXPERIMENT = (
+    select(ExperimentRecord)
+    .where(ExperimentRecord.id == bindparam("id"))
+    .options(defer(ExperimentRecord.spec), defer(ExperimentRecord.resolved))
+    .with_for_update(key_share=True)
+)
+_POINT = defer(CandidateRecord.vector), defer(CandidateRecord.recipe)
+_CANDIDATE = (
+    select(CandidateRecord)
+    .where(CandidateRecord.id == bindparam("id"))
+    .options(*_POINT)
+    .execution_options(populate_existing=True)
+)
+_NEW_CANDIDATE = insert(CandidateRecord).returning(CandidateRecord).options(*_POINT)
+_NEW_EVENTS = insert(Record.metadata.tables[EventRecord.__tablename__])
+_EVALUATION = select(EvaluationRecord).where(
+    EvaluationRecord.candidate_id == bindparam("candidate"),
+    EvaluationRecord.split == bindparam("split"),
+    EvaluationRecord.block == bindparam("block"),
+)
+
 
 class Ledger:
-    """One experiment inside a write transaction; nobody else can write to it until that ends."""
+    """One experiment inside a write transaction; nobody else can write to it until that ends.
+
+    There is one for all that a transaction records. Events and items are written at its end, each kind in one statement
+    (``write_all``), since most of the time of a batch would otherwise go into round trips.
+    """
 
     def __init__(self, session: Session, experiment: ExperimentRecord) -> None:
         """Write to an experiment that is new or locked."""
         self.session = session
         self.experiment = experiment
-        self.now = datetime.now(UTC)
-        experiment.updated_at = self.now
+        self.now: datetime
+        # The record is ours until the transaction ends, so that nothing has to be read twice.
+        self._candidates: dict[int, CandidateRecord] = {}
+        self._evaluations: dict[tuple[int, Split, int], EvaluationRecord] = {}
+        self._new: set[int] = set()
+        self._events: list[dict[str, Any]] = []
+        self._items: list[tuple[EvaluationRecord, Sequence[ScoredItem]]] = []
+        self._touch()
+        _locked(session)[experiment.id] = self
+
+    def _touch(self) -> None:
+        self.now = self.experiment.updated_at = datetime.now(UTC)
 
     @classmethod
     def lock(cls, session: Session, experiment_id: str) -> Ledger:
@@ -42,38 +82,90 @@ class Ledger:
         Raises:
             NotFound: there is no such experiment.
         """
-        query = select(ExperimentRecord).filter_by(id=experiment_id).with_for_update(key_share=True)
-        experiment = session.scalars(query).first()
+        if (known := _locked(session).get(experiment_id)) is not None:
+            known._touch()
+            return known
+        experiment = session.scalars(_EXPERIMENT, {"id": experiment_id}).first()
         if experiment is None:
             raise NotFound("experiment", f"there is none with id '{experiment_id}'", "write its full id")
         return cls(session, experiment)
 
     @classmethod
     def lock_candidate(cls, session: Session, candidate_id: int) -> tuple[Ledger, CandidateRecord]:
-        """Lock the experiment of a candidate, and only then read the candidate.
+        """Lock the experiment of a candidate and read the candidate as it is then.
 
         Raises:
             NotFound: there is no such candidate.
         """
-        owner = session.scalar(select(CandidateRecord.experiment_id).filter_by(id=candidate_id))
-        if owner is None:
-            raise NotFound("candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave")
-        ledger = cls.lock(session, owner)
-        return ledger, session.get_one(CandidateRecord, candidate_id)
+        locked = _locked(session)
+        for ledger in locked.values():
+            if (known := ledger._candidates.get(candidate_id)) is not None:
+                ledger._touch()
+                return ledger, known
+        with session.no_autoflush:  # what is not written yet belongs to candidates that are known
+            candidate = session.scalars(_CANDIDATE, {"id": candidate_id}).first()
+            if candidate is None:
+                raise NotFound("candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave")
+            if candidate.experiment_id not in locked:
+                cls.lock(session, candidate.experiment_id)
+                candidate = session.scalars(_CANDIDATE, {"id": candidate_id}).one()
+        ledger = cls.lock(session, candidate.experiment_id)
+        ledger._candidates[candidate_id] = candidate
+        return ledger, candidate
 
-    def append(self, kind: EventKind, payload: Mapping[str, Any]) -> EventRecord:
-        """Append an event under the next ``seq``."""
+    def new_candidate(self, columns: Mapping[str, Any]) -> CandidateRecord:
+        """Add a candidate and write it.
+
+        Raises:
+            IntegrityError: its number is taken; the transaction is over.
+        """
+        with self.session.no_autoflush:
+            candidate = self.session.scalars(_NEW_CANDIDATE, columns).one()
+        self.experiment.num_candidates += 1
+        self._candidates[candidate.id] = candidate
+        self._new.add(candidate.id)
+        return candidate
+
+    def append(self, kind: EventKind, payload: Mapping[str, Any]) -> int:
+        """Append an event under the next ``seq``, which is returned."""
         self.experiment.last_seq += 1
-        event = EventRecord(
-            experiment_id=self.experiment.id,
-            seq=self.experiment.last_seq,
-            kind=kind,
-            payload=dict(payload),
-            at=self.now,
+        self._events.append(
+            {
+                "experiment_id": self.experiment.id,
+                "seq": self.experiment.last_seq,
+                "kind": kind,
+                "payload": dict(payload),
+                "at": self.now,
+            }
         )
-        self.session.add(event)
+        return self.experiment.last_seq
+
+    def append_now(self, kind: EventKind, payload: Mapping[str, Any]) -> Event:
+        """Append an event, write it, and return it."""
+        seq = self.append(kind, payload)
+        self.write()
+        query = select(EventRecord).filter_by(experiment_id=self.experiment.id, seq=seq)
+        return to_event(self.session.scalars(query).one())
+
+    def score(self, evaluation: EvaluationRecord, items: Sequence[ScoredItem]) -> None:
+        """Keep the items of a result."""
+        self._items.append((evaluation, items))
+
+    def write(self) -> None:
+        """Write everything that was recorded so far."""
         self.session.flush()
-        return event
+        if self._events:
+            self.session.execute(_NEW_EVENTS, self._events)
+            self._events = []
+        if self._items:
+            insert_items(self.session, ((row.id, items) for row, items in self._items))
+            self._items = []
+
+    @staticmethod
+    def write_all(session: Session) -> None:
+        """Write what a transaction recorded, of all its experiments; it comes before the commit."""
+        for ledger in _locked(session).values():
+            ledger.write()
 
     def step(self, state: ExperimentState, error: str | None = None) -> None:
         """Move the experiment to another state.
@@ -91,8 +183,13 @@ class Ledger:
 
     def evaluation(self, candidate: CandidateRecord, split: Split, block: int) -> EvaluationRecord | None:
         """Return the evaluation of a candidate on a block of a split, if it was ever started."""
-        query = select(EvaluationRecord).filter_by(candidate_id=candidate.id, split=split, block=block)
-        return self.session.scalars(query).first()
+        key = candidate.id, split, block
+        if key not in self._evaluations and candidate.id not in self._new:
+            with self.session.no_autoflush:  # one that is not written yet is known
+                found = self.session.scalars(_EVALUATION, {"candidate": candidate.id, "split": split, "block": block})
+            if (row := found.first()) is not None:
+                self._evaluations[key] = row
+        return self._evaluations.get(key)
 
     def new_evaluation(
         self, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
@@ -119,6 +216,7 @@ class Ledger:
             reason=None,
         )
         self.session.add(row)
+        self._evaluations[candidate.id, split, block] = row
         return row
 
     def step_candidate(self, candidate: CandidateRecord, state: CandidateState) -> None:
@@ -187,6 +285,11 @@ class Ledger:
         )
         for candidate, evaluation in self.session.execute(query).all():
             self.lose(candidate, evaluation, reason)
+
+
+def _locked(session: Session) -> dict[str, Ledger]:
+    ledgers: dict[str, Ledger] = session.info.setdefault(_LOCKED, {})
+    return ledgers
 
 
 def subject_of(candidate: CandidateRecord, split: Split, block: int) -> str:

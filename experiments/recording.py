@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from evomerge.errors import StateConflict
 from evomerge.failpoints import failpoint
 from experiments.database import WRITES, translated
 from experiments.entities import Candidate, Evaluation, Event, ScoredItem
+from experiments.leases import end_evaluation
 from experiments.ledger import Ledger, subject_of
-from experiments.reading import Reader, to_candidate, to_evaluation, to_event
-from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
-from experiments.results import check_result, item_row, items_digest, summary_of
-from experiments.states import EVALUATION_STEPS, WHOLE, CandidateKind, CandidateState, EvaluationState, EventKind, Split
+from experiments.reading import Reader, to_evaluation
+from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord
+from experiments.results import check_result, items_digest, summary_of
+from experiments.states import WHOLE, CandidateKind, CandidateState, EvaluationState, EventKind, Split
 
 
 class Recorder(Reader):
@@ -77,28 +79,26 @@ class Recorder(Reader):
         Raises:
             StateConflict: the number is taken.
         """
+        columns: dict[str, Any] = {
+            "experiment_id": experiment_id,
+            "number": number,
+            "kind": CandidateKind(kind),
+            "label": label,
+            "vector": None if vector is None else tuple(map(float, vector)),
+            "recipe": dict(recipe),
+            "recipe_digest": digest,
+            "state": CandidateState.ASKED,
+            "reason": None,
+            "fitness": None,
+        }
         with self._driving(experiment_id) as ledger:
-            taken = select(CandidateRecord.id).filter_by(experiment_id=experiment_id, number=number)
-            if ledger.session.scalar(taken) is not None:
-                raise StateConflict(f"candidate {number}", "it is recorded already", "take the next number")
-            row = CandidateRecord(
-                experiment_id=experiment_id,
-                number=number,
-                kind=CandidateKind(kind),
-                label=label,
-                vector=None if vector is None else [float(x) for x in vector],
-                recipe=dict(recipe),
-                recipe_digest=digest,
-                state=CandidateState.ASKED,
-                reason=None,
-                fitness=None,
-                created_at=ledger.now,
-            )
-            ledger.session.add(row)
-            ledger.experiment.num_candidates += 1
-            ledger.session.flush()
+            columns["created_at"] = ledger.now
+            try:
+                row = ledger.new_candidate(columns)
+            except IntegrityError as error:
+                raise StateConflict(f"candidate {number}", "it is recorded already", "take the next number") from error
             ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind, "block": block})
-            return to_candidate(row)
+            return Candidate(id=row.id, **columns)
 
     def record_ask_again(self, candidate_id: int, *, block: int) -> None:
         """Record that the search wants a candidate scored on another block of the search items."""
@@ -165,7 +165,7 @@ class Recorder(Reader):
         """
         check_result(split, items, fitness)
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, block, EvaluationState.DONE, attempt)
+            row = end_evaluation(ledger, candidate, split, block, EvaluationState.DONE, attempt)
             row.worker = worker or row.worker
             row.timings_s = dict(timings_s)
             row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
@@ -180,11 +180,10 @@ class Recorder(Reader):
             counts.num_search_items += len(items) if split == Split.SEARCH else 0
             counts.prompt_tokens += prompt_tokens
             counts.generated_tokens += generated_tokens
-            ledger.session.flush()
-            ledger.session.execute(insert(ItemScoreRecord), [item_row(row, item) for item in items])
+            ledger.score(row, items)
             kind = EventKind.TELL if split == Split.SEARCH else EventKind.MEASURE
             ledger.append(kind, {**_subject(candidate, split, block), "fitness": fitness})
-            return to_evaluation(row)
+            return _written(ledger, row)
 
     def record_infeasible(
         self, candidate_id: int, split: Split, reason: str, *, attempt: int | None = None, block: int = WHOLE
@@ -197,14 +196,13 @@ class Recorder(Reader):
             StateConflict: the evaluation has ended already, or this attempt was lost.
         """
         with self._evaluating(candidate_id) as (ledger, candidate):
-            row = self._end(ledger, candidate, split, block, EvaluationState.INFEASIBLE, attempt)
+            row = end_evaluation(ledger, candidate, split, block, EvaluationState.INFEASIBLE, attempt)
             row.reason = reason
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
                 ledger.step_candidate(candidate, CandidateState.INFEASIBLE)
                 candidate.fitness, candidate.reason = None, reason
-            ledger.session.flush()
             ledger.append(EventKind.INFEASIBLE, {**_subject(candidate, split, block), "reason": reason})
-            return to_evaluation(row)
+            return _written(ledger, row)
 
     def record_lost(self, candidate_id: int, split: Split, reason: str, *, block: int = WHOLE) -> None:
         """Record that the worker of a running evaluation is gone; it can be started again.
@@ -225,7 +223,7 @@ class Recorder(Reader):
     def record_decision(self, experiment_id: str, decision: str, data: Mapping[str, Any]) -> Event:
         """Record what the driver decided (finalists, a winner, why it stopped) as an event of the ledger."""
         with self._driving(experiment_id) as ledger:
-            return to_event(ledger.append(EventKind.DECISION, {"decision": decision, "data": dict(data)}))
+            return ledger.append_now(EventKind.DECISION, {"decision": decision, "data": dict(data)})
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
@@ -240,6 +238,7 @@ class Recorder(Reader):
     def _transaction(self) -> Iterator[Session]:
         with translated(self._engine.url), Session(self._write_engine) as session, session.begin():
             yield session
+            Ledger.write_all(session)
             failpoint("store.before_commit")
         failpoint("store.after_commit")
 
@@ -268,39 +267,11 @@ class Recorder(Reader):
         by = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
         raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
 
-    @staticmethod
-    def _end(
-        ledger: Ledger,
-        candidate: CandidateRecord,
-        split: Split,
-        block: int,
-        state: EvaluationState,
-        attempt: int | None,
-    ) -> EvaluationRecord:
-        row = ledger.evaluation(candidate, split, block)
-        if row is None and attempt is None:  # known without a worker
-            row = ledger.new_evaluation(candidate, split, block, state)
-        else:
-            row = _leased(subject_of(candidate, split, block), row, attempt)
-            ledger.step_evaluation(candidate, row, state)
-        row.finished_at, row.reason = ledger.now, None
-        return row
 
-
-def _leased(subject: str, row: EvaluationRecord | None, attempt: int | None) -> EvaluationRecord:
-    """Return the evaluation if the attempt holds its lease, or it has ended, or nobody holds it and none is named."""
-    if row is None:
-        raise StateConflict(subject, "it was never started", "record its start first")
-    running = row.attempt if row.state is EvaluationState.RUNNING else None
-    if attempt == running or not EVALUATION_STEPS[row.state]:
-        return row
-    if attempt is None:
-        raise StateConflict(subject, f"attempt {running} is running", "wait for it, or record it as lost first")
-    raise StateConflict(
-        subject,
-        f"attempt {attempt} has lost its lease: it is {row.state} after attempt {row.attempt}",
-        "drop the result",
-    )
+def _written(ledger: Ledger, row: EvaluationRecord) -> Evaluation:
+    if inspect(row).pending:  # its id comes from the database
+        ledger.session.flush()
+    return to_evaluation(row)
 
 
 def _subject(candidate: CandidateRecord, split: Split, block: int) -> dict[str, Any]:

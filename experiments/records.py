@@ -58,6 +58,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def storable(text: str | None) -> str | None:
+    """Replace what cannot be stored; a result is never lost for one odd character."""
+    if text is None:
+        return None
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class SafeText(TypeDecorator[str]):
     """Text as models write it: what PostgreSQL or UTF-8 cannot hold (NUL, lone surrogates) becomes U+FFFD."""
 
@@ -65,10 +72,8 @@ class SafeText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace what cannot be stored; a result is never lost for one odd character."""
-        if value is None:
-            return None
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        """Replace what cannot be stored."""
+        return storable(value)
 
 
 # SQLite numbers rows by itself only in a column that is declared INTEGER.

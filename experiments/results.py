@@ -8,10 +8,17 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
+from sqlalchemy import Connection, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
 from evomerge.errors import InvalidInput
 from experiments.entities import ScoredItem
-from experiments.records import EvaluationRecord
+from experiments.records import ItemScoreRecord, Record, storable
 from experiments.states import Split
+
+_ITEM_COLUMNS = ("evaluation_id", "task", "item", "score", "reference_logprob", "output")
+_INSERT = insert(Record.metadata.tables[ItemScoreRecord.__tablename__])
 
 
 def items_digest(items: Iterable[str]) -> str:
@@ -62,13 +69,27 @@ def summary_of(items: Sequence[ScoredItem]) -> dict[str, Any]:
     return summary
 
 
-def item_row(evaluation: EvaluationRecord, item: ScoredItem) -> dict[str, Any]:
-    """Return one item as a row of the table of item scores."""
-    return {
-        "evaluation_id": evaluation.id,
-        "task": item.task,
-        "item": item.item,
-        "score": float(item.score),
-        "reference_logprob": item.reference_logprob,
-        "output": item.output,
-    }
+def insert_items(session: Session, scored: Iterable[tuple[int, Sequence[ScoredItem]]]) -> None:
+    """Insert the items of evaluations, given as (id of the evaluation, items)."""
+    rows = (
+        (evaluation, item.task, item.item, float(item.score), item.reference_logprob, storable(item.output))
+        for evaluation, items in scored
+        for item in items
+    )
+    if session.get_bind().dialect.name == "postgresql":
+        _copy_items(session.connection(), rows)
+        return
+    session.execute(_INSERT, [dict(zip(_ITEM_COLUMNS, row, strict=True)) for row in rows])
+
+
+def _copy_items(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    # A third of the time that INSERT takes for the same rows.
+    statement = f"COPY {ItemScoreRecord.__tablename__} ({', '.join(_ITEM_COLUMNS)}) FROM STDIN"
+    dbapi: Any = connection.dialect.dbapi
+    raw: Any = connection.connection.driver_connection
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except dbapi.Error as error:
+        raise DBAPIError.instance(statement, None, error, dbapi.Error, dialect=connection.dialect) from error
