@@ -33,7 +33,7 @@ def follow(desk: Desk, reference: str) -> None:
     try:
         with LiveView(Console(stderr=True)) as live:
             watcher = Watcher(desk, shown)
-            live.update(watcher.progress(f"it is {shown.state.value}"))
+            live.update(watcher.progress())
             for event in desk.events(shown.id, after=after):
                 if (progress := watcher.heed(event)) is not None:
                     live.update(progress)
@@ -52,6 +52,7 @@ class Watcher:
         self._began = self._refreshed = time.monotonic()
         self._done_before = shown.progress.search_items
         self._phase: Phase = "starting"
+        self._message = f"it is {shown.state.value}"
 
     def heed(self, event: EventView) -> RunProgress | None:
         """Return what there is to show after an event; None where it is not worth a line."""
@@ -62,10 +63,13 @@ class Watcher:
         now = time.monotonic()
         if stays or now - self._refreshed > _REFRESH_S:
             self._shown, self._refreshed = self._desk.experiment(self._shown.id), now
-        return self.progress(message, (message,) if stays else ())
+        if stays:
+            return self.progress((message,))
+        self._message = message
+        return self.progress()
 
-    def progress(self, message: str, notes: tuple[str, ...] = ()) -> RunProgress:
-        """Return what is known."""
+    def progress(self, notes: tuple[str, ...] = ()) -> RunProgress:
+        """Return what is known; ``notes`` stay in sight."""
         shown = self._shown
         done, total = shown.progress.search_items, item_limit(shown.spec, shown.budget) or 0
         minutes = (self._refreshed - self._began) / 60
@@ -83,7 +87,7 @@ class Watcher:
             best_parent=None,
             per_minute=pace,
             eta_s=None if pace is None or not total else 60 * max(total - done, 0) / pace,
-            message=message,
+            message=self._message,
             notes=notes,
         )
 
