@@ -49,6 +49,9 @@ class Auditor(Reader):
     def audit(self) -> list[str]:
         """Return what is wrong with files, keys, kept counts and ledgers, in sentences; none where nothing is."""
         with self._session() as session:
+            if session.get_bind().dialect.name == "postgresql":
+                # One moment for all queries, whoever writes meanwhile; SQLite's transactions are that anyway.
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             return [*_broken_files(session), *_wrong_counts(session), *_torn_ledgers(session)]
 
 

@@ -6,19 +6,33 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
+from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from api.metrics import Metrics
+from api.schemas.events import EventView
 from evomerge.errors import StoreUnavailable, TooManyRequests
 from experiments.entities import Event
+from experiments.states import EventKind, ExperimentState
 from experiments.store import Store
 
-_TICK_S = 0.5
+# Most of the time from a commit to the viewers is waiting for the next look, half of this on average.
+_TICK_S = 0.25
 _PAUSE_S = 5.0
 _PAGE = 500
 _log = structlog.get_logger("evomerge.api")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An event as it is sent, encoded once for all viewers; ``state`` is what it makes of the experiment, or None."""
+
+    seq: int
+    state: ExperimentState | None
+    data: bytes
 
 
 class Feed:
@@ -32,14 +46,14 @@ class Feed:
         """Follow an experiment from its event ``last_seq`` on."""
         self._store = store
         self._experiment = experiment_id
-        self._latest: deque[Event] = deque(maxlen=_PAGE)
+        self._latest: deque[Frame] = deque(maxlen=_PAGE)
         self._seq = last_seq
         self._changed = asyncio.Event()
         self._task = asyncio.create_task(self._follow())
         self.viewers = 0
 
-    async def after(self, seq: int) -> list[Event]:
-        """Return events that follow ``seq`` without a gap; wait for the next one where there is none yet.
+    async def after(self, seq: int) -> list[Frame]:
+        """Return the events that follow ``seq`` without a gap; wait for the next one where there is none yet.
 
         Raises:
             StoreError: the store cannot be read.
@@ -49,8 +63,8 @@ class Feed:
                 await self._task  # raises what ended it
             await self._changed.wait()
         if self._latest and self._latest[0].seq <= seq + 1:
-            return [event for event in self._latest if event.seq > seq]
-        return await run_in_threadpool(self._store.events, self._experiment, after=seq, limit=_PAGE)
+            return [frame for frame in self._latest if frame.seq > seq]
+        return await run_in_threadpool(self._frames, seq)
 
     async def close(self) -> None:
         """Stop following."""
@@ -69,13 +83,16 @@ class Feed:
         finally:
             self._wake()
 
-    async def _read(self) -> list[Event]:
+    async def _read(self) -> list[Frame]:
         try:
-            return await run_in_threadpool(self._store.events, self._experiment, after=self._seq, limit=_PAGE)
+            return await run_in_threadpool(self._frames, self._seq)
         except StoreUnavailable as error:
             _log.warning("the store cannot be read, its viewers wait", error=str(error))
             await asyncio.sleep(_PAUSE_S)
             return []
+
+    def _frames(self, after: int) -> list[Frame]:
+        return [_frame(event) for event in self._store.events(self._experiment, after=after, limit=_PAGE)]
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -121,3 +138,9 @@ class Feeds:
             if feed.viewers == 0:
                 del self._feeds[experiment_id]
                 await feed.close()
+
+
+def _frame(event: Event) -> Frame:
+    text = EventView.model_validate(event).model_dump_json()
+    state = ExperimentState(event.payload["to"]) if event.kind is EventKind.STATE else None
+    return Frame(event.seq, state, format_sse_event(event=event.kind.value, id=str(event.seq), data_str=text))

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from api.live.feeds import Feeds
-from api.schemas.events import EventView, StreamEnd
-from experiments.entities import Event, Experiment
-from experiments.states import EXPERIMENT_STEPS, EventKind, ExperimentState
+from api.schemas.events import StreamEnd
+from experiments.entities import Experiment
+from experiments.states import EXPERIMENT_STEPS
 
 # Proxies cut connections that are silent for a minute or less.
 PING_S = 15.0
@@ -26,14 +26,9 @@ async def stream_events(feeds: Feeds, experiment: Experiment, after: int) -> Asy
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
                 continue
-            for event in found:
-                yield _encoded(event)
-                after = event.seq
-                if event.kind is EventKind.STATE:
-                    state, last = ExperimentState(event.payload["to"]), max(last, after)
+            yield b"".join(frame.data for frame in found)
+            after = found[-1].seq
+            for frame in found:
+                if frame.state is not None:
+                    state, last = frame.state, max(last, frame.seq)
     yield format_sse_event(event="end", data_str=StreamEnd(state=state).model_dump_json())
-
-
-def _encoded(event: Event) -> bytes:
-    data = EventView.model_validate(event).model_dump_json()
-    return format_sse_event(event=event.kind.value, id=str(event.seq), data_str=data)
