@@ -108,6 +108,9 @@ def process_environment(config: WorkerConfig) -> dict[str, str]:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
+        # Whatever the machine's environment says: pickled messages run code, and so do the routes for development.
+        "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",
+        "VLLM_SERVER_DEV_MODE": "0",
         "DO_NOT_TRACK": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": str(config.threads),

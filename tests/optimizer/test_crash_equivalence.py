@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
+import psutil
+import psycopg
 import pytest
 from crashes import DRIVER_PLACES, PROCESSES, black_box, drive, run_driver, story, submit
 
@@ -138,3 +142,56 @@ def test_pause_resume_extend_inject_and_cancel_reach_a_driver(
         running.join(30)
         assert store.get_experiment(other).state is ExperimentState.CANCELLED
         assert run_driver(store_url, other) == 1
+
+
+def put_to_sleep(pid: int, store_url: str) -> None:
+    """Stop a process while it is in no transaction, which would keep everybody else out."""
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        # On a busy machine the thread that records goes on for a while before the signal is heard.
+        eventually(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        if is_unlocked(store_url):
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+
+
+def is_unlocked(store_url: str) -> bool:
+    try:
+        if store_url.startswith("sqlite:///"):
+            with closing(sqlite3.connect(store_url.removeprefix("sqlite:///"), timeout=0)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        else:
+            with psycopg.connect(store_url) as session:
+                session.execute("SELECT 1 FROM experiments FOR UPDATE NOWAIT")
+    except (sqlite3.OperationalError, psycopg.errors.LockNotAvailable):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("taken_over", [False, True], ids=["nobody", "somebody"])
+def test_a_driver_that_slept_through_its_heartbeats_goes_on_unless_somebody_took_over(
+    taken_over: bool,
+    store_url: str,
+    url: str,
+    driver: Callable[[str], Any],
+    uninterrupted: tuple[dict[str, Any], dict[str, int]],
+) -> None:
+    with Store.open(store_url) as store:
+        experiment = submit(store, f"{url}/slow")
+        sleeping = driver(experiment)
+        eventually(lambda: store.progress(experiment).done > 3)
+        put_to_sleep(sleeping.pid, store_url)
+        if taken_over:
+            store.claim_driver(experiment, force=True)
+            store.release_driver(experiment, ExperimentState.INTERRUPTED)
+        before = store.ledger(experiment)
+        os.kill(sleeping.pid, signal.SIGCONT)
+        sleeping.join(60)
+        assert sleeping.exitcode == int(taken_over)
+        if taken_over:
+            # What it had in hand when it woke up was refused.
+            assert store.ledger(experiment) == before
+            assert run_driver(store_url, experiment) == 0
+        assert story(store, experiment) == uninterrupted[0]
+        assert store.audit() == []
