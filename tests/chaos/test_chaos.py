@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -54,11 +55,19 @@ class Database:
         wait_until(lambda: not any(map(_lives, processes)), 30)
 
     def start(self) -> None:
-        """Start it again on its files."""
-        # Where nobody reaps the dead, its process id counts as running.
-        (self._folder / "postmaster.pid").unlink()
+        """Start it again on its files, which takes a while after such a death."""
+        wait_until(self._started, 60)
+
+    def _started(self) -> bool:
+        # Where nobody reaps the dead, their process ids in these files count as running.
+        for left in (self._folder / "postmaster.pid", *self._folder.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
         self._server._postmaster_info = None
-        self._server.ensure_postgres_running()
+        try:
+            self._server.ensure_postgres_running()
+        except subprocess.SubprocessError:
+            return False
+        return True
 
     def close(self) -> None:
         """Stop it and remove its files."""
