@@ -132,6 +132,7 @@ ABLATIONS = (
     _ours("speculative", asynchronous="speculative"),
     _ours("barrier", asynchronous="barrier"),
     _ours("no confirmation", confirm_mean=False),
+    _ours("restarts", restarts=True),
     _ours("blocks of 16", 16),
     _ours("blocks of 64", 64),
     Arm("from uniform", _from_catalog("merge-cma"), False, "center", blocks=True),

@@ -11,8 +11,9 @@ from optimizer.search import como, nevergrad, optuna, presets, pycma
 from optimizer.search.auto import AutoOptions, Choice, choose
 from optimizer.search.greedy_soup import GreedySoup
 from optimizer.search.interface import Search, SearchSetting
-from optimizer.search.merge_cma import MergeCma, MergeCmaOptions
+from optimizer.search.merge_cma import MergeCmaOptions
 from optimizer.search.options import NoOptions, Option, list_options, read_options
+from optimizer.search.restarts import merge_cma
 from optimizer.search.two_stage import EvoMerging
 
 AUTO, GREEDY_SOUP = "auto", "greedy_soup"
@@ -77,7 +78,7 @@ _ALGORITHMS = (
         "CMA-ES on rotating blocks of items, weighted by expected ranks, with a prior and without barriers",
         "evomerge; Hansen, arXiv 1604.00772",
         MergeCmaOptions,
-        MergeCma,
+        merge_cma,
         uses_blocks=True,
     ),
     Algorithm(

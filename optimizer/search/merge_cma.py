@@ -60,6 +60,7 @@ class MergeCmaOptions:
         active_above: dimension above which that is done; below, few candidates make such steps too long.
         use_prior: start from the prior's mean and shape; otherwise from 0 with one step in every coordinate.
         confirm_mean: score the mean on all items with the end of the budget.
+        restarts: start over with twice the population once the distribution has collapsed or stopped climbing.
         estimator: how racing finds the best recent candidate.
     """
 
@@ -77,6 +78,7 @@ class MergeCmaOptions:
     active_above: Annotated[int, Field(ge=0)] = 5
     use_prior: bool = True
     confirm_mean: bool = True
+    restarts: bool = False
     estimator: Estimator = "effects"
 
 
