@@ -180,7 +180,8 @@ def measure_reads(address: Address, paths: Mapping[str, str], seconds: float) ->
 
     def ask(place: int) -> list[tuple[str, float]]:
         taken = []
-        with httpx.Client(base_url=f"http://{address.host}:{address.port}", headers=address.headers) as client:
+        url = f"http://{address.host}:{address.port}"
+        with httpx.Client(base_url=url, headers=address.headers, timeout=60) as client:
             start = place * len(names) // CLIENTS
             for name in islice(cycle(names), start, None):
                 began = time.perf_counter()

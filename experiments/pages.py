@@ -16,6 +16,7 @@ from experiments.reading import Reader, to_candidate, to_evaluation, to_event
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, ItemScoreRecord
 from experiments.states import (
     EXPERIMENT_STEPS,
+    WHOLE,
     CandidateKind,
     CandidateState,
     EvaluationState,
@@ -119,14 +120,10 @@ class Pages(Reader):
             query = query.where(table.state == state)
         if after is not None:
             fitness, number = after
-            tie = and_(table.fitness == fitness, table.number > number)
-            query = query.where(
-                table.number > number
-                if order == "number"
-                else table.number < number
-                if order == "-number"
-                else or_(table.fitness < fitness, tie)
-            )
+            if order == "-fitness":  # the first condition is one that an index answers
+                query = query.where(table.fitness <= fitness, or_(table.fitness < fitness, table.number > number))
+            else:
+                query = query.where(table.number < number if order == "-number" else table.number > number)
         with self._session() as session:
             return [to_candidate(row) for row in session.scalars(query.limit(limit))]
 
@@ -253,15 +250,13 @@ class Pages(Reader):
 
     def recent_evaluations(self, experiment_id: str, *, limit: int = 500) -> list[tuple[int, Evaluation]]:
         """Return the evaluations that were started last, newest first, each with its candidate's number."""
-        query = (
-            select(CandidateRecord.number, EvaluationRecord)
-            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
-            .where(CandidateRecord.experiment_id == experiment_id)
-            .order_by(EvaluationRecord.id.desc())
-            .limit(limit)
-        )
+        started = self.events(experiment_id, kinds=(EventKind.START,), newest=True, limit=limit)
+        # The ledger is in order by an index; the evaluations are not in any order of one experiment.
+        numbers = {_evaluation_key(event): event.payload["number"] for event in started}
+        query = select(EvaluationRecord).where(EvaluationRecord.candidate_id.in_({key[0] for key in numbers}))
         with self._session() as session:
-            return [(number, to_evaluation(row)) for number, row in session.execute(query)]
+            found = {(row.candidate_id, row.split, row.block): to_evaluation(row) for row in session.scalars(query)}
+        return [(number, found[key]) for key, number in numbers.items()]
 
     def decisions(self, experiment_id: str) -> dict[str, Mapping[str, Any]]:
         """Return what was decided so far, by the name of the decision; one query, answered from an index."""
@@ -296,3 +291,7 @@ class Pages(Reader):
         still = table.state.in_([state for state, following in EXPERIMENT_STEPS.items() if following])
         with self._session() as session:
             return session.scalar(select(func.count()).where(table.owner == owner, still)) or 0
+
+
+def _evaluation_key(event: Event) -> tuple[int, Split, int]:
+    return event.payload["candidate_id"], Split(event.payload["split"]), event.payload.get("block", WHOLE)

@@ -67,6 +67,10 @@ class SearchSpec(Section):
     algorithm: Text = Field(
         default="auto", description="auto (by dimension and budget, with the reason), or a name of the catalog."
     )
+    objectives: Literal["weighted", "pareto"] = Field(
+        default="weighted",
+        description="weighted: the best weighted mean of the tasks' scores; pareto: the trade-offs between the tasks.",
+    )
     options: dict[str, OptionValue] = Field(
         default_factory=dict, description="Switches of the algorithm, such as popsize: 10."
     )

@@ -142,8 +142,10 @@ class ExperimentSpec(_Section):
 
     @field_validator("search")
     @classmethod
-    def _constrains_its_tasks(cls, value: SearchSpec, info: ValidationInfo) -> SearchSpec:
+    def _fits_its_tasks(cls, value: SearchSpec, info: ValidationInfo) -> SearchSpec:
         names = [task.name for task in info.data.get("tasks", ())]
+        if value.objectives == "pareto" and len(names) == 1:
+            raise complaint("objectives 'pareto' needs two tasks, and there is one", "add one, or use weighted")
         for number, constraint in enumerate(value.constraints if names else ()):
             if constraint.task not in names:
                 raise complaint(

@@ -1,0 +1,11 @@
+"""An index that holds what charts and filters read of a candidate, without its vector and recipe."""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    columns = ["experiment_id", "number", "kind", "state", "fitness", "created_at"]
+    op.create_index("ix_candidates_overview", "candidates", columns)
