@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,12 @@ class Model:
 
 def list_models(roots: Sequence[Path]) -> list[Model]:
     """Return the models below the roots, by name, 1000 at most."""
+    real = [root.resolve() for root in roots]
+    places = ((root, directory) for root in real for directory in _directories(root, roots, _MAX_DEPTH))
     found: dict[str, Model] = {}
-    for root in (one.resolve() for one in roots):
-        for directory in _directories(root, roots, _MAX_DEPTH):
-            name = os.path.relpath(directory, root)
-            found.setdefault(name, _describe(name, directory, roots))
-            if len(found) == _MAX_MODELS:
-                break
+    for root, directory in islice(places, _MAX_MODELS):
+        name = os.path.relpath(directory, root)
+        found.setdefault(name, _describe(name, directory, roots))
     return [found[name] for name in sorted(found)]
 
 

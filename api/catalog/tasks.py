@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from api.catalog.places import is_inside
@@ -23,13 +24,12 @@ class Task:
 
 def list_tasks(roots: Sequence[Path], allowed: Sequence[str]) -> list[Task]:
     """Return the tasks by kind and name, 1000 files at most."""
-    files: set[str] = set()
-    for root in roots:
-        for folder, _, names in os.walk(root):
-            inside = (Path(folder, name) for name in names if name.endswith(SUFFIXES))
-            files |= {os.path.relpath(path, root) for path in inside if is_inside(path.resolve(), roots)}
-            if len(files) >= _MAX_TASKS:
-                break
-    return [Task(name, "file") for name in sorted(files)[:_MAX_TASKS]] + [
-        Task(name, "lm-eval") for name in sorted(allowed)
-    ]
+    found = (
+        os.path.relpath(path, root)
+        for root in roots
+        for folder, _, names in os.walk(root)
+        for path in (Path(folder, name) for name in names if name.endswith(SUFFIXES))
+        if is_inside(path.resolve(), roots)
+    )
+    files = sorted(set(islice(found, _MAX_TASKS)))
+    return [Task(name, "file") for name in files] + [Task(name, "lm-eval") for name in sorted(allowed)]
