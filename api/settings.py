@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         max_streams: so many event streams are served at the same time.
         launcher: ``local`` runs drivers as processes of this machine on a Ray of their own, ``ray`` submits them as
             jobs to the cluster at ``ray_jobs_address``, ``none`` leaves starting them to another server.
-        ray_jobs_address: of the dashboard of a Ray cluster, such as ``http://ray-head:8265``.
+        ray_jobs_address: address of the dashboard of a Ray cluster, such as ``http://ray-head:8265``.
         state: directory of the drivers' output.
         max_running_per_owner: so many experiments of one owner run at the same time, the others wait.
     """

@@ -132,7 +132,7 @@ def _unit_commands() -> Iterator[Command]:
 
 
 def _page_commands() -> Iterator[Command]:
-    for path in sorted(PAGES.glob("*.md")):
+    for path in sorted(PAGES.parent.rglob("*.md")):
         for block in re.findall(r"```sh\n(.+?)```", path.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 words = _inner(_program(line.partition(" | ")[0]))
