@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from evomerge.errors import NotFound
 from experiments.entities import Event, ScoredItem
 from experiments.reading import to_event
-from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, Record
+from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
 from experiments.results import insert_items
+from experiments.statements import (
+    CANDIDATE_AND_EVALUATION,
+    EVALUATION,
+    LOCKED_EXPERIMENT,
+    NEW_CANDIDATE,
+    NEW_EVENTS,
+)
 from experiments.states import (
     CANDIDATE_STEPS,
     EVALUATION_STEPS,
@@ -28,27 +35,6 @@ from experiments.states import (
 )
 
 _LOCKED = "evomerge_locked"
-# Specs, recipes and the like are large, and few writes need them.
-_EXPERIMENT = (
-    select(ExperimentRecord)
-    .where(ExperimentRecord.id == bindparam("id"))
-    .options(defer(ExperimentRecord.spec), defer(ExperimentRecord.resolved))
-    .with_for_update(key_share=True)
-)
-_POINT = defer(CandidateRecord.vector), defer(CandidateRecord.recipe)
-_CANDIDATE = (
-    select(CandidateRecord)
-    .where(CandidateRecord.id == bindparam("id"))
-    .options(*_POINT)
-    .execution_options(populate_existing=True)
-)
-_NEW_CANDIDATE = insert(CandidateRecord).returning(CandidateRecord).options(*_POINT)
-_NEW_EVENTS = insert(Record.metadata.tables[EventRecord.__tablename__])
-_EVALUATION = select(EvaluationRecord).where(
-    EvaluationRecord.candidate_id == bindparam("candidate"),
-    EvaluationRecord.split == bindparam("split"),
-    EvaluationRecord.block == bindparam("block"),
-)
 
 
 class Ledger:
@@ -65,7 +51,7 @@ class Ledger:
         self.now: datetime
         # The record is ours until the transaction ends, so that nothing has to be read twice.
         self._candidates: dict[int, CandidateRecord] = {}
-        self._evaluations: dict[tuple[int, Split, int], EvaluationRecord] = {}
+        self._evaluations: dict[tuple[int, Split, int], EvaluationRecord | None] = {}
         self._new: set[int] = set()
         self._events: list[dict[str, Any]] = []
         self._items: list[tuple[EvaluationRecord, Sequence[ScoredItem]]] = []
@@ -85,14 +71,16 @@ class Ledger:
         if (known := _locked(session).get(experiment_id)) is not None:
             known._touch()
             return known
-        experiment = session.scalars(_EXPERIMENT, {"id": experiment_id}).first()
+        experiment = session.scalars(LOCKED_EXPERIMENT, {"id": experiment_id}).first()
         if experiment is None:
             raise NotFound("experiment", f"there is none with id '{experiment_id}'", "write its full id")
         return cls(session, experiment)
 
     @classmethod
-    def lock_candidate(cls, session: Session, candidate_id: int) -> tuple[Ledger, CandidateRecord]:
-        """Lock the experiment of a candidate and read the candidate as it is then.
+    def lock_candidate(
+        cls, session: Session, candidate_id: int, split: Split, block: int
+    ) -> tuple[Ledger, CandidateRecord]:
+        """Lock the experiment of a candidate; read the candidate, and its evaluation on a block, as they are then.
 
         Raises:
             NotFound: there is no such candidate.
@@ -102,15 +90,19 @@ class Ledger:
             if (known := ledger._candidates.get(candidate_id)) is not None:
                 ledger._touch()
                 return ledger, known
+        key = {"candidate": candidate_id, "split": split, "block": block}
         with session.no_autoflush:  # what is not written yet belongs to candidates that are known
-            candidate = session.scalars(_CANDIDATE, {"id": candidate_id}).first()
-            if candidate is None:
+            found = session.execute(CANDIDATE_AND_EVALUATION, key).first()
+            if found is None:
                 raise NotFound("candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave")
-            if candidate.experiment_id not in locked:
-                cls.lock(session, candidate.experiment_id)
-                candidate = session.scalars(_CANDIDATE, {"id": candidate_id}).one()
-        ledger = cls.lock(session, candidate.experiment_id)
+            owner = found[0].experiment_id
+            if owner not in locked:
+                cls.lock(session, owner)
+                found = session.execute(CANDIDATE_AND_EVALUATION, key).one()
+        candidate, evaluation = found
+        ledger = cls.lock(session, owner)
         ledger._candidates[candidate_id] = candidate
+        ledger._evaluations[candidate_id, split, block] = evaluation
         return ledger, candidate
 
     def new_candidate(self, columns: Mapping[str, Any]) -> CandidateRecord:
@@ -120,7 +112,7 @@ class Ledger:
             IntegrityError: its number is taken; the transaction is over.
         """
         with self.session.no_autoflush:
-            candidate = self.session.scalars(_NEW_CANDIDATE, columns).one()
+            candidate = self.session.scalars(NEW_CANDIDATE, columns).one()
         self.experiment.num_candidates += 1
         self._candidates[candidate.id] = candidate
         self._new.add(candidate.id)
@@ -155,7 +147,7 @@ class Ledger:
         """Write everything that was recorded so far."""
         self.session.flush()
         if self._events:
-            self.session.execute(_NEW_EVENTS, self._events)
+            self.session.execute(NEW_EVENTS, self._events)
             self._events = []
         if self._items:
             insert_items(self.session, ((row.id, items) for row, items in self._items))
@@ -185,10 +177,9 @@ class Ledger:
         """Return the evaluation of a candidate on a block of a split, if it was ever started."""
         key = candidate.id, split, block
         if key not in self._evaluations and candidate.id not in self._new:
+            values = {"candidate": candidate.id, "split": split, "block": block}
             with self.session.no_autoflush:  # one that is not written yet is known
-                found = self.session.scalars(_EVALUATION, {"candidate": candidate.id, "split": split, "block": block})
-            if (row := found.first()) is not None:
-                self._evaluations[key] = row
+                self._evaluations[key] = self.session.scalars(EVALUATION, values).first()
         return self._evaluations.get(key)
 
     def new_evaluation(
@@ -284,6 +275,7 @@ class Ledger:
             .order_by(EvaluationRecord.id)
         )
         for candidate, evaluation in self.session.execute(query).all():
+            self._candidates[candidate.id] = candidate
             self.lose(candidate, evaluation, reason)
 
 

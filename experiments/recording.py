@@ -102,7 +102,7 @@ class Recorder(Reader):
 
     def record_ask_again(self, candidate_id: int, *, block: int) -> None:
         """Record that the search wants a candidate scored on another block of the search items."""
-        with self._evaluating(candidate_id) as (ledger, candidate):
+        with self._evaluating(candidate_id, Split.SEARCH, block) as (ledger, candidate):
             subject = {"candidate_id": candidate.id, "number": candidate.number, "kind": candidate.kind}
             ledger.append(EventKind.ASK, {**subject, "block": block})
 
@@ -112,7 +112,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation runs already or has ended.
         """
-        with self._evaluating(candidate_id) as (ledger, candidate):
+        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
             row = ledger.evaluation(candidate, split, block)
             if row is None:
                 row = ledger.new_evaluation(candidate, split, block, EvaluationState.RUNNING)
@@ -164,7 +164,7 @@ class Recorder(Reader):
             StateConflict: the evaluation has ended, or this attempt was lost; nothing changes.
         """
         check_result(split, items, fitness)
-        with self._evaluating(candidate_id) as (ledger, candidate):
+        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
             row = end_evaluation(ledger, candidate, split, block, EvaluationState.DONE, attempt)
             row.worker = worker or row.worker
             row.timings_s = dict(timings_s)
@@ -195,7 +195,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation has ended already, or this attempt was lost.
         """
-        with self._evaluating(candidate_id) as (ledger, candidate):
+        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
             row = end_evaluation(ledger, candidate, split, block, EvaluationState.INFEASIBLE, attempt)
             row.reason = reason
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
@@ -210,7 +210,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation is not running.
         """
-        with self._evaluating(candidate_id) as (ledger, candidate):
+        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
             row = ledger.evaluation(candidate, split, block)
             if row is None:
                 raise StateConflict(
@@ -250,9 +250,9 @@ class Recorder(Reader):
             yield ledger
 
     @contextmanager
-    def _evaluating(self, candidate_id: int) -> Iterator[tuple[Ledger, CandidateRecord]]:
+    def _evaluating(self, candidate_id: int, split: Split, block: int) -> Iterator[tuple[Ledger, CandidateRecord]]:
         with self._writing() as session:
-            ledger, candidate = Ledger.lock_candidate(session, candidate_id)
+            ledger, candidate = Ledger.lock_candidate(session, candidate_id, Split(split), block)
             self._check_claim(ledger.experiment)
             yield ledger, candidate
 

@@ -178,8 +178,8 @@ class CandidateRecord(Record):
         UniqueConstraint("experiment_id", "number"),
         Index(None, "experiment_id", "recipe_digest"),
         Index(None, "experiment_id", "state", "fitness"),
-        # Curves are read from this alone: a row is ten times as long, most of it vector and recipe.
-        Index("ix_candidates_overview", "experiment_id", "number", "kind", "state", "fitness", "created_at"),
+        # Curves and joins are read from this alone: a row is ten times as long, most of it vector and recipe.
+        Index("ix_candidates_overview", "experiment_id", "number", "kind", "state", "fitness", "created_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.json_schema import models_json_schema
 
 from evomerge.errors import NotFound, SpecError
 from experiments.spec_base import PATTERNS
@@ -113,8 +114,20 @@ def parse_spec(data: object, line_of: Callable[[Location], int | None] = lambda 
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the spec, for editors and forms."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ExperimentSpec.model_json_schema()}
+    """Return the JSON schema (draft 2020-12) of a spec of either kind, for editors and forms.
+
+    A spec is told apart as :func:`parse_any` does it, so that a problem is reported about the kind that was meant.
+    """
+    _, shared = models_json_schema([(ExperimentSpec, "validation"), (BlackboxExperiment, "validation")])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "evomerge experiment",
+        "type": "object",
+        "if": {"required": ["blackbox"]},
+        "then": {"$ref": "#/$defs/BlackboxExperiment"},
+        "else": {"$ref": "#/$defs/ExperimentSpec"},
+        **shared,
+    }
 
 
 def resolve_path(text: str, source_dir: Path) -> str:

@@ -411,10 +411,28 @@ def test_json_schema_accepts_what_the_spec_accepts() -> None:
         assert not validator.is_valid(bad)
 
 
+def test_json_schema_is_that_of_black_boxes_too() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    box = {"callable": "scorer:score", "parameters": {"x": {"range": [0, 1]}}}
+    spec = {"name": "box", "blackbox": box, "search": {"budget": {"evaluations": 9}}}
+    for data in (spec, parse_any(spec).canonical()):
+        validator.validate(data)
+    for bad in (
+        spec | {"merge": MINIMAL["merge"]},
+        spec | {"blackbox": box | {"calable": "x:y"}},
+        spec | {"blackbox": box | {"parameters": {"x": {"range": [0, 1], "init": "low"}}}},
+        spec | {"search": {}},
+    ):
+        assert not validator.is_valid(bad)
+    # The problem is told of the kind that was meant.
+    (problem,) = validator.iter_errors(spec | {"blackbox": box | {"calable": "x:y"}})
+    assert "'calable' was unexpected" in problem.message
+
+
 def test_every_key_of_the_schema_is_described() -> None:
     schema = json_schema()
-    sections = {"": schema, **schema["$defs"]}
-    assert len(sections) == 13
+    sections = schema["$defs"]
+    assert {"ExperimentSpec", "BlackboxExperiment", "BlackboxParameter", "SearchSpec"} < sections.keys()
     for name, section in sections.items():
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():
@@ -439,8 +457,13 @@ def test_resolve_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_documentation_names_every_key() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "spec.md").read_text()
     schema = json_schema()
-    keys = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    keys = {key for part in schema["$defs"].values() for key in part["properties"]}
     assert {key for key in keys if f"| `{key}` |" not in text} == set()
+    _, _, without_models = text.partition("## Without models")
+    boxes = [part["properties"] for name, part in schema["$defs"].items() if name.startswith("Blackbox")]
+    named = {key for part in boxes for key in part if key not in ("name", "search")}
+    assert len(named) == 12
+    assert {key for key in named if f"| `{key}` |" not in without_models} == set()
 
 
 def test_a_deviation_needs_a_hierarchy() -> None:
