@@ -22,7 +22,9 @@ def test_no_known_threat_is_forgotten() -> None:
     known = (
         "a route without a guard", "more than a scope allows", "stolen or guessed tokens", "secrets in logs", "CSRF",
         "DNS rebinding", "XSS and framing", "large requests", "pickled weights", "malformed safetensors",
-        "code that a model brings", "paths that lead out", "requests to hosts of the caller's choice",
+        "code that a model brings", "paths that lead out", "downloads of other files",
+        "other weights under a known name", "a request that is sent twice", "our own files as pickles",
+        "requests to hosts of the caller's choice",
         "task files that run code", "specs that run code", "open ports of Ray", "open ports and insecure modes of vLLM",
     )  # fmt: skip
     assert set(known) <= set(THREATS)
