@@ -68,7 +68,7 @@ class MergeCmaOptions:
     separable_above: Annotated[int, Field(ge=0)] = 64
     rotate: bool = True
     bootstrap_weights: bool = True
-    growing_population: bool = True
+    growing_population: bool = False
     growing_blocks: bool = False
     misranking_limit: Annotated[float, Field(ge=0, le=0.5)] = 0.15
     asynchronous: Literal["steady", "speculative", "barrier"] = "steady"
