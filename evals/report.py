@@ -144,25 +144,6 @@ def build_report(
     )
 
 
-def non_dominated(points: Sequence[Mapping[str, float]]) -> list[int]:
-    """Return the positions of the points that no other point beats: the Pareto front, larger being better.
-
-    Equal points stay together, in or out.
-
-    Raises:
-        InvalidInput: the points have different objectives.
-    """
-    for point in points:
-        if point.keys() != points[0].keys():
-            problem = f"found the objectives {sorted(point)} beside {sorted(points[0])}"
-            raise InvalidInput("points", problem, "give every point the same objectives")
-
-    def dominates(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
-        return all(a[key] >= b[key] for key in b) and any(a[key] > b[key] for key in b)
-
-    return [i for i, point in enumerate(points) if not any(dominates(other, point) for other in points)]
-
-
 def _check_roles(scores: Mapping[str, Sequence[ItemScore]], roles: Mapping[str, Role]) -> str:
     unknown = sorted({role for role in roles.values() if role not in get_args(Role)})
     merges = [label for label in scores if roles.get(label) == "merge"]

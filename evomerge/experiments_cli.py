@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from evomerge.options import FormatOption, LocalStoreOption, ReferenceArgument, 
 from evomerge.output import Format, Output
 
 if TYPE_CHECKING:
-    from api.schemas.experiments import ExperimentDetail, ExperimentView, StandingView
+    from api.schemas.experiments import ExperimentDetail, ExperimentView
 
 SpecArgument = Annotated[Path, typer.Argument(help="Experiment spec (YAML); 'evomerge schema' describes it.")]
 # Who watches is in no hurry: a server that is restarted comes back.
@@ -57,7 +56,7 @@ def show_experiment(desk: Desk, reference: str, out: Output) -> ExperimentDetail
     from evomerge.tables import experiment_lines
 
     shown = desk.experiment(reference)
-    out.shown(shown, experiment_lines(shown, [] if out.json else _front(desk, shown)))
+    out.shown(shown, experiment_lines(shown))
     return shown
 
 
@@ -199,21 +198,6 @@ def export(
     data = {"exported": {"path": saved.path, "files": saved.files}, "candidate": saved.candidate}
     label = saved.candidate.label or f"candidate {saved.candidate.number}"
     Output(format is Format.JSON).result(data, f"{label} written to {saved.path}")
-
-
-def _front(desk: Desk, shown: ExperimentDetail) -> Sequence[StandingView]:
-    from api.schemas.experiments import StandingView
-    from evomerge.tables import FRONT_SHOWN, search_scores
-
-    numbers = [] if shown.outcome is None else shown.outcome.front
-    known = {one.number: one for one in shown.standings}
-    for number in numbers[:FRONT_SHOWN]:
-        if number not in known:
-            found = desk.candidate(shown.id, number)
-            scores = search_scores(found.evaluations)
-            split = {"items": sum(one.items for one in scores.values()), "tasks": scores}
-            known[number] = StandingView.model_validate({**vars(found), "splits": {"search": split}})
-    return [known[number] for number in numbers if number in known]
 
 
 def _show_candidate(desk: Desk, reference: str, number: int, out: Output) -> None:

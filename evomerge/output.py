@@ -94,17 +94,15 @@ class Output:
             self.document(document)
             return
         from api.schemas.experiments import standing_view
-        from evomerge.tables import report_table, standings_table
+        from evomerge.tables import front_table, report_table, standings_table
 
         experiment = summary.experiment
         self._data.print(f"{experiment.name} {experiment.id}: {experiment.state.value}", highlight=False)
         if experiment.error:
             self._data.print(experiment.error, markup=False, highlight=False)
         self._data.print(standings_table("best on the search items", [standing_view(one) for one in summary.leaders]))
-        tasks = {task for one in summary.front for found in one.splits.values() for task in found.summary}
-        if len(tasks) > 1:
-            front = [standing_view(one) for one in summary.front]
-            self._data.print(standings_table("Pareto front of the search items", front))
+        if summary.tradeoffs is not None:
+            self._data.print(front_table(summary.tradeoffs))
         if summary.report is not None:
             self._data.print(report_table(summary.report.to_dict()))
             self._data.print(summary.report.statement, highlight=False, soft_wrap=True)

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from api.schemas.candidates import CandidateDetail, EvaluationView
+    from api.schemas.candidates import CandidateDetail
     from api.schemas.catalog import AlgorithmView, MethodView, NeedsView, Plan
     from api.schemas.charts import Comparison
-    from api.schemas.experiments import ExperimentDetail, ExperimentView, StandingView, TaskScores
+    from api.schemas.experiments import ExperimentDetail, ExperimentView, StandingView, TradeoffsView
+    from optimizer.front import Tradeoffs
 
 # A front of more candidates than this is a cloud, not a choice.
 FRONT_SHOWN = 20
@@ -36,19 +37,19 @@ def experiments_table(found: Sequence[ExperimentView]) -> Table:
     return table
 
 
-def experiment_lines(shown: ExperimentDetail, front: Sequence[StandingView]) -> Iterator[RenderableType]:
-    """Yield an experiment in full; ``front`` are the candidates of its Pareto front."""
+def experiment_lines(shown: ExperimentDetail) -> Iterator[RenderableType]:
+    """Yield an experiment in full."""
     stopping = shown.state == "running" and shown.wanted in ("pause", "cancel")
     wanted = f", asked to {shown.wanted}" if stopping else ""
     yield f"{shown.name} {shown.id}: {shown.state.value}{wanted}"
     if shown.error:
         yield Text(shown.error)
     yield standings_table("best on the search items", shown.standings)
-    if len({task for one in front for split in one.splits.values() for task in split.tasks}) > 1:
-        yield standings_table("Pareto front of the search items", front)
     outcome = shown.outcome
     if outcome is None:
         return
+    if outcome.tradeoffs is not None:
+        yield front_table(outcome.tradeoffs)
     if outcome.winner is not None:
         yield Text(f"winner: candidate {outcome.winner.number} {outcome.winner.label}")
     if outcome.report is not None and outcome.report.get("models"):
@@ -67,6 +68,23 @@ def standings_table(title: str, standings: Sequence[StandingView]) -> Table:
             for split, found in one.splits.items()
         ]
         table.add_row(escape(f"{one.number} {one.label}"), _number(one.fitness), escape("; ".join(scores)))
+    return table
+
+
+def front_table(found: TradeoffsView | Tradeoffs) -> Table:
+    """Return the Pareto front, as far as it is a choice and not a cloud."""
+    title = f"Pareto front of the search items, hypervolume {found.hypervolume:.4f}"
+    columns = "candidate", *map(escape, found.reference), "on the selection items"
+    table = Table(*columns, title=title, title_justify="left", box=None)
+    table.add_row("volume is above", *(f"{score:.3f}" for score in found.reference.values()))
+    for one in found.members[:FRONT_SHOWN]:
+        searched = [one.search[task] for task in found.reference]
+        cells = [f"{cell.mean:.3f}" + (f" ± {cell.deviation:.3f}" if cell.deviation else "") for cell in searched]
+        selected = ", ".join(f"{task} {score:.3f}" for task, score in (one.selection or {}).items())
+        beaten = ", beaten there" if one.selection and one.number not in found.confirmed else ""
+        table.add_row(escape(f"{one.number} {one.label}"), *cells, escape(selected + beaten))
+    if len(found.members) > FRONT_SHOWN:
+        table.caption = f"and {len(found.members) - FRONT_SHOWN} more"
     return table
 
 
@@ -168,21 +186,6 @@ def algorithms_lines(algorithms: Sequence[AlgorithmView]) -> Iterator[Renderable
             table.add_row(option.name, escape(option.kind), default, option.doc)
         if one.options:
             yield table
-
-
-def search_scores(evaluations: Sequence[EvaluationView]) -> dict[str, TaskScores]:
-    """Return what a candidate reached on each task over all blocks of the search items."""
-    from api.schemas.experiments import TaskScores
-
-    sums: dict[str, tuple[int, float]] = {}
-    for evaluation in evaluations:
-        for task, one in evaluation.summary.items() if evaluation.split == "search" else ():
-            items, total = sums.get(task, (0, 0.0))
-            sums[task] = (items + one.items, total + one.items * one.score)
-    return {
-        task: TaskScores(items=items, score=total / items, reference_logprob=None)
-        for task, (items, total) in sums.items()
-    }
 
 
 def _work_table(needs: NeedsView) -> Table:

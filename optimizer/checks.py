@@ -11,7 +11,7 @@ from evomerge.errors import SpecError
 from experiments.spec import ExperimentSpec
 from experiments.spec_search import SearchSpec
 from experiments.spec_sections import WorkersSpec
-from optimizer.search.catalog import AUTO, check_algorithm
+from optimizer.search.catalog import AUTO, algorithms, check_algorithm
 from optimizer.sources import output_path
 
 
@@ -58,13 +58,22 @@ def check_output(spec: ExperimentSpec, source_dir: Path) -> None:
 
 
 def check_search(spec: SearchSpec) -> None:
-    """Refuse an unknown algorithm, options that it does not have, and blocks where it has no use for them."""
+    """Refuse an unknown algorithm or option, one that sees no trade-offs where they are wanted, and idle blocks."""
     found = check_algorithm(spec.algorithm, spec.options)
-    if spec.block_size is not None and not found.uses_blocks:
+    pareto = spec.objectives == "pareto"
+    if pareto and not found.pareto and found.name != AUTO:
+        known = ", ".join(one.name for one in algorithms() if one.pareto)
+        raise SpecError(
+            "search.algorithm",
+            f"'{spec.algorithm}' searches for the best weighted mean, and search.objectives is pareto",
+            f"use {AUTO} or one of {known}, or objectives: weighted",
+        )
+    if spec.block_size is not None and (pareto or not found.uses_blocks):
+        who = "a search for trade-offs" if pareto else f"'{spec.algorithm}'"
         raise SpecError(
             "search.block_size",
-            f"'{spec.algorithm}' scores every candidate on all search items",
-            f"remove it, or use algorithm: {AUTO}",
+            f"{who} scores every candidate on all search items",
+            "remove it" if pareto else f"remove it, or use algorithm: {AUTO}",
         )
 
 

@@ -80,7 +80,7 @@ def choose_design(spec: SearchSpec, setting: SearchSetting) -> Design:
     Raises:
         SpecError: naming ``search.algorithm`` or ``search.options``.
     """
-    choice = resolve(spec.algorithm, setting, spec.options)
+    choice = resolve(spec.algorithm, setting, spec.options, pareto=spec.objectives == "pareto")
     found = find_algorithm(choice.algorithm)
     options = dict(choice.options)
     if "estimator" in {field.name for field in fields(found.declared)}:

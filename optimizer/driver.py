@@ -24,7 +24,8 @@ from optimizer.design import (
     search_setting,
 )
 from optimizer.dispatch import Dispatcher
-from optimizer.finals import ReportRow, choose_finalists, ranked, report_rows
+from optimizer.finals import PROPOSED, ReportRow, choose_finalists, ranked, report_rows
+from optimizer.front import draw_front
 from optimizer.injections import Injections
 from optimizer.jobs import Work
 from optimizer.journal import Journal
@@ -238,7 +239,9 @@ class Driver:
         below = {number: found for number in scored if (found := breaches(self._floors, self._table, number))}
         allowed = [one for one in everyone if one.number not in below] or everyone
         means = {number: mean for number, (mean, _) in estimates.items()}
-        finalists = choose_finalists(allowed, means, center_digest, self._problem.search.finalists)
+        count = self._problem.search.finalists
+        preferred = self._representatives(allowed, count) if self._problem.search.objectives == "pareto" else None
+        finalists = choose_finalists(allowed, means, center_digest, count, preferred)
         decided = self._journal.decide(
             "finalists",
             {
@@ -248,3 +251,8 @@ class Driver:
             },
         )
         return [self._journal.candidates[number] for number in decided["numbers"]]
+
+    def _representatives(self, allowed: list[Candidate], count: int) -> list[int]:
+        """Return who stands for the front of the searched candidates."""
+        searched = sorted(one.number for one in ranked(allowed) if one.kind in PROPOSED)
+        return draw_front(self._problem.search.estimator, self._table, searched).representatives(count)

@@ -14,6 +14,8 @@ from optimizer.tables import SplitTable
 
 # Chance that the race drops a finalist that is as good as the leader.
 RACE_ERROR = 0.05
+# What was proposed while the search ran, by it or by people.
+PROPOSED = (CandidateKind.SEARCH, CandidateKind.INJECTED)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,11 @@ def ranked(candidates: Sequence[Candidate], estimates: Mapping[int, float] | Non
 
 
 def choose_finalists(
-    candidates: Sequence[Candidate], estimates: Mapping[int, float], center_digest: str, count: int
+    candidates: Sequence[Candidate],
+    estimates: Mapping[int, float],
+    center_digest: str,
+    count: int,
+    preferred: Sequence[int] | None = None,
 ) -> list[Candidate]:
     """Return the search's center, its ``count`` best other candidates and the best plain merge, without repetitions.
 
@@ -53,11 +59,14 @@ def choose_finalists(
         estimates: posterior mean of the fitness by candidate number.
         center_digest: recipe digest of the search's center.
         count: searched candidates besides the center.
+        preferred: numbers of the searched candidates to take, in this order, where it is not the best by estimate.
     """
     order = ranked(candidates, estimates)
     center = [one for one in order if one.recipe_digest == center_digest and one.kind is not CandidateKind.BASELINE][:1]
-    proposed = (CandidateKind.SEARCH, CandidateKind.INJECTED)
-    searched = [one for one in order if one.kind in proposed and one.recipe_digest != center_digest]
+    searched = [one for one in order if one.kind in PROPOSED and one.recipe_digest != center_digest]
+    if preferred is not None:
+        known = {one.number: one for one in searched}
+        searched = [known[number] for number in preferred if number in known]
     plain = [one for one in order if one.kind is CandidateKind.BASELINE][:1]
     return [*center, *searched[:count], *plain]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evals.report import Report, build_report, non_dominated
+from evals.report import Report, build_report
 from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import NotFound, StateConflict
 from experiments.entities import Candidate, Experiment, Standing
@@ -21,6 +21,7 @@ from merging.recipe import Recipe
 from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.card import model_card
 from optimizer.design import estimate
+from optimizer.front import Front, Tradeoffs, draw_front, report_front
 from optimizer.honesty import Gap, measure_gap, notes, task_weights
 from optimizer.tables import SplitTable
 
@@ -29,8 +30,9 @@ from optimizer.tables import SplitTable
 class Summary:
     """One experiment at a glance. ``winner``, ``report`` and ``gap`` are None until they are decided.
 
-    ``leaders`` are ordered by what they are estimated to have on all search items. ``front`` holds the candidates,
-    scored on all of them, that no other one beats on every task. ``test_uses`` counts the experiments of the store that
+    ``leaders`` are ordered by what they are estimated to have on all search items. ``front`` has the numbers of those
+    that no other one beats on every task, by the same estimates; ``tradeoffs`` says what they reach, where there are
+    several tasks. ``test_uses`` counts the experiments of the store that
     were tested on these test items, this one included. ``notes`` say in sentences what was decided and what limits the
     result.
     """
@@ -38,7 +40,8 @@ class Summary:
     experiment: Experiment
     counts: Mapping[str, Any]
     leaders: tuple[Standing, ...]
-    front: tuple[Standing, ...]
+    front: tuple[int, ...]
+    tradeoffs: Tradeoffs | None
     winner: Candidate | None
     report: Report | None
     gap: Gap | None
@@ -51,7 +54,8 @@ class Summary:
             "winner": None if self.winner is None else {"number": self.winner.number, "label": self.winner.label},
             "report": None if self.report is None else self.report.to_dict(),
             "gap": None if self.gap is None else self.gap.to_dict(),
-            "front": [one.candidate.number for one in self.front],
+            "front": list(self.front),
+            "tradeoffs": None if self.tradeoffs is None else self.tradeoffs.to_dict(),
             "test_uses": self.test_uses,
             "notes": list(self.notes),
         }
@@ -68,11 +72,14 @@ def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Sum
         winner = next(one.candidate for one in standings if one.candidate.number == number)
     uses = _test_uses(store, experiment)
     gap = None if winner is None else measure_gap(store, experiment, winner)
+    table = _table(store, experiment, Split.SEARCH)
+    front = _front(experiment, table, standings)
     return Summary(
         experiment=experiment,
         counts=vars(progress),
-        leaders=tuple(_ordered(store, experiment, standings, decisions)[:leaders]),
-        front=_front(standings),
+        leaders=tuple(_ordered(experiment, table, standings)[:leaders]),
+        front=front.numbers,
+        tradeoffs=_tradeoffs(store, experiment, table, front, standings, decisions),
         winner=winner,
         report=_report(store, experiment, decisions),
         gap=gap,
@@ -137,36 +144,51 @@ def _decisions(store: Store, experiment: Experiment) -> dict[str, Mapping[str, A
     return {event.payload["decision"]: event.payload["data"] for event in events}
 
 
-def _ordered(
-    store: Store, experiment: Experiment, standings: list[Standing], decisions: Mapping[str, Mapping[str, Any]]
-) -> list[Standing]:
+def _ordered(experiment: Experiment, table: SplitTable, standings: list[Standing]) -> list[Standing]:
     """Order candidates that were scored on different items by what they are estimated to have on all of them."""
-    found = {one.splits[Split.SEARCH].items for one in standings if Split.SEARCH in one.splits}
-    if len(found) < 2:
+    if len({one.splits[Split.SEARCH].items for one in standings if Split.SEARCH in one.splits}) < 2:
         return standings
-    items = _items(store, experiment, Split.SEARCH)
-    refs = sorted(
-        {ItemRef(one.task, one.item) for scored in items.values() for one in scored},
-        key=lambda ref: (ref.task, ref.item),
-    )
-    spec = experiment.spec["search"]
-    table = SplitTable(refs, task_weights(experiment), spec["reference_weight"])
-    for number, scored in items.items():
-        table.add(number, scored)
     numbers = [one.candidate.number for one in standings]
-    means = {number: mean for number, (mean, _) in estimate(spec.get("estimator", "effects"), table, numbers).items()}
+    found = estimate(_estimator(experiment), table, numbers)
+    means = {number: mean for number, (mean, _) in found.items()}
     order = sorted(standings, key=lambda one: (-means[one.candidate.number], one.candidate.number))
     return [replace(one, candidate=replace(one.candidate, fitness=means[one.candidate.number])) for one in order]
 
 
-def _front(standings: list[Standing]) -> tuple[Standing, ...]:
-    searched = [one for one in standings if Split.SEARCH in one.splits]
-    most = max((one.splits[Split.SEARCH].items for one in searched), default=0)
-    complete = [one for one in searched if one.splits[Split.SEARCH].items == most]
-    points = [
-        {task: float(found["score"]) for task, found in one.splits[Split.SEARCH].summary.items()} for one in complete
-    ]
-    return tuple(complete[index] for index in non_dominated(points))
+def _front(experiment: Experiment, table: SplitTable, standings: list[Standing]) -> Front:
+    numbers = sorted(one.candidate.number for one in standings if Split.SEARCH in one.splits)
+    return draw_front(_estimator(experiment), table, numbers)
+
+
+def _tradeoffs(
+    store: Store,
+    experiment: Experiment,
+    table: SplitTable,
+    front: Front,
+    standings: list[Standing],
+    decisions: Mapping[str, Mapping[str, Any]],
+) -> Tradeoffs | None:
+    if len(front.tasks) < 2 or not front.numbers:
+        return None
+    rows = decisions.get("report_rows", {}).get("rows", ())
+    base = next((row["number"] for row in rows if row["role"] == "base"), None)
+    labels = {one.candidate.number: one.candidate.label for one in standings}
+    return report_front(front, table, _table(store, experiment, Split.SELECTION), labels, base)
+
+
+def _estimator(experiment: Experiment) -> str:
+    return str(experiment.spec["search"].get("estimator", "effects"))
+
+
+def _table(store: Store, experiment: Experiment, split: Split) -> SplitTable:
+    """Read every score on a split; the items are those that anybody was scored on."""
+    items = _items(store, experiment, split)
+    refs = {ItemRef(one.task, one.item) for scored in items.values() for one in scored}
+    order = sorted(refs, key=lambda ref: (ref.task, ref.item))
+    table = SplitTable(order, task_weights(experiment), experiment.spec["search"]["reference_weight"])
+    for number, scored in items.items():
+        table.add(number, scored)
+    return table
 
 
 def _items(store: Store, experiment: Experiment, split: Split) -> dict[int, list[ItemScore]]:

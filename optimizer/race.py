@@ -29,6 +29,8 @@ class Verdict:
 class Race:
     """Scores finalists on one block of the selection items after the other and drops those that are clearly behind.
 
+    Where trade-offs between tasks are searched nobody drops out, so that the front is known on the selection items too.
+
     Args:
         journal: the record.
         problem: names the selection items; without any, the search items decide.
@@ -47,6 +49,8 @@ class Race:
         self._split = Split.SELECTION if problem.items[Split.SELECTION] else Split.SEARCH
         self._table = journal.tables[self._split]
         self._seed = problem.search.seed
+        # Who stands for a trade-off is not out of the race by being behind in the weighted mean.
+        self._drops = problem.search.objectives == "weighted"
         # Whoever leads may yet turn out to break a constraint; a plain merge, which may not, stays to take its place.
         self._safe = {one.number for one in journal.of_kind(CandidateKind.BASELINE)} if floors else set()
 
@@ -93,7 +97,7 @@ class Race:
             racing = [n for n in racing if n not in self._journal.failed[self._split]]
             if not racing:
                 raise EvomergeError("no finalist could be scored on the selection items")
-            if look + 1 < len(blocks) and len(racing) > 1:
+            if self._drops and look + 1 < len(blocks) and len(racing) > 1:
                 losers = self._losers(racing, look, len(blocks) - 1)
                 for n, p in losers.items():
                     label = self._journal.candidates[n].label

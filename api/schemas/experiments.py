@@ -160,6 +160,36 @@ class Winner(Answer):
     label: str
 
 
+class Estimate(Answer):
+    """A score on all search items of a task, as far as it is known."""
+
+    mean: float
+    deviation: float
+    """Standard deviation of what the score may be; 0 where all items were scored."""
+
+
+class TradeoffView(Answer):
+    """A candidate of the front, by task."""
+
+    number: int
+    label: str
+    search: dict[str, Estimate]
+    selection: dict[str, float] | None
+    """Mean scores on the selection items; null for who did not race to the end."""
+
+
+class TradeoffsView(Answer):
+    """What the front reaches."""
+
+    reference: dict[str, float]
+    """Score of the base on the search items of each task, 0 where it could not be scored."""
+    hypervolume: float
+    """Volume of scores that are better than the base's on every task and within the front's reach."""
+    members: list[TradeoffView]
+    confirmed: list[int]
+    """Members that no other one beats on the selection items, of those that were scored on them."""
+
+
 class Outcome(Answer):
     """What came out, once the experiment is finished."""
 
@@ -169,7 +199,9 @@ class Outcome(Answer):
     gap: dict[str, Any] | None
     """The winner's score by split: how much better it looked on the items that chose it than on untouched ones."""
     front: list[int]
-    """Candidates that no other one beats on every task."""
+    """Candidates that no other one beats on every task, by their estimated scores on all search items."""
+    tradeoffs: TradeoffsView | None = None
+    """What they reach; null with one task."""
     test_uses: int
     """Experiments that were tested on the same test items, this one included."""
     notes: list[str]

@@ -13,17 +13,6 @@ from optimizer.search.single_score import candidate_budget
 
 
 @dataclass(frozen=True)
-class AutoOptions:
-    """Options of ``auto``.
-
-    Args:
-        pareto: search for trade-offs between the tasks instead of the best weighted mean.
-    """
-
-    pareto: bool = False
-
-
-@dataclass(frozen=True)
 class Choice:
     """What was chosen, as the record keeps it.
 
@@ -49,13 +38,18 @@ DENSE_DIMENSIONS, DENSE_CANDIDATES = 5, 20
 KERNEL_CANDIDATES = 400
 
 
-def choose(setting: SearchSetting, options: AutoOptions) -> Choice:
-    """Choose by dimension, budget in candidates, objectives, workers, and whether there is a prior."""
+def choose(setting: SearchSetting, *, pareto: bool = False) -> Choice:
+    """Choose by dimension, budget in candidates, objectives, workers, and whether there is a prior.
+
+    Args:
+        setting: as for the algorithm.
+        pareto: search for trade-offs between the tasks instead of the best weighted mean.
+    """
     budget, dimension = candidate_budget(setting), setting.dimension
     objectives = len(np.unique(setting.items.tasks))
     spent_on = "an open budget" if budget is None else f"a budget of {budget} candidates"
     size = f"{dimension} dimension{'s' * (dimension > 1)} and {spent_on}"
-    if options.pareto and objectives > 1:
+    if pareto and objectives > 1:
         return _choose_pareto(budget, objectives, size)
     if setting.prior is None and budget is not None:
         few = dimension <= MODEL_DIMENSIONS and budget <= MODEL_CANDIDATES

@@ -8,7 +8,7 @@ from typing import Any
 
 from evomerge.errors import SpecError, nearest
 from optimizer.search import como, nevergrad, optuna, presets, pycma
-from optimizer.search.auto import AutoOptions, Choice, choose
+from optimizer.search.auto import Choice, choose
 from optimizer.search.greedy_soup import GreedySoup
 from optimizer.search.interface import Search, SearchSetting
 from optimizer.search.merge_cma import MergeCmaOptions
@@ -60,7 +60,7 @@ def _needs_expert_scores(setting: SearchSetting, options: NoOptions) -> Search:
     raise ValueError("greedy_soup is built from the experts' scores: give expert_scores to make_search")
 
 
-def _needs_setting(setting: SearchSetting, options: AutoOptions) -> Search:
+def _needs_setting(setting: SearchSetting, options: NoOptions) -> Search:
     raise ValueError("auto is resolved before it is built")
 
 
@@ -69,7 +69,7 @@ _ALGORITHMS = (
         AUTO,
         "the algorithm for the dimension, budget, objectives and workers at hand, with the reason",
         "docs/search.md",
-        AutoOptions,
+        NoOptions,
         _needs_setting,
         uses_blocks=True,
     ),
@@ -196,15 +196,21 @@ def check_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
     return found
 
 
-def resolve(name: str, setting: SearchSetting, options: Mapping[str, Any]) -> Choice:
+def resolve(name: str, setting: SearchSetting, options: Mapping[str, Any], *, pareto: bool = False) -> Choice:
     """Return the algorithm that ``auto`` stands for and why; any other name is its own choice.
+
+    Args:
+        name: of the catalog or of nevergrad's registry.
+        setting: as for the algorithm.
+        options: of the algorithm.
+        pareto: whether ``auto`` stands for a search for trade-offs between the tasks.
 
     Raises:
         SpecError: as :func:`check_algorithm`.
     """
-    if name == AUTO:
-        return choose(setting, read_options(name, AutoOptions, options))
     check_algorithm(name, options)
+    if name == AUTO:
+        return choose(setting, pareto=pareto)
     return Choice(name, dict(options), "the spec names it")
 
 

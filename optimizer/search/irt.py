@@ -120,11 +120,22 @@ def pirt_estimates(items: SearchItems, observations: Observations) -> Estimates:
     if reason:
         found = effect_estimates(items, observations)
         return Estimates(found.mean, found.deviation, found.method, reason)
+    return combine(items, _posteriors(items, observations), "pirt")
+
+
+def pirt_posteriors(items: SearchItems, observations: Observations) -> list[TaskPosterior]:
+    """Return what the model says about every candidate's mean on each task, or effects where it cannot be fitted."""
+    if _why_not(items, observations):
+        return effect_posteriors(items, observations)
+    return _posteriors(items, observations)
+
+
+def _posteriors(items: SearchItems, observations: Observations) -> list[TaskPosterior]:
     right = (observations.values > 0.5).astype(np.float64)
     # What the reference term adds is not a response: it has candidate and item effects of its own.
     rest = effect_posteriors(items, observations.with_values(observations.values - right))
     parts = task_parts(items, observations.with_values(right))
-    return combine(items, [_posterior(part, other) for part, other in zip(parts, rest, strict=True)], "pirt")
+    return [_posterior(part, other) for part, other in zip(parts, rest, strict=True)]
 
 
 def _posterior(part: TaskPart, rest: TaskPosterior) -> TaskPosterior:
@@ -166,4 +177,8 @@ def _clipped(step: Vector) -> Vector:
 ESTIMATORS: Mapping[str, Callable[[SearchItems, Observations], Estimates]] = {
     "effects": effect_estimates,
     "pirt": pirt_estimates,
+}
+POSTERIORS: Mapping[str, Callable[[SearchItems, Observations], list[TaskPosterior]]] = {
+    "effects": effect_posteriors,
+    "pirt": pirt_posteriors,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 
 from optimizer.search.interface import FLOOR_PENALTY, Proposal, Scores, SearchItems, SearchSetting, Vector
@@ -105,33 +106,10 @@ def objectives(items: SearchItems, scores: Scores) -> Vector:
 
 
 def hypervolume(points: Vector, reference: Vector) -> float:
-    """Return the exact volume that points dominate above a reference point (WFG, While et al. 2012).
+    """Return the exact volume that points dominate above a reference point, by moocore (Fonseca et al., CEC 2006).
 
     Args:
         points: shape (n, objectives), larger is better.
         reference: shape (objectives,); points that are not better than it everywhere count for nothing.
     """
-    above = points[np.all(points > reference, axis=1)]
-    # Best first in the last objective: what follows is limited to less, which keeps the recursion small.
-    return _volume(above[np.argsort(-above[:, -1], kind="stable")], reference)
-
-
-def _volume(points: Vector, reference: Vector) -> float:
-    if points.shape[1] == 1:
-        return float((points[:, 0] - reference[0]).max(initial=0.0))
-    total = 0.0
-    for index, point in enumerate(points):
-        limited = _nondominated(np.minimum(points[index + 1 :], point))
-        total += float(np.prod(point - reference)) - _volume(limited, reference)
-    return total
-
-
-def _nondominated(points: Vector) -> Vector:
-    kept: list[int] = []
-    for index, point in enumerate(points):
-        # Of equal points the first stays.
-        if not any(np.all(points[other] >= point) for other in kept):
-            kept = [other for other in kept if not np.all(point >= points[other])]
-            kept.append(index)
-    found: Vector = points[kept]
-    return found
+    return float(moocore.hypervolume(points, ref=reference, maximise=True))

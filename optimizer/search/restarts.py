@@ -122,7 +122,8 @@ class RestartedMergeCma:
         elif self._contenders and not self._over and self._left() < self._setting.items.count + self._largest:
             self._contend()
             self._over = True
-        for owner in [*self._contenders, *([] if self._over else [self._run])]:
+        owners: list[Search] = [*self._contenders, *([] if self._over else [self._run])]
+        for owner in owners:
             if (proposal := owner.ask()) is not None:
                 return self._pass_on(owner, proposal)
         return None

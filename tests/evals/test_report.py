@@ -1,4 +1,4 @@
-"""Fitness, verdicts and Pareto fronts."""
+"""Fitness and verdicts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import pytest
 
 from evals.fitness import fitness
-from evals.report import Role, build_report, non_dominated
+from evals.report import Role, build_report
 from evals.tasks import ItemScore
 from evomerge.errors import InvalidInput
 
@@ -109,11 +109,3 @@ def test_roles_are_checked(roles: dict[str, Role]) -> None:
 def test_models_must_share_their_items() -> None:
     with pytest.raises(InvalidInput, match="same items"):
         build_report({"base": items(1, 9), "found": items(1)}, {"base": "base", "found": "merge"}, {"t": 1.0})
-
-
-def test_pareto_front() -> None:
-    points = [{"a": 1, "b": 0}, {"a": 0, "b": 1}, {"a": 0.5, "b": 0.5}, {"a": 0.4, "b": 0.5}, {"a": 1, "b": 0}]
-    assert non_dominated(points) == [0, 1, 2, 4]
-    assert non_dominated([]) == []
-    with pytest.raises(InvalidInput, match="objectives"):
-        non_dominated([{"a": 1.0}, {"b": 1.0}])

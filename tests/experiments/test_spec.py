@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evomerge.errors import NotFound, SpecError
-from experiments.spec import ExperimentSpec, json_schema, load_spec, parse_spec, resolve_path
+from experiments.spec import ExperimentSpec, json_schema, load_spec, parse_any, parse_spec, resolve_path
 
 FULL = """\
 name: json-math

@@ -24,6 +24,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "merge-cma on blocks": {"algorithm": "merge-cma", "block_size": 8, "options": {"popsize": 4}},
     "merge-cma racing": {"algorithm": "merge-cma", "block_size": 6, "options": {"popsize": 4, "racing": True}},
     "pycma": {"algorithm": "pycma", "options": {"popsize": 4}},
+    "trade-offs": {"algorithm": "optuna-nsga2", "objectives": "pareto", "options": {"popsize": 4}},
 }
 BUDGET = 9
 

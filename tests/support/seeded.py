@@ -58,6 +58,27 @@ def new_experiment(store: Store, owner: str = "run-person", name: str = "json-ma
     )
 
 
+TRADEOFFS = {
+    "reference": {"choice": 0.25, "words": 0.5},
+    "hypervolume": 0.0625,
+    "members": [
+        {
+            "number": 1,
+            "label": "searched",
+            "search": {"choice": {"mean": 0.5, "deviation": 0.0}, "words": {"mean": 0.75, "deviation": 0.125}},
+            "selection": {"choice": 0.375, "words": 0.625},
+        },
+        {
+            "number": 2,
+            "label": "",
+            "search": {"choice": {"mean": 0.625, "deviation": 0.0}, "words": {"mean": 0.25, "deviation": 0.0}},
+            "selection": None,
+        },
+    ],
+    "confirmed": [],
+}
+
+
 def seed(
     store: Store, candidates: int = 12, owner: str = "run-person", name: str = "json-math", finished: bool = False
 ) -> Experiment:
@@ -74,6 +95,7 @@ def seed(
                 "report": {"models": []},
                 "gap": {"search": {"mean": 0.5, "low": 0.4, "high": 0.6, "items": 4}},
                 "front": [1, 2],
+                "tradeoffs": TRADEOFFS,
                 "test_uses": 1,
                 "notes": ["one note"],
             }

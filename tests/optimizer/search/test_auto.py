@@ -56,7 +56,7 @@ def test_several_objectives_are_searched_where_they_are_asked_for(
     tasks: int, candidates: int | None, expected: str
 ) -> None:
     one = setting(weights(8), candidates=candidates, tasks=tasks)
-    assert resolve("auto", one, {"pareto": True}).algorithm == expected
+    assert resolve("auto", one, {}, pareto=True).algorithm == expected
     assert resolve("auto", one, {}).algorithm == "merge-cma"
 
 
@@ -67,5 +67,4 @@ def test_a_named_algorithm_is_its_own_choice_with_its_options() -> None:
 
 def test_auto_builds_what_it_chooses() -> None:
     assert type(make_search("auto", setting(weights(8)))).__name__ == "MergeCma"
-    assert type(make_search("auto", setting(weights(4), tasks=2), {"pareto": True})).__name__ == "OptunaNsga2"
     assert find_algorithm("auto").uses_blocks
