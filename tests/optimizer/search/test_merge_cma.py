@@ -19,11 +19,11 @@ ABLATIONS = [
     {},
     {"rotate": False},
     {"bootstrap_weights": False},
-    {"growing_population": False},
-    {"growing_blocks": True, "growing_population": False},
-    {"growing_blocks": True, "growing_population": False, "racing": True},
+    {"growing_population": True},
+    {"growing_blocks": True},
+    {"growing_blocks": True, "racing": True},
     {"asynchronous": "speculative"},
-    {"asynchronous": "speculative", "growing_blocks": True, "growing_population": False, "racing": True},
+    {"asynchronous": "speculative", "growing_blocks": True, "racing": True},
     {"asynchronous": "barrier"},
     {"racing": True, "estimator": "pirt"},
     {"active": False},
@@ -323,7 +323,7 @@ def test_default_popsize(dimension):
 def test_populations_grow_in_few_dimensions_with_few_workers(dimension, workers, grows):
     merge = SimulatedMerge(dimension)
     setting = merge.setting(workers=workers)
-    search = MergeCma(setting, MergeCmaOptions(misranking_limit=0.0))
+    search = MergeCma(setting, MergeCmaOptions(growing_population=True, misranking_limit=0.0))
     first = search.popsize
     drive(search, setting, lambda proposal: merge.scores(setting, proposal))
     assert (search.popsize > first) == grows
