@@ -1,6 +1,7 @@
 """The OpenAPI document: FastAPI's, with one shape for every error, and the spec of an experiment in full.
 
-``python -m api.openapi`` writes it to ``api/openapi.json``, which is committed so that a change of it is seen.
+``python -m api.openapi`` writes it to ``api/openapi.json``, which is committed so that a change of it is seen; then
+``python docs/api_page.py`` writes the reference of docs/api.md.
 """
 
 from __future__ import annotations
