@@ -17,8 +17,13 @@ class Capacity:
 class Launcher(Protocol):
     """Starts drivers, each a process whose only orders are the id of its experiment."""
 
-    def start(self, experiment_id: str, handle: str) -> None:
+    def start(self, experiment_id: str, handle: str, *, workers: bool = True) -> None:
         """Start a driver under a name that no other driver ever has.
+
+        Args:
+            experiment_id: what it drives.
+            handle: the name.
+            workers: whether it has workers on Ray; a black box has none.
 
         Raises:
             EngineError: it cannot be started now.

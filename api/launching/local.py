@@ -37,10 +37,10 @@ class LocalLauncher:
         self._record = folder / "ray.json"
         self._lock = threading.Lock()
 
-    def start(self, experiment_id: str, handle: str) -> None:
+    def start(self, experiment_id: str, handle: str, *, workers: bool = True) -> None:
         """See ``Launcher``."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "EVOMERGE_STORE": self._store, **self._ensure_ray()}
+        environment = {**os.environ, "EVOMERGE_STORE": self._store, **(self._ensure_ray() if workers else {})}
         command = [sys.executable, "-m", "evomerge", "driver", "--experiment", experiment_id]
         with (self._folder / f"{experiment_id}.log").open("ab") as log:
             self._drivers[handle] = subprocess.Popen(

@@ -21,7 +21,7 @@ class RayJobLauncher:
     def __init__(self, address: str) -> None:
         self._address = address
 
-    def start(self, experiment_id: str, handle: str) -> None:
+    def start(self, experiment_id: str, handle: str, *, workers: bool = True) -> None:
         """See ``Launcher``."""
         try:
             self._client().submit_job(

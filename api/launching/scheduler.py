@@ -78,7 +78,7 @@ class Scheduler:
         waiting = [one for one in due if one not in active]
         capacity = self._capacity()
         order = admit(_demands(active), _demands(_oldest_first(waiting)), capacity, self._per_owner)
-        started = [demand for demand in order if self._launch(demand.id)]
+        started = [demand for demand in order if self._launch(demand)]
         self._share([*_demands(active), *started], capacity, {one.id: one.workers for one in due})
         self._report(len(waiting) - len(started), len(starting) + len(started), len(driven))
 
@@ -117,20 +117,20 @@ class Scheduler:
             _log.warning("a driver ended before it claimed its experiment", experiment_id=one.id, handle=launch.handle)
         return alive
 
-    def _launch(self, experiment_id: str) -> bool:
-        handle = f"evomerge-{experiment_id}-{token_hex(4)}"
-        launch = self._store.take_launch(experiment_id, handle, patience=PATIENCE)
+    def _launch(self, demand: Demand) -> bool:
+        handle = f"evomerge-{demand.id}-{token_hex(4)}"
+        launch = self._store.take_launch(demand.id, handle, patience=PATIENCE)
         if launch is None:
             return False
         failpoint("launch.reserved_not_started")
         try:
-            self._launcher.start(experiment_id, handle)
+            self._launcher.start(demand.id, handle, workers=demand.cpus + demand.gpus > 0)
         except EngineError as error:
-            self._store.abandon_launch(experiment_id, handle)
-            _log.warning("no driver started", experiment_id=experiment_id, error=str(error))
+            self._store.abandon_launch(demand.id, handle)
+            _log.warning("no driver started", experiment_id=demand.id, error=str(error))
             return False
         failpoint("launch.started")
-        _log.info("driver started", experiment_id=experiment_id, handle=handle, tries=launch.tries)
+        _log.info("driver started", experiment_id=demand.id, handle=handle, tries=launch.tries)
         return True
 
     def _capacity(self) -> Capacity | None:
@@ -162,6 +162,5 @@ def _demand(one: Experiment) -> Demand:
         # Its work is done elsewhere; the driver itself waits most of the time.
         return Demand(one.id, one.owner, one.priority, spec["blackbox"]["workers"], 0.0, 0.0)
     workers = spec["workers"]
-    default = 1.0 if workers["gpus"] else 0.0
-    cpus = one.resolved.get("worker_cpus", workers.get("cpus", default))
+    cpus = one.resolved.get("worker_cpus", workers.get("cpus", 1.0))
     return Demand(one.id, one.owner, one.priority, workers["count"], float(cpus), float(workers["gpus"]))

@@ -25,7 +25,7 @@ class Recorder:
     ended: set[str] = field(default_factory=set)
     broken: bool = False
 
-    def start(self, experiment_id: str, handle: str) -> None:
+    def start(self, experiment_id: str, handle: str, *, workers: bool = True) -> None:
         if self.broken:
             raise EngineError("no cluster")
         self.started.append(experiment_id)
