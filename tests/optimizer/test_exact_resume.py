@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evomerge.errors import StoreError
-from experiments.states import CandidateState, EvaluationState, EventKind, ExperimentState, Split
+from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, ExperimentState, Split
 from experiments.store import Store
 from optimizer.jobs import Job, Outcome
 from optimizer.search.interface import Prior
@@ -96,6 +97,40 @@ def test_a_run_killed_at_any_writes_ends_as_the_uninterrupted_one(
         assert record(store, experiment) == expected
         done = [one for one in store.evaluations(experiment) if one.state is EvaluationState.DONE]
         assert len({(one.candidate_id, one.split, one.block) for one in done}) == len(done)
+
+
+def test_a_run_with_restarts_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Everybody is equally good, so that nothing climbs."""
+    options = {"popsize": 3, "restarts": True}
+    spec = search_spec(algorithm="merge-cma", budget={"evaluations": 100}, block_size=8, options=options)
+
+    def started(name: str) -> tuple[DyingStore, str]:
+        opened = DyingStore.open(f"sqlite:///{tmp_path / name}.db")
+        return opened, opened.create_experiment(spec_data(spec), "/", {}).id
+
+    def restarting() -> FakeProblem:
+        return FakeProblem(spec, num_workers=3, score=lambda point, ref: 1.0)
+
+    store, experiment = started("whole")
+    with store:
+        drive(store, experiment, restarting())
+        expected, writes = record(store, experiment), store.writes
+        candidates = store.candidates(experiment)
+        whole = Counter(one.candidate_id for one in store.evaluations(experiment, split=Split.SEARCH))
+    searched = [one for one in candidates if one.kind is CandidateKind.SEARCH]
+    # The first run's mean after 40 generations of 3, the second's in the end; of equal ones the first is the result.
+    assert [one.number - len(candidates) + len(searched) for one in searched if whole[one.id] == 3] == [
+        pytest.approx(120, abs=6), len(searched) - 1
+    ]  # fmt: skip
+    assert not any(one.kind is CandidateKind.MEAN for one in candidates)
+    store, experiment = started("killed")
+    with store:
+        store.dies_at = int(0.7 * writes)
+        with pytest.raises(StoreDied):
+            drive(store, experiment, restarting())
+        store.dies_at = None
+        drive(store, experiment, restarting())
+        assert record(store, experiment) == expected
 
 
 @pytest.fixture
