@@ -276,6 +276,7 @@ def record_fast(url: str, workers: int, together: bool, start_at: float, seconds
     with Store.open(url) as store:
         recording = Recording(store, new_experiment(store).id)
         recording.end(recording.start(0))
+        open_ = [recording.start(worker) for worker in range(workers if together else 0)]
         time.sleep(max(0.0, start_at - time.monotonic()))
         end_at = time.monotonic() + seconds
 
@@ -287,12 +288,12 @@ def record_fast(url: str, workers: int, together: bool, start_at: float, seconds
             return done
 
         def in_batches() -> int:
-            done, open_ = 0, [recording.start(worker) for worker in range(workers)]
+            done, running = 0, open_
             while time.monotonic() < end_at:
                 with store.together():
-                    for started in open_:
+                    for started in running:
                         recording.end(started)
-                    open_ = [recording.start(worker) for worker in range(workers)]
+                    running = [recording.start(worker) for worker in range(workers)]
                 done += workers
             return done
 
