@@ -39,7 +39,7 @@ class Planner:
     """Checks specs and describes methods; usable from several threads."""
 
     def __init__(self, check_seconds: float, dashboard: str | None = None) -> None:
-        """Take how long one check may take, and the dashboard of the cluster that runs; None where this machine does."""
+        """Take how long a check may take, and the dashboard of the cluster that runs; None for this machine."""
         self._resident = Resident(check_seconds)
         self._dashboard = dashboard
 
