@@ -162,11 +162,16 @@ class Service(RuleBasedStateMachine):
 
     @rule(lease=leases)
     def start_again(self, lease: tuple[str, tuple[int, int, int]]) -> None:
+        """Lose a worker where it runs; then its old attempt is a late one."""
         one, (candidate, number, _) = lease
         expected = self.known[one]
         key = (candidate, number)
-        if expected.driver == "alive" and key not in expected.running and candidate not in expected.ended:
-            expected.running[key] = self.drivers.record_started(candidate, Split.SEARCH, worker="v")
+        if expected.driver != "alive" or candidate in expected.ended:
+            return
+        if key in expected.running:
+            self.drivers.record_lost(candidate, Split.SEARCH, "gone")
+            expected.lost += 1
+        expected.running[key] = self.drivers.record_started(candidate, Split.SEARCH, worker="v")
 
     @rule(lease=leases, kind=st.sampled_from(["done", "infeasible", "lost"]))
     def end(self, lease: tuple[str, tuple[int, int, int]], kind: str) -> None:
@@ -245,6 +250,6 @@ class Service(RuleBasedStateMachine):
 
 
 Service.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestService = Service.TestCase
