@@ -109,7 +109,9 @@ def test_second_driver_is_refused_while_the_first_lives_and_can_take_over_by_for
     tiny_experiment: TinyExperiment, start: Callable[..., Background]
 ) -> None:
     url = tiny_experiment.store("twice")
-    running = start("run", tiny_experiment.spec("twice"), "--store", url)
+    budget = 12 * BUDGET  # longer than it takes to start the others
+    spec = tiny_experiment.spec("twice", lambda one: one["search"].update(budget={"evaluations": budget}))
+    running = start("run", spec, "--store", url)
     record = wait_for(url, lambda record: record.state == "running", running)
     code, _, err = start("resume", record.id, "--store", url).finish()
     assert code == 2
@@ -124,7 +126,7 @@ def test_second_driver_is_refused_while_the_first_lives_and_can_take_over_by_for
     after = read_record(url)
     assert after is not None
     assert after.state == "finished"
-    assert len(after.candidates) == BUDGET
+    assert len(after.candidates) == budget
 
 
 def test_changed_model_is_not_resumed(
