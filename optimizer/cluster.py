@@ -127,7 +127,7 @@ def _connect(num_cpus: float) -> None:
 
 
 def start_local_ray(*, num_cpus: int) -> None:
-    """Start a Ray on loopback that ends with the thread that calls this."""
+    """Start a Ray whose processes talk over loopback and that ends with the thread that calls this."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     ray.init(

@@ -1,7 +1,8 @@
 """A Ray of this machine that outlives the runs on it: ``python -m optimizer.ray_head RECORD``.
 
-It is started through ``ray.init`` and not ``ray start``, which binds the machine's outer address even where it is told
-to use loopback; and whose processes outlive it when it is killed.
+It is started through ``ray.init`` and not ``ray start``, whose processes outlive it when it is killed. Its nodes talk over
+loopback, but some of its ports are open to other machines, as every Ray's: what keeps strangers out is the token of
+``RAY_AUTH_TOKEN``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from optimizer.cluster import start_local_ray
 
 
 def main(record: Path) -> None:
-    """Start Ray on loopback, write process and address into a file that appears whole, and wait for SIGTERM."""
+    """Start Ray, write process and address into a file that appears whole, and wait for SIGTERM."""
     start_local_ray(num_cpus=os.cpu_count() or 1)
     process = psutil.Process()
     known = {

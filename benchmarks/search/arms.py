@@ -135,6 +135,8 @@ ABLATIONS = (
     _ours("restarts", restarts=True),
     _ours("blocks of 16", 16),
     _ours("blocks of 64", 64),
+    Arm("gradient prior", _from_catalog("merge-cma"), True, "center", True, prior="gradient"),
+    Arm("gradient prior, shaped", _from_catalog("merge-cma"), True, "center", True, prior="shaped"),
     Arm("from uniform", _from_catalog("merge-cma"), False, "center", blocks=True),
 )
 

@@ -72,6 +72,14 @@ class Landscape(ABC):
     def truth(self, raw: Vector) -> float:
         """Return the expected score on items that nobody searches or selects with."""
 
+    def reference_losses(self, raw: Vector, positions: Positions) -> Vector:
+        """Return the negative log-likelihood of some search items' right answers, shape (m,).
+
+        Raises:
+            NotImplementedError: the landscape has no likelihoods.
+        """
+        raise NotImplementedError(self.name)
+
     @property
     def uniform(self) -> Vector:
         """The uniform mean, where mergekit-evolve starts."""

@@ -100,7 +100,9 @@ def jobs_of(tier: str, arguments: argparse.Namespace) -> list[Job]:
         for task in chosen:
             arms = arguments.arms or [arm.name for arm in MAIN]
             if not arguments.arms and task.name in ABLATED:
-                arms = [*arms, *(arm.name for arm in ABLATIONS if arm.name not in arms)]
+                # The pool's surrogate has scores and no likelihoods, so no gradient prior.
+                fit = [arm.name for arm in ABLATIONS if arm.prior == "none" or not isinstance(task, PoolTask)]
+                arms = [*arms, *(name for name in fit if name not in arms)]
             if not arguments.arms and task.name in FOR_SLOW:
                 arms = [*arms, *(arm.name for arm in SLOW)]
             small = replace(task, passes=min(task.passes, 25)) if arguments.quick else task

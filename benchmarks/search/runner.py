@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from landscape import Landscape, Positions, Vector
 from scipy.stats import norm
+from simulated_prior import COST, gradient_prior, prior_items
 
 from evals.statistics import holm
 from optimizer.finals import RACE_ERROR
@@ -38,6 +40,7 @@ class Arm:
         block_size: items of a block; None is ``default_block_size``.
         keeps_mean: its center is the mean of a distribution, or else as quick; where it is a model fitted to all
             scores, which takes seconds, the best sample stands for it.
+        prior: whether it starts from a gradient prior, which it pays for, and whether with its shape.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Arm:
     blocks: bool = False
     block_size: int | None = None
     keeps_mean: bool = True
+    prior: Literal["none", "gradient", "shaped"] = "none"
 
 
 @dataclass(frozen=True)
@@ -152,8 +156,14 @@ class Session:
         return self.problem.seeds[max(fitness, key=lambda name: fitness[name])]
 
     def setting(self, workers: int = 1) -> SearchSetting:
-        """Return what the search is built from; its budget is what the seeds left."""
-        return SearchSetting(self.space, self.items, self.problem.seed, self.budget - self.spent, workers)
+        """Return what the search is built from; its budget is what seeds and prior left."""
+        prior = None
+        if self.arm.prior != "none":
+            chosen, shaped = prior_items(self.problem), self.arm.prior == "shaped"
+            weights = self.items.item_weights(self._everything)[chosen]
+            prior = gradient_prior(self.problem, chosen, weights, self.raw, len(self.space), shaped=shaped)
+            self._charge(np.repeat(chosen, COST))
+        return SearchSetting(self.space, self.items, self.problem.seed, self.budget - self.spent, workers, prior)
 
     def raw(self, point: Vector) -> Vector:
         """Map a standardized point to raw coefficients, reflecting at the ends of the ranges."""

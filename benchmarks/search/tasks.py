@@ -70,6 +70,11 @@ class Problem(Landscape):
         values: Vector = answers + self.reference_weight * logprobs
         return values[positions]
 
+    def reference_losses(self, raw: Vector, positions: Positions) -> Vector:
+        """See ``Landscape``."""
+        found: Vector = -log_expit(self.search.logits(self.abilities(raw)))[positions]
+        return found
+
     def correct(self, raw: Vector) -> float:
         """Return the mean score on all search items, without the reference term."""
         return float(self.search.shares @ self._answers(self.search, raw, "search")[0])

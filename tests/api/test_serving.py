@@ -39,6 +39,10 @@ def test_submit_export_and_download(tiny_experiment: TinyExperiment, serve: Serv
     shown = state(service, made["id"])
     assert shown["outcome"]["report"]["models"] and shown["outcome"]["winner"]["number"] is not None
 
+    # Its Ray, some of whose ports are open to other machines, is for whoever has a token that nobody else knows.
+    (head,) = [one for one in psutil.process_iter(["name"]) if one.info["name"] == "gcs_server" and _of(one, tmp_path)]
+    assert head.environ()["RAY_AUTH_MODE"] == "token" and len(head.environ()["RAY_AUTH_TOKEN"]) == 64
+
     artifact = service.call("POST", f"/experiments/{made['id']}/exports", json={})
     ready = wait_until(
         lambda: (found := service.call("GET", f"/artifacts/{artifact['id']}"))["state"] != "pending" and found

@@ -224,7 +224,7 @@ def run_black_box(store: str, url: str, folder: Path) -> str:
     return created.id
 
 
-def test_the_unit_runs_an_experiment_on_a_ray_of_its_own_that_asks_for_a_token(
+def test_the_unit_runs_an_experiment_and_ends_with_all_that_it_started(
     start: Start, black_box: str, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
@@ -232,8 +232,6 @@ def test_the_unit_runs_an_experiment_on_a_ray_of_its_own_that_asks_for_a_token(
     served.wait_until_healthy()
     run_black_box(f"sqlite:///{tmp_path}/evomerge.db", black_box, tmp_path)
     family = psutil.Process(served.process.pid).children(recursive=True)
-    (head,) = (one.environ() for one in family if one.name() == "gcs_server")
-    assert head["RAY_AUTH_MODE"] == "token" and len(head["RAY_AUTH_TOKEN"]) >= 32
     served.process.terminate()
     assert served.process.wait(PATIENCE_S) == 0, served.output
     assert psutil.wait_procs(family, timeout=10)[1] == []

@@ -8,7 +8,7 @@ from optimizer.priors.gaussians import CONDITION, fisher_prior, history_prior, s
 
 def test_natural_gradient_goes_further_where_the_loss_is_flat() -> None:
     gradients = np.array([[3.0, 0.0], [1.0, 0.0], [0.0, 0.4], [0.0, 0.2]])
-    prior = fisher_prior(gradients, np.ones(4), "x")
+    prior = fisher_prior(gradients, np.ones(4), "x", shaped=True)
     assert np.abs(prior.mean).max() == pytest.approx(1.0) and (prior.mean < 0).all()
     assert prior.mean[1] == pytest.approx(-1.0)
     # The gradient is 6.7 times larger in the first coordinate, and the step is not.
@@ -22,7 +22,7 @@ def test_shape_is_the_damped_inverse_fisher_within_the_condition(seed: int, n: i
     rng = np.random.default_rng(seed)
     gradients = rng.standard_normal((n, d)) * 10 ** rng.uniform(-4, 4, d)
     weights = rng.uniform(0.5, 2.0, n)
-    prior = fisher_prior(gradients, weights, "x")
+    prior = fisher_prior(gradients, weights, "x", shaped=True)
     covariance = prior.factor @ prior.factor.T
     variances = np.linalg.eigvalsh(covariance)
     assert variances[-1] / variances[0] <= CONDITION * 1.01
@@ -38,6 +38,12 @@ def test_shape_is_the_damped_inverse_fisher_within_the_condition(seed: int, n: i
     assert shares @ gradients @ prior.mean <= 1e-12
 
 
+def test_steps_are_equal_unless_a_shape_is_asked_for() -> None:
+    gradients = np.random.default_rng(0).standard_normal((6, 4))
+    plain, shaped = (fisher_prior(gradients, np.ones(6), "x", shaped=shaped) for shaped in (False, True))
+    assert plain.factor.tolist() == np.eye(4).tolist() and plain.mean.tolist() == shaped.mean.tolist()
+
+
 def test_without_gradients_nothing_is_known() -> None:
     prior = fisher_prior(np.zeros((3, 2)), np.ones(3), "x")
     assert prior.mean.tolist() == [0, 0] and prior.factor.tolist() == np.eye(2).tolist()
@@ -46,7 +52,7 @@ def test_without_gradients_nothing_is_known() -> None:
 def test_coordinates_without_a_gradient_keep_their_step() -> None:
     rng = np.random.default_rng(0)
     gradients = rng.standard_normal((6, 4)) * [1.0, 0.0, 5.0, 0.0]
-    prior = fisher_prior(gradients, np.ones(6), "x")
+    prior = fisher_prior(gradients, np.ones(6), "x", shaped=True)
     assert prior.mean[[1, 3]].tolist() == [0, 0]
     assert prior.factor[[1, 3]].tolist() == np.eye(4)[[1, 3]].tolist()
     assert prior.factor[0, 0] > prior.factor[2, 2]
