@@ -1,8 +1,8 @@
 """A Ray of this machine that outlives the runs on it: ``python -m optimizer.ray_head RECORD``.
 
-It is started through ``ray.init`` and not ``ray start``, whose processes outlive it when it is killed. Its nodes talk over
-loopback, but some of its ports are open to other machines, as every Ray's: what keeps strangers out is the token of
-``RAY_AUTH_TOKEN``.
+It is started through ``ray.init`` and not ``ray start``, whose processes outlive it when it is killed. Its nodes talk
+over loopback, but some of its ports are open to other machines, as every Ray's: what keeps strangers out is the token
+of ``RAY_AUTH_TOKEN``.
 """
 
 from __future__ import annotations
