@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
+import psutil
 import pytest
 from crashes import BlackBox, submit
 from service import free_port, wait_until
@@ -32,15 +34,14 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('jobs')}/store.db"
 
 
-@pytest.fixture(scope="module")
-def address(store_url: str) -> Iterator[str]:
+@contextmanager
+def head(port: int, store_url: str) -> Iterator[str]:
     """A head with a dashboard, whose jobs find the store and the command line in their environment."""
     import sys
     from pathlib import Path
 
     from ray.cluster_utils import Cluster
 
-    port = free_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVOMERGE_STORE", store_url)
         patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -56,6 +57,12 @@ def address(store_url: str) -> Iterator[str]:
         )
         yield f"http://127.0.0.1:{port}"
         cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(store_url: str) -> Iterator[str]:
+    with head(free_port(), store_url) as found:
+        yield found
 
 
 def test_a_job_drives_an_experiment_and_a_killed_one_is_followed(address: str, store_url: str, url: str) -> None:
@@ -94,6 +101,31 @@ def test_a_job_that_is_submitted_by_hand_needs_nothing_else(address: str, store_
         JobSubmissionClient(address).submit_job(entrypoint=f"evomerge driver --experiment {one}")
         wait_until(lambda: store.get_experiment(one).state is ExperimentState.FINISHED, 120)
         assert store.get_experiment(one).wanted is Wanted.RUN
+
+
+def test_a_head_that_dies_and_comes_back_finds_the_experiment_where_it_was(store_url: str, url: str) -> None:
+    port = free_port()
+    with Store.open(store_url) as store:
+        scheduler = Scheduler(store, RayJobLauncher(f"http://127.0.0.1:{port}"), per_owner=4)
+        one = submit(store, url)
+
+        def ticked(done: int, state: ExperimentState = ExperimentState.RUNNING) -> bool:
+            scheduler.tick()
+            return store.progress(one).done >= done and store.get_experiment(one).state is state
+
+        with head(port, store_url):
+            wait_until(lambda: ticked(4), 120)
+            driver = store.get_experiment(one).driver
+            assert driver is not None
+        # Without a head nothing can be started, and nothing is given up.
+        if psutil.pid_exists(driver.pid):
+            os.kill(driver.pid, signal.SIGKILL)
+        before = store.progress(one).done
+        scheduler.tick()
+        assert store.get_experiment(one).wanted is Wanted.RUN
+        with head(port, store_url):
+            wait_until(lambda: ticked(before, ExperimentState.FINISHED), 180)
+        assert store.audit() == []
 
 
 def test_a_cluster_that_is_not_there_says_so() -> None:
