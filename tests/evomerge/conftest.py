@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,16 @@ from api.server import uvicorn_config
 from api.settings import Settings
 from experiments.states import Scope
 from experiments.store import Store
+
+
+@pytest.fixture(autouse=True)
+def quiet_libraries() -> Iterator[None]:
+    """Give commands the log level of a fresh process: a library that ran before in this one may have raised it."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.WARNING)
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

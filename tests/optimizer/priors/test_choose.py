@@ -57,10 +57,10 @@ def earlier(path: Path, space: Genome, best: np.ndarray, **changes: Any) -> Stor
             experiment.id, number=number, kind=CandidateKind.SEARCH, label="", vector=point,
             recipe=recipe.to_dict(), digest=recipe.digest(),
         )  # fmt: skip
-        store.record_started(candidate.id, Split.SEARCH, worker="w")
+        attempt = store.record_started(candidate.id, Split.SEARCH, worker="w")
         store.record_result(
             candidate.id, Split.SEARCH, [ItemScore("t", "0" * 16, float(good), None, None)],
-            fitness=float(good), timings_s={}, prompt_tokens=0, generated_tokens=0,
+            fitness=float(good), timings_s={}, prompt_tokens=0, generated_tokens=0, attempt=attempt,
         )  # fmt: skip
     store.release_driver(experiment.id, ExperimentState.FINISHED)
     return store
