@@ -13,7 +13,7 @@ from evomerge.errors import PreconditionFailed, StateConflict
 from experiments.drivers import is_alive
 from experiments.entities import Event, Experiment, Launch, Once
 from experiments.ledger import Ledger
-from experiments.reading import to_event, to_experiment
+from experiments.reading import to_experiment
 from experiments.recording import Recorder
 from experiments.records import EventRecord, ExperimentRecord
 from experiments.requests import check_once, record_once
@@ -151,10 +151,8 @@ class Controller(Recorder):
 
     def controls(self, experiment_id: str, action: str) -> list[Event]:
         """Return what people did of one kind, in order."""
-        query = select(EventRecord).filter_by(experiment_id=experiment_id, kind=EventKind.CONTROL)
-        with self._session() as session:
-            rows = session.scalars(query.order_by(EventRecord.seq))
-            return [to_event(row) for row in rows if row.payload["action"] == action]
+        found = self.events(experiment_id, kinds=(EventKind.CONTROL,))
+        return [event for event in found if event.payload["action"] == action]
 
     def due(self) -> list[Experiment]:
         """Return the experiments that should run, larger priority and older ones first; some may have a driver."""

@@ -12,8 +12,8 @@ from sqlalchemy.orm import defer
 
 from evomerge.errors import NotFound
 from experiments.entities import Candidate, Evaluation, Event, StoredItem
-from experiments.reading import Reader, to_candidate, to_evaluation, to_event
-from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, ItemScoreRecord
+from experiments.reading import Reader, to_candidate, to_evaluation
+from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
 from experiments.states import (
     EXPERIMENT_STEPS,
     WHOLE,
@@ -264,26 +264,6 @@ class Pages(Reader):
             event.payload["decision"]: event.payload["data"]
             for event in self.events(experiment_id, kinds=(EventKind.DECISION,))
         }
-
-    def events(
-        self,
-        experiment_id: str,
-        *,
-        kinds: tuple[EventKind, ...] = (),
-        after: int = 0,
-        limit: int | None = None,
-        newest: bool = False,
-    ) -> list[Event]:
-        """Return events with ``seq`` above ``after`` (``newest``: below it, 0 for all, latest first)."""
-        table = EventRecord
-        query = select(table).where(table.experiment_id == experiment_id)
-        if kinds:
-            query = query.where(table.kind.in_(kinds))
-        if not newest or after:
-            query = query.where(table.seq < after if newest else table.seq > after)
-        query = query.order_by(table.seq.desc() if newest else table.seq).limit(limit)
-        with self._session() as session:
-            return [to_event(row) for row in session.scalars(query)]
 
     def count_open(self, owner: str) -> int:
         """Return how many experiments of an owner have not ended."""

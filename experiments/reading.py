@@ -38,6 +38,7 @@ from experiments.states import (
     CandidateKind,
     CandidateState,
     EvaluationState,
+    EventKind,
     ExperimentState,
     Split,
 )
@@ -212,12 +213,25 @@ class Reader:
 
     def ledger(self, experiment_id: str, *, after: int = 0, limit: int | None = None) -> list[Event]:
         """Return the events of an experiment with ``seq`` above ``after``, in order."""
-        query = (
-            select(EventRecord)
-            .where(EventRecord.experiment_id == experiment_id, EventRecord.seq > after)
-            .order_by(EventRecord.seq)
-            .limit(limit)
-        )
+        return self.events(experiment_id, after=after, limit=limit)
+
+    def events(
+        self,
+        experiment_id: str,
+        *,
+        kinds: tuple[EventKind, ...] = (),
+        after: int = 0,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> list[Event]:
+        """Return events with ``seq`` above ``after`` (``newest``: below it, 0 for all, latest first)."""
+        table = EventRecord
+        query = select(table).where(table.experiment_id == experiment_id)
+        if kinds:
+            query = query.where(table.kind.in_(kinds))
+        if not newest or after:
+            query = query.where(table.seq < after if newest else table.seq > after)
+        query = query.order_by(table.seq.desc() if newest else table.seq).limit(limit)
         with self._session() as session:
             return [to_event(row) for row in session.scalars(query)]
 

@@ -11,7 +11,7 @@ from evals.report import Report, build_report
 from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import NotFound, StateConflict
 from experiments.entities import Candidate, Experiment, Standing
-from experiments.states import EventKind, Split
+from experiments.states import Split
 from experiments.store import Store
 from merging.deep_models import as_deep_as
 from merging.export import ExportResult, export_checkpoint
@@ -65,7 +65,7 @@ def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Sum
     """Read an experiment's outcome from the store, whatever state it is in."""
     progress = store.progress(experiment.id)
     standings = store.leaderboard(experiment.id, limit=max(progress.candidates, 1))
-    decisions = _decisions(store, experiment)
+    decisions = store.decisions(experiment.id)
     winner = None
     if "winner" in decisions:
         number = decisions["winner"]["number"]
@@ -137,11 +137,6 @@ def _candidate(store: Store, experiment: Experiment, number: int) -> Candidate:
             f"choose one from 'evomerge show {experiment.id}'",
         )
     return candidates[number]
-
-
-def _decisions(store: Store, experiment: Experiment) -> dict[str, Mapping[str, Any]]:
-    events = [event for event in store.ledger(experiment.id) if event.kind is EventKind.DECISION]
-    return {event.payload["decision"]: event.payload["data"] for event in events}
 
 
 def _ordered(experiment: Experiment, table: SplitTable, standings: list[Standing]) -> list[Standing]:
