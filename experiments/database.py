@@ -56,7 +56,7 @@ def translated(url: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         original = getattr(error, "orig", None) or error
         cause = str(original).strip().splitlines()[0]
-        if isinstance(original, TypeError | ValueError):  # raised by a column type of experiments.records
+        if isinstance(original, TypeError | ValueError):  # raised by a type of experiments.columns
             advice = "pass plain data: text, finite numbers, lists, mappings, and times with a zone"
         else:
             advice = _advice(cause, place)

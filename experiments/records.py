@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
-    DateTime,
     Double,
-    Enum,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     String,
-    Text,
     UniqueConstraint,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
+from experiments.columns import BIG_ID, PlainData, SafeText, UtcDateTime, names
 from experiments.states import (
     WHOLE,
     ArtifactState,
@@ -37,64 +29,6 @@ from experiments.states import (
     Split,
     Wanted,
 )
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: always aware and in UTC in Python, whatever the back end keeps."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they would be read back as another moment."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Attach UTC where the back end (SQLite) keeps no zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def storable(text: str | None) -> str | None:
-    """Replace what cannot be stored; a result is never lost for one odd character."""
-    if text is None:
-        return None
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-class SafeText(TypeDecorator[str]):
-    """Text as models write it: what PostgreSQL or UTF-8 cannot hold (NUL, lone surrogates) becomes U+FFFD."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Replace what cannot be stored."""
-        return storable(value)
-
-
-# SQLite numbers rows by itself only in a column that is declared INTEGER.
-BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class PlainData(TypeDecorator[Any]):
-    """JSON without NaN and infinities, which are not JSON; None is NULL."""
-
-    impl = JSON(none_as_null=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Refuse what is not JSON here, since the drivers of the back ends refuse it in different ways."""
-        json.dumps(value, allow_nan=False)
-        return value
-
-
-def _names(states: type[StrEnum]) -> Enum:
-    # Text columns: a new state needs no ALTER TYPE.
-    return Enum(states, native_enum=False, length=16, values_callable=lambda kind: [m.value for m in kind])
 
 
 class Record(DeclarativeBase):
@@ -113,15 +47,16 @@ class Record(DeclarativeBase):
         float: Double(),
         dict[str, Any]: PlainData(),
         list[float]: PlainData(),
-        ExperimentState: _names(ExperimentState),
-        CandidateState: _names(CandidateState),
-        EvaluationState: _names(EvaluationState),
-        CandidateKind: _names(CandidateKind),
-        EventKind: _names(EventKind),
-        Split: _names(Split),
-        Wanted: _names(Wanted),
-        Scope: _names(Scope),
-        ArtifactState: _names(ArtifactState),
+        list[str]: PlainData(),
+        ExperimentState: names(ExperimentState),
+        CandidateState: names(CandidateState),
+        EvaluationState: names(EvaluationState),
+        CandidateKind: names(CandidateKind),
+        EventKind: names(EventKind),
+        Split: names(Split),
+        Wanted: names(Wanted),
+        Scope: names(Scope),
+        ArtifactState: names(ArtifactState),
     }
 
 
@@ -246,6 +181,32 @@ class EventRecord(Record):
     kind: Mapped[EventKind]
     payload: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+class SearchTraceRecord(Record):
+    """One row per update of a search's distribution; ``state`` is what ``Trace`` has columns of."""
+
+    __tablename__ = "search_traces"
+
+    experiment_id: Mapped[str] = mapped_column(ForeignKey("experiments.id"), primary_key=True)
+    updates: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    run: Mapped[int]
+    number: Mapped[int]
+    items: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[dict[str, Any]]
+
+
+class ItemTextRecord(Record):
+    """What an item asks, once for all experiments whose task puts it in the same words."""
+
+    __tablename__ = "item_texts"
+
+    source: Mapped[str] = mapped_column(String(16), primary_key=True)
+    item: Mapped[str] = mapped_column(String(64), primary_key=True)
+    prompt: Mapped[str | None] = mapped_column(SafeText)
+    reference: Mapped[str | None] = mapped_column(SafeText)
+    choices: Mapped[list[str] | None]
+    truncated: Mapped[bool]
 
 
 class TokenRecord(Record):

@@ -13,8 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from evomerge.errors import InvalidInput
+from experiments.columns import storable
 from experiments.entities import ScoredItem
-from experiments.records import ItemScoreRecord, Record, storable
+from experiments.records import ItemScoreRecord, Record
 from experiments.states import Split
 
 _ITEM_COLUMNS = ("evaluation_id", "task", "item", "score", "reference_logprob", "output")

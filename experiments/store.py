@@ -31,11 +31,13 @@ from experiments.reading import to_experiment
 from experiments.records import ExperimentRecord
 from experiments.requests import check_once, record_once
 from experiments.states import EventKind, ExperimentState, Wanted
+from experiments.texts import TextBook
+from experiments.traces import TraceBook
 
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look like others
 
 
-class Store(Controller, TokenBook, ArtifactBook, Pages, Monitor, Auditor):
+class Store(Controller, TokenBook, ArtifactBook, TraceBook, TextBook, Pages, Monitor, Auditor):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 
     @classmethod

@@ -125,6 +125,12 @@ def test_what_was_decided_stays(released: Store, made: ModuleType, revision: str
     assert [(one.num_items, released.tests_on(str(one.items_digest))) for one in tested] == [(3, 1)]
     if revision >= "0003":
         assert [(one.number, one.state) for one in released.artifacts()] == [(3, ArtifactState.PENDING)]
+    recorded = revision >= "0005"
+    trace = released.trace(experiment.id)
+    assert ([vars(one) for one in trace.rows], trace.restarts) == (list(made.TRACE) if recorded else [], [])
+    texts = released.texts([(one["source"], one["item"]) for one in made.TEXTS])
+    found = [{**vars(one), "choices": one.choices and list(one.choices)} for _, one in sorted(texts.items())]
+    assert found == (list(made.TEXTS) if recorded else [])
 
 
 @pytest.mark.parametrize("name", ["interrupted", "killed"])

@@ -26,6 +26,13 @@ OUTCOME = {"number": 3, "reason": "better than the center"}
 # Candidates of every experiment: label, point; number 2 cannot be merged, and number 3 is started twice.
 CANDIDATES = (("base", None), ("uniform mean", None), ("", [0.5, -0.25]), ("", [1.0, 0.125]), ("", [0.0, 1.5]))
 INFEASIBLE, LOST = 2, 3
+# One update of the finished one's search, and the words of its first two items.
+TRACE = ({"updates": 1, "run": 0, "number": 5, "items": 16, "state": {"sigma": 0.75, "eigenvalues": [1.5, 1.0]}},)
+TEXTS = (
+    {"source": "c0ffee", "item": f"{0:016x}", "prompt": "naïve ✓?", "reference": "yes", "choices": ["yes", "no"],
+     "truncated": False},
+    {"source": "c0ffee", "item": f"{1:016x}", "prompt": "long", "reference": None, "choices": None, "truncated": True},
+)  # fmt: skip
 ITEMS = {Split.SEARCH: 4, Split.SELECTION: 2, Split.TEST: 3}
 # How far each experiment has come: its name, its number of candidates, and how its driver ended.
 EXPERIMENTS = (
@@ -68,6 +75,9 @@ def fill(store: Store) -> None:
             for split in (Split.SELECTION, Split.TEST):
                 _measure(store, store.candidates(experiment.id)[3].id, 3, split)
             store.record_decision(experiment.id, "winner", OUTCOME)
+            if hasattr(store, "record_trace"):
+                store.record_trace(experiment.id, [SimpleNamespace(**one) for one in TRACE])
+                store.record_texts(experiment.id, [SimpleNamespace(**one) for one in TEXTS])
         store.heartbeat(experiment.id, 12.5)
         if end is not ExperimentState.RUNNING:
             store.release_driver(experiment.id, end)
