@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import artifacts, candidates, catalog, charts, control, events, experiments, tokens, workers
+from api.routes import (
+    artifacts,
+    candidates,
+    catalog,
+    charts,
+    control,
+    events,
+    experiments,
+    operations,
+    quality,
+    tokens,
+    workers,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     charts.router,  # before experiments, whose names could be "compare"
     experiments.router,
+    quality.router,
+    operations.router,
     control.router,
     candidates.router,
     workers.router,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from api.dependencies import ExperimentDep, StoreDep
 from api.routes.candidates import Order
-from api.schemas.charts import Coefficients, Compared, Comparison, Series
+from api.schemas.charts import Coefficients, Compared, Comparison, Points, Series
 from api.schemas.experiments import experiment_view, standing_view
 from experiments.store import Store
 
@@ -33,6 +33,18 @@ def compare_experiments(
 def get_series(experiment: ExperimentDep, store: StoreDep, points: _Points = 500) -> Series:
     """Return fitness over the experiment."""
     return Series.model_validate(store.curve(experiment.id, points=points))
+
+
+@router.get("/{experiment_id}/points")
+def get_points(
+    experiment: ExperimentDep,
+    store: StoreDep,
+    limit: Annotated[
+        int, Query(ge=1, le=5000, description="Candidates at most, besides those that are always there.")
+    ] = 2000,
+) -> Points:
+    """Return candidates as points over the experiment."""
+    return Points(reason="Not yet.", total=0, shown=0, number=[], kind=[], fitness=[], items=[])
 
 
 @router.get("/{experiment_id}/coefficients")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, StringConstraints
 
@@ -98,6 +98,48 @@ class ProgressView(Answer):
     best_fitness: float | None
 
 
+class StandingScore(Answer):
+    """A candidate's weighted mean score on the search items, with its 95 % interval; without the reference term."""
+
+    number: int
+    label: str
+    fitness: float
+    """As the search sees it."""
+    mean: float
+    low: float
+    high: float
+    items: int
+
+
+class BudgetUse(Answer):
+    """The limit of the budget that is nearest."""
+
+    unit: Literal["evaluations", "items", "generated_tokens", "hours"]
+    limit: float
+    used: float
+
+
+class Headline(Answer):
+    """An experiment in a line: where it stands against its best parent, and how long it will take."""
+
+    best: StandingScore | None
+    """The winner; before there is one, the candidate that is best by the lower end of its interval, of the five with
+    the best fitness and all plain merges."""
+    best_parent: StandingScore | None
+    """The base or expert with the best fitness."""
+    difference: float | None
+    """The best minus the best parent, on the items that both were scored on."""
+    difference_low: float | None
+    """Lower end of the difference's 95 % interval. The search chose the best on these items, which flatters it."""
+    difference_high: float | None
+    budget: BudgetUse | None
+    eta_s: float | None
+    """Seconds to the end of the budget at the pace so far; null where it does not run."""
+    last_event_at: datetime | None
+    sparkline: list[float | None]
+    """The best fitness so far in at most 24 equal parts of the candidates."""
+
+
 class ExperimentView(Answer):
     """An experiment in a list."""
 
@@ -116,6 +158,8 @@ class ExperimentView(Answer):
     seconds_spent: float
     error: str | None
     progress: ProgressView
+    headline: Headline | None = None
+    """Null but in lists."""
 
 
 class ExperimentPage(Answer):
