@@ -1,0 +1,129 @@
+import type { EChartsCoreOption, EChartsType } from "echarts/core";
+import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { Loading } from "@/parts/states";
+import styles from "./Chart.module.css";
+import { type Palette, usePalette } from "./palette";
+
+type Library = typeof import("./library");
+
+/** What a chart's menu can do with what is drawn. */
+export interface ChartHandle {
+  /** The picture as a file's content. */
+  picture(kind: "png" | "svg"): Promise<Blob>;
+}
+
+export interface ChartProps {
+  option: EChartsCoreOption;
+  /** What the chart shows, for people who do not see it. */
+  description: string;
+  height?: number;
+  /** Handlers by ECharts event name, such as click or brushSelected. */
+  on?: Record<string, (event: never) => void>;
+  ref?: Ref<ChartHandle>;
+}
+
+/** What every chart has in common; a plot's own option is laid over it. */
+function withDefaults(option: EChartsCoreOption, palette: Palette, description: string): EChartsCoreOption {
+  return {
+    animation: false,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: palette.text },
+    aria: { enabled: true, label: { description } },
+    ...option,
+    // Tooltips are drawn: as HTML they would need inline styles, and could be told to run what a model wrote.
+    tooltip: {
+      renderMode: "richText",
+      confine: true,
+      backgroundColor: palette.raised,
+      borderColor: palette["line-strong"],
+      textStyle: { color: palette.text, fontSize: 12 },
+      ...(option.tooltip as object | undefined),
+    },
+  };
+}
+
+/** Draws an option of ECharts once it is in view, and again whenever it, the theme or the width changes. */
+export function Chart({ option, description, height = 320, on, ref }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<EChartsType | null>(null);
+  const [library, setLibrary] = useState<Library | null>(null);
+  const palette = usePalette();
+
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    let gone = false;
+    const seen = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        seen.disconnect();
+        void import("./library").then((loaded) => gone || setLibrary(loaded));
+      },
+      { rootMargin: "300px" },
+    );
+    seen.observe(element);
+    return () => {
+      gone = true;
+      seen.disconnect();
+    };
+  }, []);
+
+  useEffect(() => {
+    const element = box.current;
+    if (library === null || element === null) return;
+    const drawn = library.init(element, null, { renderer: "canvas" });
+    chart.current = drawn;
+    const resized = new ResizeObserver(() => drawn.resize());
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      drawn.dispose();
+      chart.current = null;
+    };
+  }, [library]);
+
+  useEffect(() => {
+    if (library === null) return;
+    chart.current?.setOption(withDefaults(option, palette, description), {
+      notMerge: true,
+      lazyUpdate: true,
+    });
+  }, [library, option, palette, description]);
+
+  useEffect(() => {
+    const drawn = chart.current;
+    if (library === null || drawn === null || on === undefined) return;
+    for (const [name, handler] of Object.entries(on)) drawn.on(name, handler as (event: unknown) => void);
+    return () => {
+      for (const name of Object.keys(on)) drawn.off(name);
+    };
+  }, [library, on]);
+
+  useImperativeHandle(
+    ref,
+    () => ({
+      async picture(kind) {
+        const { init } = await import("./library");
+        const element = box.current;
+        const size = { width: element?.clientWidth || 900, height };
+        const drawn = init(null, null, { renderer: "svg", ssr: true, ...size });
+        drawn.setOption({ ...withDefaults(option, palette, description), backgroundColor: palette.surface });
+        const svg = drawn.renderToSVGString();
+        drawn.dispose();
+        if (kind === "svg") return new Blob([svg], { type: "image/svg+xml" });
+        const live = chart.current;
+        if (live === null) throw new Error("the chart is not drawn yet");
+        const url = live.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: palette.surface });
+        const bytes = Uint8Array.from(atob(url.slice(url.indexOf(",") + 1)), (one) => one.charCodeAt(0));
+        return new Blob([bytes], { type: "image/png" });
+      },
+    }),
+    [option, palette, description, height],
+  );
+
+  return (
+    // The height depends on the plot; React sets it through the DOM, which the content security policy allows.
+    <div ref={box} className={styles.chart} style={{ height }} role="img" aria-label={description}>
+      {library === null ? <Loading what="the chart" /> : null}
+    </div>
+  );
+}

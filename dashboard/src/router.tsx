@@ -1,0 +1,194 @@
+/** Every address of the dashboard. Screens load when they are first shown. */
+import {
+  createBrowserHistory,
+  createHashHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { snapshot } from "./api/snapshot";
+import { ErrorNotice, Loading } from "./parts/states";
+import { ROOT } from "./root";
+import { NotFound } from "./shell/NotFound";
+import { Shell } from "./shell/Shell";
+
+type Text = string | undefined;
+const text = (value: unknown): Text => (typeof value === "string" && value !== "" ? value : undefined);
+const whole = (value: unknown): number | undefined =>
+  Number.isInteger(value) ? (value as number) : undefined;
+
+/** Leaves out what is not set, so that addresses stay short. */
+function given<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    if (snapshot !== null) throw redirect({ to: "/experiments/$id", params: { id: snapshot.experiment } });
+    throw redirect({ to: "/experiments" });
+  },
+});
+
+const experiments = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments",
+  validateSearch: (search) =>
+    given({ q: text(search.q), state: text(search.state), owner: text(search.owner) }),
+  component: lazyRouteComponent(() => import("./screens/experiments/ExperimentsScreen")),
+});
+
+const create = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/new",
+  /** `from`: the experiment whose spec the form starts with. `template`: one of the form's own. */
+  validateSearch: (search) => given({ from: text(search.from), template: text(search.template) }),
+  component: lazyRouteComponent(() => import("./screens/new/NewScreen")),
+});
+
+const experiment = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$id",
+  component: lazyRouteComponent(() => import("./screens/experiment/ExperimentScreen")),
+});
+
+const overview = createRoute({
+  getParentRoute: () => experiment,
+  path: "/",
+  component: lazyRouteComponent(() => import("./screens/experiment/OverviewTab")),
+});
+const candidates = createRoute({
+  getParentRoute: () => experiment,
+  path: "candidates",
+  validateSearch: (search) =>
+    given({ order: text(search.order), kind: text(search.kind), state: text(search.state) }),
+  component: lazyRouteComponent(() => import("./screens/experiment/CandidatesTab")),
+});
+const candidate = createRoute({
+  getParentRoute: () => experiment,
+  path: "candidates/$number",
+  /** What its items are compared with, and which of them are shown. */
+  validateSearch: (search) =>
+    given({
+      against: text(search.against),
+      split: text(search.split),
+      task: text(search.task),
+      only: text(search.only),
+    }),
+  component: lazyRouteComponent(() => import("./screens/experiment/CandidateTab")),
+});
+const coefficients = createRoute({
+  getParentRoute: () => experiment,
+  path: "coefficients",
+  component: lazyRouteComponent(() => import("./screens/experiment/CoefficientsTab")),
+});
+const dynamics = createRoute({
+  getParentRoute: () => experiment,
+  path: "dynamics",
+  component: lazyRouteComponent(() => import("./screens/experiment/DynamicsTab")),
+});
+const generalisation = createRoute({
+  getParentRoute: () => experiment,
+  path: "generalisation",
+  component: lazyRouteComponent(() => import("./screens/experiment/GeneralisationTab")),
+});
+const workers = createRoute({
+  getParentRoute: () => experiment,
+  path: "workers",
+  component: lazyRouteComponent(() => import("./screens/experiment/WorkersTab")),
+});
+const lineage = createRoute({
+  getParentRoute: () => experiment,
+  path: "lineage",
+  component: lazyRouteComponent(() => import("./screens/experiment/LineageTab")),
+});
+const log = createRoute({
+  getParentRoute: () => experiment,
+  path: "log",
+  validateSearch: (search) => given({ kind: text(search.kind), after: whole(search.after) }),
+  component: lazyRouteComponent(() => import("./screens/experiment/LogTab")),
+});
+const configuration = createRoute({
+  getParentRoute: () => experiment,
+  path: "configuration",
+  component: lazyRouteComponent(() => import("./screens/experiment/ConfigurationTab")),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  /** `ids`: up to six, with commas between them. */
+  validateSearch: (search) => given({ ids: text(search.ids) }),
+  component: lazyRouteComponent(() => import("./screens/compare/CompareScreen")),
+});
+const models = createRoute({
+  getParentRoute: () => root,
+  path: "/models",
+  component: lazyRouteComponent(() => import("./screens/catalog/ModelsScreen")),
+});
+const tasks = createRoute({
+  getParentRoute: () => root,
+  path: "/tasks",
+  component: lazyRouteComponent(() => import("./screens/catalog/TasksScreen")),
+});
+const methods = createRoute({
+  getParentRoute: () => root,
+  path: "/methods",
+  component: lazyRouteComponent(() => import("./screens/catalog/MethodsScreen")),
+});
+const method = createRoute({
+  getParentRoute: () => root,
+  path: "/methods/$name",
+  component: lazyRouteComponent(() => import("./screens/catalog/MethodScreen")),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./screens/settings/SettingsScreen")),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    home,
+    experiments,
+    create,
+    experiment.addChildren([
+      overview,
+      candidates,
+      candidate,
+      coefficients,
+      dynamics,
+      generalisation,
+      workers,
+      lineage,
+      log,
+      configuration,
+    ]),
+    compare,
+    models,
+    tasks,
+    methods,
+    method,
+    settings,
+  ]),
+  // An exported page is one file: its addresses are behind the #.
+  history: snapshot === null ? createBrowserHistory() : createHashHistory(),
+  basepath: ROOT || "/",
+  defaultPreload: "intent",
+  defaultPendingComponent: () => <Loading what="the screen" />,
+  defaultErrorComponent: ({ error, reset }) => (
+    <ErrorNotice error={error instanceof Error ? error : new Error(String(error))} retry={reset} />
+  ),
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

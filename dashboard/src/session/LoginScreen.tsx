@@ -1,0 +1,49 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { api, body } from "@/api/client";
+import icon from "@/look/icon.svg";
+import { Button } from "@/parts/Button";
+import { ErrorNotice } from "@/parts/states";
+import styles from "./LoginScreen.module.css";
+
+export default function LoginScreen() {
+  const [token, setToken] = useState("");
+  const field = useId();
+  const client = useQueryClient();
+  const login = useMutation({
+    mutationFn: () => body(api.POST("/api/v1/session", { body: { token: token.trim() } })),
+    onSuccess: (identity) => client.setQueryData(["session"], identity),
+  });
+  return (
+    <main className={styles.page}>
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          login.mutate();
+        }}
+      >
+        <h1>
+          <img src={icon} alt="" /> evomerge
+        </h1>
+        <label htmlFor={field}>Access token</label>
+        <input
+          id={field}
+          type="password"
+          autoComplete="current-password"
+          value={token}
+          onChange={(event) => setToken(event.target.value)}
+          required
+        />
+        <p>
+          The server printed an administrator's token when it was first started.{" "}
+          <code>evomerge token create</code> makes others.
+        </p>
+        {login.error ? <ErrorNotice error={login.error} /> : null}
+        <Button type="submit" look="primary" disabled={login.isPending}>
+          {login.isPending ? "Logging in…" : "Log in"}
+        </Button>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,30 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  // The server writes its path prefix into index.html; scripts find each other relative to themselves.
+  base: "./",
+  build: {
+    outDir: "../api/dashboard",
+    emptyOutDir: true,
+    // An inlined asset would need data: in the content security policy.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "charts", test: /node_modules[\\/](echarts|zrender)[\\/]/ },
+            { name: "yaml", test: /node_modules[\\/]yaml[\\/]/ },
+          ],
+        },
+      },
+    },
+  },
+  server: {
+    proxy: { "/api": process.env.EVOMERGE_SERVER ?? "http://127.0.0.1:8000" },
+  },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+});
