@@ -20,6 +20,7 @@ from evomerge.errors import StateConflict
 from experiments import database
 from experiments.access import TokenBook
 from experiments.artifacts import ArtifactBook
+from experiments.comparing import Comparer
 from experiments.control import Controller
 from experiments.drivers import is_alive, this_process
 from experiments.entities import Experiment, Once, Orders
@@ -37,7 +38,7 @@ from experiments.traces import TraceBook
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look like others
 
 
-class Store(Controller, TokenBook, ArtifactBook, TraceBook, TextBook, Pages, Monitor, Auditor):
+class Store(Controller, TokenBook, ArtifactBook, Comparer, TraceBook, TextBook, Pages, Monitor, Auditor):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 
     @classmethod

@@ -144,6 +144,8 @@ QUERIES = {
     "/experiments/{experiment_id}/candidates/{number}/items": ["", "?outputs=true"],
     "/experiments/{experiment_id}/coefficients": ["", "?order=-fitness"],
     "/experiments/compare": ["?ids={experiment_id}"],
+    "/experiments/{experiment_id}/comparison": ["?number=3&against=2"],
+    "/experiments/{experiment_id}/items-compared": ["?number=3", "?number=3&against=2,1"],
 }
 
 
