@@ -20,11 +20,11 @@ class EventView(Answer):
 
 
 class EventPage(Answer):
-    """Events in order."""
+    """Events in order, or the latest first."""
 
     events: list[EventView]
     last_seq: int
-    """Of the newest event of the experiment; the next page is after the last event of this one."""
+    """Of the newest event of the experiment; the next page is after, or before, the last event of this one."""
 
 
 class StreamEnd(Answer):

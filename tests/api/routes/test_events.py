@@ -41,6 +41,21 @@ class TestPages:
         kinds = [event["kind"] for event in reader.get(url).json()["events"]]
         assert (kinds.count("state"), kinds.count("infeasible")) == (2, 2) and len(kinds) == 4
 
+    def test_walking_back_with_before(self, reader: TestClient, store: Store) -> None:
+        experiment = seed(store)
+        url = f"{URL}/{experiment.id}/events"
+        seen: list[int] = []
+        while True:
+            edge = min(seen, default=experiment.last_seq + 1)
+            page = reader.get(url, params={"before": edge, "limit": 7}).json()
+            seen += [event["seq"] for event in page["events"]]
+            if len(page["events"]) < 7:
+                break
+        assert seen == list(range(experiment.last_seq, 0, -1))
+        last = reader.get(url, params={"before": experiment.last_seq + 1, "kind": "infeasible", "limit": 1}).json()
+        assert [event["kind"] for event in last["events"]] == ["infeasible"] and last["events"][0]["seq"] > 30
+        assert reader.get(url, params={"before": 9, "after": 3}).json()["field"] == "query.before"
+
 
 Message = dict[str, str]
 
