@@ -1,4 +1,4 @@
-import type { EChartsCoreOption, EChartsType } from "echarts/core";
+import type { EChartsCoreOption, EChartsType, Payload } from "echarts/core";
 import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
 import { Loading } from "@/parts/states";
 import styles from "./Chart.module.css";
@@ -19,8 +19,15 @@ export interface ChartProps {
   height?: number;
   /** Handlers by ECharts event name, such as click or brushSelected. */
   on?: Record<string, (event: never) => void>;
+  /** Actions of ECharts once it is drawn, such as a selection that the address of the page names. */
+  then?: readonly Payload[];
+  /** Charts of one group show the same place under the pointer. */
+  group?: string;
   ref?: Ref<ChartHandle>;
 }
+
+/** What a new option replaces as a whole; the rest keeps what a person did: zoom, hidden series, an open tooltip. */
+const REPLACED = ["series", "grid", "xAxis", "yAxis", "parallel", "parallelAxis", "visualMap"];
 
 /** What every chart has in common; a plot's own option is laid over it. */
 function withDefaults(option: EChartsCoreOption, palette: Palette, description: string): EChartsCoreOption {
@@ -42,7 +49,7 @@ function withDefaults(option: EChartsCoreOption, palette: Palette, description: 
 }
 
 /** Draws an option of ECharts once it is in view, and again whenever it, the theme or the width changes. */
-export function Chart({ option, description, height = 320, on, ref }: ChartProps) {
+export function Chart({ option, description, height = 320, on, then, group, ref }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | null>(null);
   const [library, setLibrary] = useState<Library | null>(null);
@@ -72,6 +79,10 @@ export function Chart({ option, description, height = 320, on, ref }: ChartProps
     if (library === null || element === null) return;
     const drawn = library.init(element, null, { renderer: "canvas" });
     chart.current = drawn;
+    if (group !== undefined) {
+      drawn.group = group;
+      library.connect(group);
+    }
     const resized = new ResizeObserver(() => drawn.resize());
     resized.observe(element);
     return () => {
@@ -79,15 +90,13 @@ export function Chart({ option, description, height = 320, on, ref }: ChartProps
       drawn.dispose();
       chart.current = null;
     };
-  }, [library]);
+  }, [library, group]);
 
   useEffect(() => {
     if (library === null) return;
-    chart.current?.setOption(withDefaults(option, palette, description), {
-      notMerge: true,
-      lazyUpdate: true,
-    });
-  }, [library, option, palette, description]);
+    chart.current?.setOption(withDefaults(option, palette, description), { replaceMerge: REPLACED });
+    for (const action of then ?? []) chart.current?.dispatchAction(action, { silent: true });
+  }, [library, option, palette, description, then]);
 
   useEffect(() => {
     const drawn = chart.current;

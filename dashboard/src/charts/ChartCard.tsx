@@ -1,23 +1,19 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { EChartsCoreOption } from "echarts/core";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useMemo, useRef, useState } from "react";
 import { snapshot } from "@/api/snapshot";
-import { Button } from "@/parts/Button";
 import { Card } from "@/parts/Card";
 import { Empty, ErrorNotice, Loading, SampledNote } from "@/parts/states";
 import { Chart, type ChartHandle, type ChartProps } from "./Chart";
 import styles from "./ChartCard.module.css";
+import { type Action, ChartMenu } from "./ChartMenu";
 import { DataTable, type TableData, toCsv } from "./data";
 
 /** What a plot makes of its data. */
-export interface Drawing {
-  option: EChartsCoreOption;
-  /** One or two sentences with the numbers that matter, for people who do not see the chart. */
+export interface Drawing extends Pick<ChartProps, "option" | "height" | "on" | "then" | "group"> {
+  /** One or two sentences with the numbers that matter: the finding above the chart, and its text alternative. */
   description: string;
   /** The same data as a table, for everybody. */
   table: TableData;
-  height?: number;
-  on?: ChartProps["on"];
   /** Where not everything is drawn. */
   sampled?: { shown: number; total: number; what: string };
 }
@@ -28,81 +24,67 @@ interface Props<T> {
   title: string;
   /** How to read it, in one line. */
   reading: string;
-  query: UseQueryResult<T>;
+  query: Pick<UseQueryResult<T>, "data" | "error" | "refetch">;
   /** Why there is nothing to draw for this experiment, in a sentence; null where there is. */
   reason: (data: T) => string | null;
   draw: (data: T) => Drawing;
   /** The Python call that returns the data. */
   python: string;
+  /** What can be chosen about the plot; a choice that people share is in the address. */
   controls?: ReactNode;
+  /** What belongs to the plot and stands below it. */
+  children?: ReactNode;
 }
 
 /** One plot with everything around it: how to read it, its states, its data, its downloads, its link. */
-export function ChartCard<T>({ id, title, reading, query, reason, draw, python, controls }: Props<T>) {
+export function ChartCard<T>(props: Props<T>) {
+  const { id, title, reading, query, reason, draw, python, controls, children } = props;
   const [asTable, setAsTable] = useState(false);
   const [failure, setFailure] = useState<Error | null>(null);
   const chart = useRef<ChartHandle>(null);
   const why = query.data === undefined ? null : reason(query.data);
-  const drawing = query.data === undefined || why !== null ? null : draw(query.data);
+  const drawing = useMemo(
+    () => (query.data === undefined || why !== null ? null : draw(query.data)),
+    [query.data, why, draw],
+  );
 
   function attempt(work: () => Promise<void> | void): void {
     setFailure(null);
     Promise.resolve().then(work).catch(setFailure);
   }
-  const save = (kind: "png" | "svg") =>
-    attempt(async () => {
-      if (chart.current) download(await chart.current.picture(kind), `${id}.${kind}`);
-    });
+  const actions: Action[] =
+    drawing === null
+      ? []
+      : [
+          { name: asTable ? "Show the chart" : "Show as a table", run: () => setAsTable(!asTable) },
+          {
+            name: "Download CSV",
+            run: () => download(new Blob([toCsv(drawing.table)], { type: "text/csv" }), `${id}.csv`),
+          },
+          ...(asTable
+            ? []
+            : (["png", "svg"] as const).map((kind) => ({
+                name: `Download ${kind.toUpperCase()}`,
+                run: async () => {
+                  if (chart.current) download(await chart.current.picture(kind), `${id}.${kind}`);
+                },
+              }))),
+          ...(snapshot === null
+            ? [
+                { name: "Copy link", run: () => copy(linkTo(id)) },
+                { name: "Copy Python call", run: () => copy(python) },
+              ]
+            : []),
+        ];
 
   return (
     <Card
       id={id}
       title={title}
       reading={reading}
-      actions={
-        <>
-          {controls}
-          {drawing === null ? null : (
-            <details className={styles.menu}>
-              <summary>
-                Data<span className="visually-hidden"> and downloads of {title}</span>
-              </summary>
-              <div>
-                <Button look="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-                  {asTable ? "Show the chart" : "Show as a table"}
-                </Button>
-                <Button
-                  look="quiet"
-                  onClick={() =>
-                    attempt(() =>
-                      download(new Blob([toCsv(drawing.table)], { type: "text/csv" }), `${id}.csv`),
-                    )
-                  }
-                >
-                  Download CSV
-                </Button>
-                <Button look="quiet" onClick={() => save("png")} disabled={asTable}>
-                  Download PNG
-                </Button>
-                <Button look="quiet" onClick={() => save("svg")} disabled={asTable}>
-                  Download SVG
-                </Button>
-                {snapshot === null ? (
-                  <>
-                    <Button look="quiet" onClick={() => attempt(() => copy(linkTo(id)))}>
-                      Copy link
-                    </Button>
-                    <Button look="quiet" onClick={() => attempt(() => copy(python))}>
-                      Copy Python call
-                    </Button>
-                  </>
-                ) : null}
-              </div>
-            </details>
-          )}
-        </>
-      }
+      actions={drawing === null ? null : <ChartMenu title={title} actions={actions} attempt={attempt} />}
     >
+      {controls ? <div className={styles.controls}>{controls}</div> : null}
       {failure ? <ErrorNotice error={failure} /> : null}
       {query.data === undefined ? (
         query.error ? (
@@ -112,21 +94,23 @@ export function ChartCard<T>({ id, title, reading, query, reason, draw, python, 
         )
       ) : null}
       {why === null ? null : <Empty title="Nothing to draw">{<p>{why}</p>}</Empty>}
-      {drawing?.sampled ? <SampledNote {...drawing.sampled} /> : null}
-      {drawing === null ? null : asTable ? (
-        <DataTable caption={title} data={drawing.table} />
-      ) : (
-        <Chart
-          ref={chart}
-          option={drawing.option}
-          description={drawing.description}
-          {...(drawing.height === undefined ? {} : { height: drawing.height })}
-          {...(drawing.on === undefined ? {} : { on: drawing.on })}
-        />
+      {drawing === null ? null : (
+        <>
+          <p className={styles.finding}>{drawing.description}</p>
+          {drawing.sampled ? <SampledNote {...drawing.sampled} /> : null}
+          {asTable ? (
+            <DataTable caption={title} data={drawing.table} />
+          ) : (
+            <Chart ref={chart} {...chartOf(drawing)} />
+          )}
+          {children}
+        </>
       )}
     </Card>
   );
 }
+
+const chartOf = ({ table: _table, sampled: _sampled, ...chart }: Drawing): ChartProps => chart;
 
 const copy = (text: string): Promise<void> => navigator.clipboard.writeText(text);
 

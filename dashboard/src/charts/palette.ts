@@ -1,4 +1,5 @@
 /** The colours of charts, read from the same tokens as everything else. */
+import { useMemo } from "react";
 import { type Theme, useTheme } from "@/look/theme";
 
 const NAMES = [
@@ -25,16 +26,14 @@ const NAMES = [
 
 export type Palette = Record<(typeof NAMES)[number], string> & { theme: Theme };
 
+/** The palette of the theme that is shown; the same object until the theme changes. */
 export function usePalette(): Palette {
   const theme = useTheme();
-  const style = getComputedStyle(document.documentElement);
-  return {
-    theme,
-    ...(Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()])) as Record<
-      (typeof NAMES)[number],
-      string
-    >),
-  };
+  return useMemo(() => {
+    const style = getComputedStyle(document.documentElement);
+    const colours = NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]);
+    return { theme, ...(Object.fromEntries(colours) as Record<(typeof NAMES)[number], string>) };
+  }, [theme]);
 }
 
 /** The colour and the dash of series `index`: both, so that neither is needed alone. */
