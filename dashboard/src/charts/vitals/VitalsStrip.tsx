@@ -4,9 +4,9 @@ import type { Schemas } from "@/api/client";
 import { partQuery } from "@/api/queries";
 import { count, duration } from "@/format/numbers";
 import { ago } from "@/format/times";
+import { Answer } from "@/parts/Answer";
 import { Card } from "@/parts/Card";
 import { type Figure, Figures } from "@/parts/Figures";
-import { ErrorNotice, Loading } from "@/parts/states";
 import styles from "./VitalsStrip.module.css";
 
 type Vitals = Schemas["Vitals"];
@@ -25,15 +25,9 @@ export function VitalsStrip({ experiment }: { experiment: string }) {
       title="Health"
       reading="What runs, what waits, and what went wrong. Lost evaluations are done again; infeasible candidates are left out."
     >
-      {vitals.data === undefined ? (
-        vitals.error ? (
-          <ErrorNotice error={vitals.error} retry={() => vitals.refetch()} />
-        ) : (
-          <Loading what="the health of the experiment" />
-        )
-      ) : (
-        <Shown experiment={experiment} vitals={vitals.data} />
-      )}
+      <Answer query={vitals} what="the health of the experiment">
+        {(data) => <Shown experiment={experiment} vitals={data} />}
+      </Answer>
     </Card>
   );
 }

@@ -2,9 +2,10 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import type { Schemas } from "@/api/client";
 import type { Generalisation } from "@/charts/gap/gaps";
 import { count, difference, interval, score } from "@/format/numbers";
+import { Answer } from "@/parts/Answer";
 import { Card } from "@/parts/Card";
 import { type Figure, Figures } from "@/parts/Figures";
-import { Empty, ErrorNotice, Loading } from "@/parts/states";
+import { Empty } from "@/parts/states";
 
 type Scored = Schemas["Scored"];
 
@@ -19,22 +20,20 @@ export function FreshItems({ query }: { query: UseQueryResult<Generalisation> })
       title="What is left on fresh items"
       reading="The search chose the winner by its search items, which flatters it there. Test items were scored once, after every choice was made."
     >
-      {query.data === undefined ? (
-        query.error ? (
-          <ErrorNotice error={query.error} retry={() => query.refetch()} />
-        ) : (
-          <Loading what="the winner's scores" />
-        )
-      ) : query.data.gap === null ? (
-        <Empty title="No winner yet">
-          <p>
-            The finalists meet on the selection items when the search ends, and the winner on the test items
-            after that.
-          </p>
-        </Empty>
-      ) : (
-        <Figures figures={figuresOf(query.data)} />
-      )}
+      <Answer query={query} what="the winner's scores">
+        {(data) =>
+          data.gap === null ? (
+            <Empty title="No winner yet">
+              <p>
+                The finalists meet on the selection items when the search ends, and the winner on the test
+                items after that.
+              </p>
+            </Empty>
+          ) : (
+            <Figures figures={figuresOf(data)} />
+          )
+        }
+      </Answer>
     </Card>
   );
 }

@@ -2,9 +2,10 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { type Cost, shares } from "@/charts/cost/phases";
 import { phaseName } from "@/charts/timeline/phases";
 import { compact, count, duration, percent } from "@/format/numbers";
+import { Answer } from "@/parts/Answer";
 import { Card } from "@/parts/Card";
 import { type Figure, Figures } from "@/parts/Figures";
-import { Empty, ErrorNotice, Loading } from "@/parts/states";
+import { Empty } from "@/parts/states";
 
 /** What the search has cost so far, and what it will. */
 export function Spent({ query }: { query: UseQueryResult<Cost> }) {
@@ -14,19 +15,17 @@ export function Spent({ query }: { query: UseQueryResult<Cost> }) {
       title="Spent so far"
       reading="Worker time counts every worker: two that work for an hour are two hours."
     >
-      {query.data === undefined ? (
-        query.error ? (
-          <ErrorNotice error={query.error} retry={() => query.refetch()} />
-        ) : (
-          <Loading what="the cost" />
-        )
-      ) : query.data.number.length === 0 ? (
-        <Empty title="Nothing is spent yet">
-          <p>{query.data.reason}</p>
-        </Empty>
-      ) : (
-        <Figures figures={figuresOf(query.data)} />
-      )}
+      <Answer query={query} what="the cost">
+        {(data) =>
+          data.number.length === 0 ? (
+            <Empty title="Nothing is spent yet">
+              <p>{data.reason}</p>
+            </Empty>
+          ) : (
+            <Figures figures={figuresOf(data)} />
+          )
+        }
+      </Answer>
     </Card>
   );
 }
