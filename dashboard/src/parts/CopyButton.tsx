@@ -9,7 +9,8 @@ export function CopyButton({ text, children }: { text: string; children: string 
   return (
     <Button
       onClick={() =>
-        navigator.clipboard.writeText(text).then(
+        // Away from https and localhost there is no clipboard at all.
+        (navigator.clipboard?.writeText(text) ?? Promise.reject()).then(
           () => setSaid("copied"),
           () => setSaid("refused"),
         )
