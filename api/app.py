@@ -13,8 +13,10 @@ from api import problems
 from api.live.feeds import Feeds
 from api.metrics import Metrics
 from api.openapi import PROBLEM_RESPONSES, openapi_document
+from api.pages import Pages
 from api.planning import Planner
 from api.request_log import RequestLog
+from api.root_path import RootPath
 from api.routes import ROUTERS, health, session
 from api.security.authentication import Authentication, Authenticator
 from api.security.csrf import CsrfGuard
@@ -70,14 +72,16 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         dependencies=[Depends(refuse_unknown_parameters)],
         # From the socket inwards. What a layer raises, the first Problems before it answers.
         middleware=[
+            Middleware(RootPath, root_path=settings.root_path),
             Middleware(RequestLog, metrics=metrics),
             *tracing,
             Middleware(SecurityHeaders),
             Middleware(problems.Problems),
             Middleware(HostGuard, hosts=settings.hosts),
             Middleware(SizeLimits, max_body_bytes=settings.max_body_bytes, max_query_bytes=settings.max_query_bytes),
+            Middleware(Pages, root_path=settings.root_path),
             Middleware(CsrfGuard),
-            Middleware(Authentication, authenticator=authenticator),
+            Middleware(Authentication, authenticator=authenticator, root_path=settings.root_path),
         ],
         responses=PROBLEM_RESPONSES,
     )

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
         store: where the store is; secret, since it may hold a password.
         host: address that the server binds.
         port: port that the server binds.
+        root_path: path that a proxy gives this server, such as ``/merges``, whether it takes it off or not.
         hosts: host names that requests may name, without ports; they name one in the Host header. Comma-separated.
         trusted_proxies: addresses and networks of reverse proxies, whose X-Forwarded-For and -Proto say where a request
             came from; behind one that is not named, all clients are one address and cookies are not marked as secure.
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     store: SecretStr = SecretStr("sqlite:///evomerge.db")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
     hosts: Annotated[tuple[str, ...], NoDecode] = LOOPBACK
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=2**20, ge=1)

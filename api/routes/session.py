@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr
 from api.dependencies import AuthenticatorDep, PrincipalDep, SettingsDep, require
 from api.schemas.access import Identity
 from api.schemas.base import Request
-from api.security.authentication import COOKIE, Principal, client_address
+from api.security.authentication import COOKIE, Principal, client_address, cookie_path
 from experiments.states import Scope
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -35,7 +35,7 @@ def log_in(
         COOKIE,
         secret,
         max_age=round(settings.session_hours * 3600),
-        path="/api",
+        path=cookie_path(settings.root_path),
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="strict",
@@ -50,9 +50,9 @@ def who_am_i(principal: PrincipalDep) -> Identity:
 
 
 @router.delete("", status_code=204, dependencies=_ANYBODY)
-def log_out(response: Response) -> None:
+def log_out(response: Response, settings: SettingsDep) -> None:
     """Log the browser out; its token stays valid until it is revoked."""
-    response.delete_cookie(COOKIE, path="/api", httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path=cookie_path(settings.root_path), httponly=True, samesite="strict")
 
 
 def _identity(principal: Principal) -> Identity:

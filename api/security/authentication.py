@@ -99,9 +99,10 @@ class Authentication:
     without a token cannot tell which ones there are.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, root_path: str) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._cookie_path = cookie_path(root_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -120,12 +121,17 @@ class Authentication:
                 response = problem_response(scope, error)
                 if cookie is not None:
                     # A forgotten browser tab would otherwise go on sending it, and make the address wait.
-                    response.delete_cookie(COOKIE, path="/api")
+                    response.delete_cookie(COOKIE, path=self._cookie_path)
                 await response(scope, receive, send)
                 return
             scope["state"]["principal"] = principal
             structlog.contextvars.bind_contextvars(token_id=principal.token_id)
         await self._app(scope, receive, send)
+
+
+def cookie_path(root_path: str) -> str:
+    """Return where browsers send the cookie: to the API of this very server."""
+    return f"{root_path}/api"
 
 
 def client_address(connection: HTTPConnection) -> str:

@@ -1,0 +1,260 @@
+"""A store for the dashboard: experiments that run, are finished, are broken, and one of 50,000 candidates."""
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import timedelta
+
+from seeded import merge_spec
+from sqlalchemy import text
+
+from evals.report import build_report
+from evals.tasks import ItemScore
+from experiments.entities import Experiment
+from experiments.states import CandidateKind, ExperimentState, Split, Wanted
+from experiments.store import Store
+
+TASKS = {"arithmetic_json": 2.0, "capitals": 1.0, "word_problems": 1.0}
+MODELS = ("arithmetic", "json", "french")
+GENES = [
+    f"weight {model} blocks {first}-{first + 5} {module}"
+    for model in MODELS
+    for first in range(0, 30, 6)
+    for module in ("attention", "mlp")
+]
+BASELINES = ("base", *MODELS, "uniform average", "best scale")
+SPLITS = {Split.SEARCH: 32, Split.SELECTION: 30, Split.TEST: 60}
+BLOCKS = 4
+# Whatever people and models may write must be shown as text.
+XSS = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\'"&'
+
+
+def seed_all(store: Store, large: int = 50_000) -> dict[str, Experiment]:
+    """Fill a store; returns its experiments by what they are."""
+    made = {
+        "finished": drive(store, "json-math", candidates=240, end=ExperimentState.FINISHED),
+        "running": drive(store, "keep-both", candidates=90),
+        "failed": drive(store, "gone-wrong", candidates=12, end=ExperimentState.FAILED, error=f"worker died: {XSS}"),
+        "waiting": new(store, "waiting"),
+    }
+    if large:
+        made["large"] = drive_large(store, large)
+    return made
+
+
+def new(store: Store, name: str) -> Experiment:
+    """Create an experiment that waits for its driver."""
+    tasks = [
+        {"task": f"tasks/{task}.yaml", "metric": "exact_match", "weight": weight, "splits": {"search": 32}}
+        for task, weight in TASKS.items()
+    ]
+    spec = merge_spec(name=name, tasks=tasks, models={model: f"experts/{model}" for model in MODELS})
+    resolved = {
+        "genes": GENES,
+        "inputs": {"models": {}},
+        "models": {model: {"path": f"/models/{model}", "revision": None} for model in ("base", *MODELS)},
+        "versions": {"evomerge": "0.1.0", "torch": "2.13.0", "vllm": "0.32.0"},
+    }
+    return store.create_experiment(spec, "/models", resolved, owner="ada", wanted=Wanted.RUN)
+
+
+def drive(
+    store: Store, name: str, *, candidates: int, end: ExperimentState | None = None, error: str | None = None
+) -> Experiment:
+    """Create an experiment and drive it as a search would: better and better, with noise, losses and failures."""
+    experiment = new(store, name)
+    store.claim_driver(experiment.id)
+    draw = random.Random(name)
+    with store.together():
+        for number in range(candidates):
+            _candidate(store, experiment, number, candidates, draw)
+    if end is ExperimentState.FINISHED:
+        _finals(store, experiment, draw)
+    if end is not None:
+        store.release_driver(experiment.id, end, error=error)
+    _spread(store, experiment, minutes=95)
+    return store.get_experiment(experiment.id)
+
+
+def _candidate(store: Store, experiment: Experiment, number: int, total: int, draw: random.Random) -> None:
+    baseline = number < len(BASELINES)
+    progress = number / max(total, 60)
+    vector = [draw.gauss(0.8 * progress * math.sin(i), 0.6 * (1 - progress) + 0.1) for i in range(len(GENES))]
+    candidate = store.record_ask(
+        experiment.id,
+        number=number,
+        kind=CandidateKind.BASELINE if baseline else CandidateKind.SEARCH,
+        label=BASELINES[number] if baseline else "",
+        vector=None if baseline else vector,
+        recipe=_recipe(vector),
+        digest=f"{number:064x}",
+        block=None if baseline else 0,
+    )
+    chance = 0.1 + 0.04 * number if baseline else 0.3 + 0.5 * math.sqrt(progress) + draw.gauss(0, 0.05)
+    done = BLOCKS if baseline or draw.random() < 0.4 else draw.randint(1, BLOCKS)
+    for block in range(done):
+        if block and not baseline:
+            store.record_ask_again(candidate.id, block=block)
+        if not _evaluate(store, candidate.id, number, Split.SEARCH, block, chance, draw):
+            return
+
+
+def _evaluate(
+    store: Store, candidate: int, number: int, split: Split, block: int, chance: float, draw: random.Random
+) -> bool:
+    worker = f"gpu-node-{number % 2}:{number % 4}"
+    attempt = store.record_started(candidate, split, worker=worker, block=block)
+    if draw.random() < 0.02:
+        store.record_lost(candidate, split, "the worker's node is gone", block=block)
+        attempt = store.record_started(candidate, split, worker=worker, block=block)
+    if number > 10 and draw.random() < 0.01:
+        store.record_infeasible(candidate, split, f"NaN in the weights of {XSS}", block=block, attempt=attempt)
+        return False
+    items = scored(split, block, chance, draw)
+    store.record_result(
+        candidate,
+        split,
+        items,
+        block=block,
+        attempt=attempt,
+        fitness=sum(TASKS[one.task] * one.score for one in items) / sum(TASKS[one.task] for one in items),
+        timings_s={"apply": 0.04 + 0.02 * draw.random(), "write": 0.03, "score": 1.5 + draw.random()},
+        prompt_tokens=1800,
+        generated_tokens=240,
+    )
+    return True
+
+
+def scored(split: Split, block: int, chance: float, draw: random.Random) -> list[ItemScore]:
+    """Return the items of a block, or of a whole split."""
+    size = SPLITS[split]
+    places = range(size) if split is not Split.SEARCH else range(block, size, BLOCKS)
+    return [
+        ItemScore(
+            task=task,
+            item=f"{hash_of(task, split, place):016x}",
+            score=float(draw.random() < min(max(chance, 0.02), 0.97)),
+            reference_logprob=-3 * (1 - chance) - draw.random(),
+            output=f'{{"answer": {place}}}' if place % 7 else XSS,
+        )
+        for task in TASKS
+        for place in places
+    ]
+
+
+def hash_of(task: str, split: Split, place: int) -> int:
+    """Return a number that is the same in every experiment."""
+    return random.Random(f"{task}/{split}/{place}").getrandbits(64)
+
+
+def _finals(store: Store, experiment: Experiment, draw: random.Random) -> None:
+    standings = store.leaderboard(experiment.id, limit=4)
+    numbers = [*range(len(BASELINES)), *(one.candidate.number for one in standings)]
+    winner = standings[0].candidate.number
+    by_number = {one.number: one for one in store.candidates(experiment.id)}
+    scores: dict[str, list[ItemScore]] = {}
+    for number in numbers:
+        chance = 0.1 + 0.04 * number if number < len(BASELINES) else 0.74
+        for split in (Split.SELECTION, Split.TEST):
+            attempt = store.record_started(by_number[number].id, split, worker="gpu-node-0:0")
+            items = scored(split, 0, chance, draw)
+            store.record_result(
+                by_number[number].id,
+                split,
+                items,
+                attempt=attempt,
+                fitness=None,
+                timings_s={"apply": 0.05, "write": 0.03, "score": 6.0},
+                prompt_tokens=5000,
+                generated_tokens=900,
+            )
+            if split is Split.TEST and (number < len(BASELINES) or number == winner):
+                scores[by_number[number].label or "merge"] = items
+    roles = {label: "expert" for label in MODELS} | {"base": "base", "merge": "merge"}
+    roles |= {label: "baseline" for label in ("uniform average", "best scale")}
+    report = build_report(scores, roles, TASKS)  # type: ignore[arg-type]
+    store.record_decision(experiment.id, "winner", {"number": winner})
+    gap = {"search": {"mean": 0.82, "low": 0.76, "high": 0.88, "items": 96}}
+    store.record_decision(
+        experiment.id,
+        "outcome",
+        {
+            "winner": {"number": winner, "label": ""},
+            "report": report.to_dict(),
+            "gap": gap,
+            "front": numbers[len(BASELINES) :],
+            "tradeoffs": None,
+            "test_uses": 2,
+            "notes": ["The search stopped at its budget while it was still getting better."],
+        },
+    )
+
+
+def _recipe(vector: list[float]) -> dict[str, object]:
+    return {
+        "method": "task_arithmetic",
+        "models": list(MODELS),
+        "granularity": "group:6+module",
+        "weights": {model: [round(0.7 + value / 4, 4) for value in vector[i::3]] for i, model in enumerate(MODELS)},
+    }
+
+
+def _spread(store: Store, experiment: Experiment, minutes: float) -> None:
+    """Make the record look as if it had taken some time: it was written within a second."""
+    total = store.progress(experiment.id).candidates
+    start = experiment.created_at - timedelta(minutes=minutes)
+    step = minutes * 60 / max(total, 1)
+    with store._engine.begin() as connection:
+        for candidate in store.candidates(experiment.id):
+            at = start + timedelta(seconds=step * candidate.number)
+            values = {"at": at.replace(tzinfo=None), "id": candidate.id}
+            connection.execute(text("UPDATE candidates SET created_at = :at WHERE id = :id"), values)
+            for place, one in enumerate(store.evaluations_of(candidate.id)):
+                began = (at + timedelta(seconds=step * (0.05 + 0.25 * place))).replace(tzinfo=None)
+                ended = began + timedelta(seconds=step * 0.7 + 0.1 * place)
+                connection.execute(
+                    text(
+                        "UPDATE evaluations SET started_at = :a, finished_at = :b WHERE id = :id AND state != 'running'"
+                    ),
+                    {"a": began, "b": ended, "id": one.id},
+                )
+        connection.execute(
+            text("UPDATE experiments SET created_at = :at, seconds_spent = :s WHERE id = :id"),
+            {"at": start.replace(tzinfo=None), "s": minutes * 60, "id": experiment.id},
+        )
+
+
+def drive_large(store: Store, candidates: int) -> Experiment:
+    """Create a running experiment of very many candidates, each scored on a few items."""
+    experiment = new(store, "fifty-thousand")
+    store.claim_driver(experiment.id)
+    draw = random.Random(0)
+    for first in range(0, candidates, 1000):
+        with store.together():
+            for number in range(first, min(first + 1000, candidates)):
+                vector = [draw.gauss(0, 1) for _ in GENES[:6]]
+                candidate = store.record_ask(
+                    experiment.id,
+                    number=number,
+                    kind=CandidateKind.SEARCH,
+                    label="",
+                    vector=vector,
+                    recipe={"method": "task_arithmetic", "models": list(MODELS)},
+                    digest=f"{number:064x}",
+                    block=0,
+                )
+                attempt = store.record_started(candidate.id, Split.SEARCH, worker=f"w{number % 8}", block=0)
+                score = min(max(0.4 + 0.4 * number / candidates + draw.gauss(0, 0.08), 0), 1)
+                store.record_result(
+                    candidate.id,
+                    Split.SEARCH,
+                    [ItemScore("arithmetic_json", f"{number % 64:016x}", score, -1.0, None)],
+                    block=0,
+                    attempt=attempt,
+                    fitness=score,
+                    timings_s={"apply": 0.05, "score": 1.0},
+                    prompt_tokens=100,
+                    generated_tokens=10,
+                )
+    return store.get_experiment(experiment.id)
