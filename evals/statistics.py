@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,14 +71,83 @@ def interval(scores: Sequence[float]) -> Interval:
     if not scores:
         raise InvalidInput("scores", "there are none", "score at least one item")
     values = np.asarray(scores, dtype=np.float64)
-    mean = float(values.mean())
     if np.isin(values, (0.0, 1.0)).all():
-        test = stats.binomtest(int(values.sum()), len(values))
-        bounds = test.proportion_ci(CONFIDENCE, method="wilson")
-        return Interval(mean, float(bounds.low), float(bounds.high))
-    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(len(values) - 1, 1))) * spread / math.sqrt(len(values))
+        return _wilson(int(values.sum()), len(values))
+    return _student(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0, len(values))
+
+
+def summed_interval(n: int, total: float, squares: float, *, binary: bool) -> Interval:
+    """Return what ``interval`` returns of n scores from their sum and the sum of their squares.
+
+    Args:
+        n: how many.
+        total: their sum.
+        squares: the sum of their squares.
+        binary: whether all of them are 0 or 1.
+
+    Raises:
+        InvalidInput: no scores.
+    """
+    if not n:
+        raise InvalidInput("scores", "there are none", "score at least one item")
+    if binary:
+        return _wilson(round(total), n)
+    return _student(total / n, _deviation(n, total, squares), n)
+
+
+def summed_difference(
+    n: int, a: tuple[float, float], b: tuple[float, float], products: float, *, binary: bool
+) -> Interval:
+    """Return the mean difference of two models on the same n items of a task, with its 95 % interval.
+
+    The intervals of both are combined by their distances from the means and the correlation of the scores (method of
+    variance estimates recovery, Zou 2007): Student's interval of the differences where scores are no 0 and 1, and one
+    that stays honest near 0 and 1 where they are.
+
+    Args:
+        n: items.
+        a: sum, and sum of squares, of one model's scores.
+        b: of the other's.
+        products: sum over items of the product of both.
+        binary: whether all scores are 0 or 1.
+
+    Raises:
+        InvalidInput: no items.
+    """
+    one, two = (summed_interval(n, *sums, binary=binary) for sums in (a, b))
+    spreads = _deviation(n, *a) * _deviation(n, *b)
+    covariance = (products - a[0] * b[0] / n) / max(n - 1, 1)
+    correlation = min(1.0, max(-1.0, covariance / spreads)) if spreads else 0.0
+
+    def distance(x: float, y: float) -> float:
+        return math.sqrt(max(0.0, x * x + y * y - 2 * correlation * x * y))
+
+    difference = one.mean - two.mean
+    return Interval(
+        difference,
+        difference - distance(one.mean - one.low, two.high - two.mean),
+        difference + distance(one.high - one.mean, two.mean - two.low),
+    )
+
+
+def _deviation(n: int, total: float, squares: float) -> float:
+    return math.sqrt(max(0.0, squares - total * total / n) / (n - 1)) if n > 1 else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _wilson(successes: int, n: int) -> Interval:
+    bounds = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(successes / n, float(bounds.low), float(bounds.high))
+
+
+def _student(mean: float, spread: float, n: int) -> Interval:
+    reach = _student_quantile(max(n - 1, 1)) * spread / math.sqrt(n)
     return Interval(mean, mean - reach, mean + reach)
+
+
+@lru_cache(maxsize=4096)
+def _student_quantile(freedom: int) -> float:
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def aggregate_interval(scores: Mapping[str, Sequence[float]], weights: Mapping[str, float]) -> Interval:
@@ -89,8 +159,16 @@ def aggregate_interval(scores: Mapping[str, Sequence[float]], weights: Mapping[s
     Raises:
         InvalidInput: no scores for some task, or weights that sum to nothing.
     """
-    shares = _shares(scores, weights)
-    parts = {task: interval(values) for task, values in scores.items()}
+    return weighted_interval({task: interval(values) for task, values in scores.items()}, weights)
+
+
+def weighted_interval(parts: Mapping[str, Interval], weights: Mapping[str, float]) -> Interval:
+    """Return the weighted mean of intervals of tasks that share no item, see ``aggregate_interval``.
+
+    Raises:
+        InvalidInput: no part, or weights that sum to nothing.
+    """
+    shares = _shares(parts, weights)
     mean = sum(shares[task] * part.mean for task, part in parts.items())
     below = math.hypot(*(shares[task] * (part.mean - part.low) for task, part in parts.items()))
     above = math.hypot(*(shares[task] * (part.high - part.mean) for task, part in parts.items()))

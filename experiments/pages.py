@@ -1,4 +1,4 @@
-"""Reads for people who watch: pages of lists, and curves of bounded length however many candidates there are."""
+"""Reads for people who watch: pages of lists of bounded length, however many candidates there are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import defer
 
 from evomerge.errors import NotFound
+from experiments.curves import Curves
+from experiments.efforts import EffortReader
 from experiments.entities import Candidate, Evaluation, Event, StoredItem
-from experiments.reading import Reader, to_candidate, to_evaluation
+from experiments.headlines import HeadlineReader
+from experiments.reading import to_candidate, to_evaluation
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
 from experiments.states import (
     EXPERIMENT_STEPS,
@@ -23,27 +26,9 @@ from experiments.states import (
     EventKind,
     Split,
 )
+from experiments.vitals import VitalsReader
 
 Order = Literal["number", "-number", "-fitness"]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Fitness over an experiment, in buckets of ``width`` candidates; all lists have one entry per bucket.
-
-    ``best`` is the best fitness up to and including the bucket; None where nothing is scored yet.
-    """
-
-    width: int
-    total: int
-    number: list[int]  # the bucket's first candidate
-    at: list[datetime]  # when its last candidate was asked
-    scored: list[int]
-    infeasible: list[int]
-    low: list[float | None]
-    mean: list[float | None]
-    high: list[float | None]
-    best: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ class WorkerActivity:
     last_seen: datetime | None
 
 
-class Pages(Reader):
+class Pages(Curves, EffortReader, HeadlineReader, VitalsReader):
     """Each call is a fixed number of queries, and reads no more rows than it returns or counts."""
 
     def candidate(self, experiment_id: str, number: int) -> Candidate:
@@ -169,35 +154,6 @@ class Pages(Reader):
                 )
                 for row in session.scalars(query)
             ]
-
-    def curve(self, experiment_id: str, *, points: int = 500) -> Curve:
-        """Return the fitness of all candidates in at most ``points`` buckets; two queries."""
-        table = CandidateRecord
-        with self._session() as session:
-            total = session.scalar(select(ExperimentRecord.num_candidates).filter_by(id=experiment_id)) or 0
-            width = max(1, -(-total // points))
-            bucket = (table.number - table.number % width).label("bucket")
-            scored = case((table.state == CandidateState.SCORED, table.fitness))
-            rows = session.execute(
-                select(
-                    bucket,
-                    func.max(table.created_at),
-                    func.count(scored),
-                    func.count(case((table.state == CandidateState.INFEASIBLE, 1))),
-                    func.min(scored),
-                    func.avg(scored),
-                    func.max(scored),
-                )
-                .where(table.experiment_id == experiment_id)
-                .group_by(bucket)
-                .order_by(bucket)
-            ).all()
-        best: list[float | None] = []
-        for row in rows:
-            known = [one for one in (row[6], best[-1] if best else None) if one is not None]
-            best.append(max(known, default=None))
-        number, at, scored_count, infeasible, low, mean, high = ([row[i] for row in rows] for i in range(7))
-        return Curve(width, total, number, at, scored_count, infeasible, low, mean, high, best)
 
     def coefficients(self, experiment_id: str, *, order: Order = "-number", limit: int = 200) -> Matrix:
         """Return the searched points of at most ``limit`` candidates, in an order of ``candidates_page``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from evals.statistics import Interval, aggregate_interval
 from experiments.entities import Candidate, Experiment
+from experiments.quantities import task_weights
 from experiments.states import CandidateKind, Split
 from experiments.store import Store
 from optimizer.jobs import Choice
@@ -35,12 +36,6 @@ class Gap:
             return text
         gap = self.scores[Split.SEARCH].mean - self.scores[last].mean
         return f"{text} Generalisation gap: search minus {last.value} is {gap:+.3f}."
-
-
-def task_weights(experiment: Experiment) -> dict[str, float]:
-    """Return the weight of each task, from the record of any version; a black box has one task."""
-    tasks = experiment.spec.get("tasks", ({"name": "items", "weight": 1.0},))
-    return {task["name"]: task["weight"] for task in tasks}
 
 
 def measure_gap(store: Store, experiment: Experiment, winner: Candidate) -> Gap:

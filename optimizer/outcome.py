@@ -11,6 +11,7 @@ from evals.report import Report, build_report
 from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import NotFound, StateConflict
 from experiments.entities import Candidate, Experiment, Standing
+from experiments.quantities import task_weights
 from experiments.states import Split
 from experiments.store import Store
 from merging.deep_models import as_deep_as
@@ -22,7 +23,7 @@ from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.card import model_card
 from optimizer.design import estimate
 from optimizer.front import Front, Tradeoffs, draw_front, report_front
-from optimizer.honesty import Gap, measure_gap, notes, task_weights
+from optimizer.honesty import Gap, measure_gap, notes
 from optimizer.tables import SplitTable
 
 

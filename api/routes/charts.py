@@ -44,7 +44,9 @@ def get_points(
     ] = 2000,
 ) -> Points:
     """Return candidates as points over the experiment."""
-    return Points(reason="Not yet.", total=0, shown=0, number=[], kind=[], fitness=[], items=[])
+    found = store.scatter(experiment.id, limit=limit)
+    reason = None if found.number else "No candidate was asked for yet."
+    return Points.model_validate({**vars(found), "shown": len(found.number), "reason": reason})
 
 
 @router.get("/{experiment_id}/coefficients")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ExperimentDep, StoreDep
+from api.figures.headlines import headlines
 from api.idempotency import OnceDep, answered_once
 from api.merge_patch import clone_spec
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
@@ -65,7 +66,8 @@ def list_experiments(
     """List experiments, newest first."""
     before = None if cursor is None else str(decode_cursor(cursor, str)[0])
     found = store.list_experiments(state=state, owner=owner, text=q, limit=limit + 1, before=before)
-    page = [experiment_view(one.experiment, one.progress) for one in found[:limit]]
+    lines = headlines(store, found[:limit])
+    page = [experiment_view(one.experiment, one.progress, lines[one.experiment.id]) for one in found[:limit]]
     return ExperimentPage(experiments=page, next=encode_cursor(page[-1].id) if len(found) > limit else None)
 
 

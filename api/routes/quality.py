@@ -7,8 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.dependencies import ExperimentDep, StoreDep
+from api.figures import quality
+from api.figures.lineage import lineage
+from api.figures.racing import racing
 from api.schemas.lineage import Lineage
-from api.schemas.quality import Baselines, BestSoFar, Generalisation, Racing
+from api.schemas.quality import Baselines, Generalisation, Racing
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["charts"])
 
@@ -16,15 +19,13 @@ router = APIRouter(prefix="/experiments/{experiment_id}", tags=["charts"])
 @router.get("/baselines")
 def get_baselines(experiment: ExperimentDep, store: StoreDep) -> Baselines:
     """Return parents, plain merges and the best merge with their intervals by split and task."""
-    return Baselines(reason="Not yet.", models=[])
+    return quality.baselines(store, experiment)
 
 
 @router.get("/generalisation")
 def get_generalisation(experiment: ExperimentDep, store: StoreDep) -> Generalisation:
     """Return who was scored on selection or test items, and what is left of their search scores there."""
-    return Generalisation(
-        reason="Not yet.", candidates=[], test_uses=None, gap=None, incumbents=BestSoFar(number=[], search=[])
-    )
+    return quality.generalisation(store, experiment, store.decisions(experiment.id).get("outcome"))
 
 
 @router.get("/racing")
@@ -34,12 +35,10 @@ def get_racing(
     limit: Annotated[int, Query(ge=1, le=5000, description="Candidates at most, an even sample.")] = 2000,
 ) -> Racing:
     """Return what the first blocks of items said about all of them."""
-    return Racing(
-        reason="Not yet.", blocks=0, total=0, shown=0, rungs=[], number=[], first=[], full=[], blocks_scored=[]
-    )
+    return racing(store, experiment, limit)
 
 
 @router.get("/lineage")
 def get_lineage(experiment: ExperimentDep, store: StoreDep) -> Lineage:
     """Return what the winner, or the best candidate so far, is made of, and what was exported of it."""
-    return Lineage(reason="Not yet.", nodes=[], edges=[])
+    return lineage(store, experiment)

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, StringConstraints
 
 from api.schemas.base import Answer, Request
 from experiments.entities import Experiment, Progress, Standing
+from experiments.quantities import present_budget
 from experiments.spec_base import NAME
 from experiments.spec_search import BudgetSpec
 from experiments.states import CandidateKind, ExperimentState, Split, Wanted
@@ -175,6 +176,8 @@ class TaskScores(Answer):
 
     items: int
     score: float
+    stderr: float | None = None
+    """Standard error of the score; null of one item, and where an older version recorded it."""
     reference_logprob: float | None
     """Mean log-likelihood of the reference answers in nats."""
 
@@ -269,9 +272,9 @@ class ExperimentDetail(ExperimentView):
     """Null before the experiment is finished."""
 
 
-def experiment_view(experiment: Experiment, progress: Progress) -> ExperimentView:
+def experiment_view(experiment: Experiment, progress: Progress, headline: Headline | None = None) -> ExperimentView:
     """Return how a list shows an experiment."""
-    return ExperimentView.model_validate({**vars(experiment), "progress": progress})
+    return ExperimentView.model_validate({**vars(experiment), "progress": progress, "headline": headline})
 
 
 def experiment_detail(
@@ -282,7 +285,7 @@ def experiment_detail(
         "progress": progress,
         "standings": [standing_view(one) for one in standings],
         "outcome": outcome,
-        "budget": {**experiment.spec["search"]["budget"], **(experiment.budget or {})},
+        "budget": present_budget(experiment),
     }
     return ExperimentDetail.model_validate({**vars(experiment), **shown})
 

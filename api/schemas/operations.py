@@ -66,9 +66,9 @@ class Cost(Plot):
     evaluations: list[float]
     """That gave a result, in the bucket."""
     projected_worker_seconds: float | None
-    """At the end of the budget, at the cost so far; null where no share of the budget is spent yet."""
+    """At the end of the budget, at the cost so far; null where nothing is spent yet, or nothing more will be."""
     cache_share: float | None
-    """Share of evaluations that found their candidate's weights in the engine; null where nothing is merged."""
+    """Share of the evaluations that no worker had to make, as their scores were known; null where there are none."""
     every: int
     """Counted on one candidate of so many, and scaled to all; 1: exact."""
 

@@ -1,0 +1,1 @@
+"""What answers hold that the record does not as such: intervals, shares, rungs, warnings."""

@@ -1,0 +1,97 @@
+"""An experiment in a line: who leads, by how much, how long it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from api.figures.intervals import difference, scored
+from api.schemas.experiments import BudgetUse, Headline, StandingScore
+from api.schemas.quality import Scored
+from evals.statistics import Interval
+from experiments.curves import best_so_far
+from experiments.entities import ExperimentSummary
+from experiments.headlines import Contender, Race
+from experiments.quantities import budget_use, task_weights
+from experiments.states import ExperimentState, Split
+from experiments.store import Store
+
+
+def headlines(store: Store, found: Sequence[ExperimentSummary]) -> dict[str, Headline]:
+    """Return the headlines of experiments by id; the number of queries does not depend on how many they are."""
+    weights = {one.experiment.id: task_weights(one.experiment) for one in found}
+    races, trails = store.races(list(weights)), store.trails(list(weights))
+    scores = search_scores(store, races, weights)
+    best = {key: leader(race, scores) for key, race in races.items()}
+    parents = {key: next((one for one in race.contenders if one.is_parent), None) for key, race in races.items()}
+    ours = [one.id for one in best.values() if one is not None]
+    pairs = store.pair_moments(ours, [one.id for one in parents.values() if one is not None], Split.SEARCH)
+    lines = {}
+    for summary in found:
+        key = summary.experiment.id
+        first, parent, trail, gain = best[key], parents[key], trails[key], None
+        if first is not None and parent is not None and first.id != parent.id and first.id in pairs:
+            gain = difference(pairs[first.id], weights[key])
+        lines[key] = Headline(
+            best=_standing(first, scores),
+            best_parent=_standing(parent, scores),
+            **_gain(gain),
+            budget=_budget(summary),
+            eta_s=_eta_s(summary),
+            last_event_at=trail.last_event_at,
+            sparkline=best_so_far(trail.sparkline),
+        )
+    return lines
+
+
+def search_scores(
+    store: Store, races: Mapping[str, Race], weights: Mapping[str, Mapping[str, float]]
+) -> dict[int, Scored]:
+    """Return what the contenders of races have on the search items, by id of the candidate; one query."""
+    owners = {one.id: key for key, race in races.items() for one in race.contenders}
+    sums = store.moments(owners, [Split.SEARCH])
+    return {one: scored(by_split[Split.SEARCH], weights[owners[one]]) for one, by_split in sums.items()}
+
+
+def leader(race: Race, scores: Mapping[int, Scored]) -> Contender | None:
+    """Return the winner; before there is one, the merge that is best by the lower end of its interval.
+
+    Candidates with few items can be far up by luck, and their intervals are wide.
+    """
+    known = [one for one in race.contenders if one.id in scores]
+    chosen = next((one for one in known if one.number == race.winner), None)
+    if chosen is not None:
+        return chosen
+    merges = [one for one in known if not one.is_parent]
+    return max(merges, key=lambda one: (scores[one.id].low, one.fitness, -one.number), default=None)
+
+
+def _standing(one: Contender | None, scores: Mapping[int, Scored]) -> StandingScore | None:
+    if one is None or one.id not in scores:
+        return None
+    found = scores[one.id]
+    return StandingScore(
+        number=one.number,
+        label=one.label,
+        fitness=one.fitness,
+        mean=found.mean,
+        low=found.low,
+        high=found.high,
+        items=found.items,
+    )
+
+
+def _gain(gain: Interval | None) -> dict[str, float | None]:
+    known = (None, None, None) if gain is None else (gain.mean, gain.low, gain.high)
+    return dict(zip(("difference", "difference_low", "difference_high"), known, strict=True))
+
+
+def _budget(summary: ExperimentSummary) -> BudgetUse | None:
+    use = budget_use(summary.experiment, summary.progress)
+    return None if use is None else BudgetUse(unit=use.unit, limit=use.limit, used=use.used)
+
+
+def _eta_s(summary: ExperimentSummary) -> float | None:
+    use = budget_use(summary.experiment, summary.progress)
+    if summary.experiment.state is not ExperimentState.RUNNING or use is None or not use.used:
+        return None
+    return summary.experiment.seconds_spent * max(use.limit - use.used, 0) / use.used
