@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from evals.answers import log_likelihoods
 from evals.loading import LoadedTask, load_task, where
 from evals.scoring import PlannedItem, ask, finite, grade, grade_forced, plan, rehearse
+from evals.splits import item_id
 from evals.tasks import SPLITS, ItemRef, ItemScore, TaskDefinition
 from evals.volume import Volume, volume
 from evomerge.errors import TaskError, nearest
@@ -163,6 +164,7 @@ def _describe(loaded: LoadedTask) -> dict[str, Any]:
         "higher_is_better": loaded.sign > 0,
         "weight": definition.weight,
         "num_fewshot": loaded.num_fewshot,
+        "examples_hash": _hash([item_id(doc) for doc in task.sampler.df]) if loaded.num_fewshot else None,
         "chat_template": definition.chat_template,
         "generation_kwargs": config.get("generation_kwargs"),
         "teacher_forced": definition.teacher_forced,

@@ -140,7 +140,8 @@ class Candidate:
 class Evaluation:
     """One candidate on one block of a split (``block`` -1: on all of its items at once).
 
-    ``summary`` is {task: {"items": n, "score": mean, "reference_logprob": mean or None}}; times in seconds.
+    ``summary`` is {task: {"items": n, "score": mean, "stderr": of that or None, "reference_logprob": mean or None}};
+    times are in seconds.
     """
 
     id: int
@@ -160,6 +161,9 @@ class Evaluation:
     num_items: int
     items_digest: str | None  # of the items' hashes; on the test split only
     reason: str | None
+    provenance: str | None  # digest of a recorded provenance
+    weights: str | None  # hash of the weights that were scored, of parents only
+    copied_from: int | None  # id of the evaluation of the same weights that the scores were taken from
 
 
 class ScoredItem(Protocol):

@@ -205,6 +205,9 @@ class Ledger:
             num_items=0,
             items_digest=None,
             reason=None,
+            provenance=None,
+            weights=None,
+            copied_from=None,
         )
         self.session.add(row)
         self._evaluations[candidate.id, split, block] = row

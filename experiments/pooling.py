@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,11 +19,26 @@ def pooled(evaluations: Iterable[Evaluation]) -> SplitScore:
         task: {
             "items": sum(one["items"] for one in parts),
             "score": _mean(parts, "score"),
+            "stderr": _stderr(parts),
             "reference_logprob": _mean(parts, "reference_logprob"),
         }
         for task, parts in by_task.items()
     }
     return SplitScore(sum(task["items"] for task in summary.values()), summary)
+
+
+def _stderr(parts: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the standard error of the mean over all items; None where it is not known of every part."""
+    count = sum(one["items"] for one in parts)
+    if count < 2 or any(one["items"] > 1 and one.get("stderr") is None for one in parts):
+        return None
+    mean = _mean(parts, "score") or 0.0
+    # Squares within the parts, and between them.
+    squares = sum(
+        one["items"] * ((one["items"] - 1) * (one.get("stderr") or 0.0) ** 2 + (one["score"] - mean) ** 2)
+        for one in parts
+    )
+    return math.sqrt(squares / (count - 1) / count)
 
 
 def _mean(parts: Sequence[Mapping[str, Any]], key: str) -> float | None:

@@ -141,6 +141,9 @@ class Recorder(Reader):
         worker: str | None = None,
         block: int = WHOLE,
         overall: float | None = None,
+        provenance: str | None = None,
+        weights: str | None = None,
+        copied_from: int | None = None,
     ) -> Evaluation:
         """Record the result of an evaluation and all its items, once; on ``search`` the candidate is scored.
 
@@ -158,6 +161,9 @@ class Recorder(Reader):
             worker: who scored it; None keeps the worker of ``record_started``.
             block: the block of the split that was scored.
             overall: the candidate's fitness over all search items so far; None where ``fitness`` is that.
+            provenance: digest of what was recorded with ``record_provenance``.
+            weights: hash of the weights, where they may be scored in other experiments too.
+            copied_from: id of the evaluation that the scores were taken from.
 
         Raises:
             InvalidInput: no items, an item twice, a number that is not finite, no fitness on ``search``.
@@ -170,6 +176,7 @@ class Recorder(Reader):
             row.timings_s = dict(timings_s)
             row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
             row.fitness, row.summary, row.num_items = fitness, summary_of(items), len(items)
+            row.provenance, row.weights, row.copied_from = provenance, weights, copied_from
             if split == Split.TEST:
                 row.items_digest = items_digest(item.item for item in items)
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:

@@ -135,7 +135,11 @@ class EvaluationRecord(Record):
     """One row per candidate, split and block: a second result has nowhere to go."""
 
     __tablename__ = "evaluations"
-    __table_args__ = (UniqueConstraint("candidate_id", "split", "block"), Index(None, "items_digest"))
+    __table_args__ = (
+        UniqueConstraint("candidate_id", "split", "block"),
+        Index(None, "items_digest"),
+        Index("ix_evaluations_weights_split", "weights", "split"),
+    )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"))
@@ -154,6 +158,9 @@ class EvaluationRecord(Record):
     num_items: Mapped[int] = mapped_column(server_default="0")
     items_digest: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(SafeText)
+    provenance: Mapped[str | None] = mapped_column(String(16))
+    weights: Mapped[str | None] = mapped_column(String(16))
+    copied_from: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ItemScoreRecord(Record):
@@ -167,6 +174,15 @@ class ItemScoreRecord(Record):
     score: Mapped[float]
     reference_logprob: Mapped[float | None]
     output: Mapped[str | None] = mapped_column(SafeText)
+
+
+class ProvenanceRecord(Record):
+    """What scores depend on besides the weights, one row each; evaluations of all experiments name it."""
+
+    __tablename__ = "provenances"
+
+    digest: Mapped[str] = mapped_column(String(16), primary_key=True)
+    data: Mapped[dict[str, Any]]
 
 
 class EventRecord(Record):

@@ -54,7 +54,10 @@ def check_result(split: Split, items: Sequence[ScoredItem], fitness: float | Non
 
 
 def summary_of(items: Sequence[ScoredItem]) -> dict[str, Any]:
-    """Return {task: {"items": n, "score": mean, "reference_logprob": mean or None}}."""
+    """Return {task: {"items": n, "score": mean, "stderr": of the mean, "reference_logprob": mean or None}}.
+
+    The standard error is that of a sample, None of a single item.
+    """
     by_task: dict[str, list[ScoredItem]] = {}
     for item in items:
         by_task.setdefault(item.task, []).append(item)
@@ -65,9 +68,17 @@ def summary_of(items: Sequence[ScoredItem]) -> dict[str, Any]:
         summary[task] = {
             "items": len(scored),
             "score": fmean(x.score for x in scored),
+            "stderr": _stderr([x.score for x in scored]),
             "reference_logprob": mean if math.isfinite(mean) else None,
         }
     return summary
+
+
+def _stderr(scores: Sequence[float]) -> float | None:
+    count, mean = len(scores), fmean(scores)
+    if count < 2:
+        return None
+    return math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (count - 1) / count)
 
 
 def insert_items(session: Session, scored: Iterable[tuple[int, Sequence[ScoredItem]]]) -> None:

@@ -28,6 +28,7 @@ from experiments.ledger import Ledger
 from experiments.maintenance import Auditor
 from experiments.monitor import Monitor
 from experiments.pages import Pages
+from experiments.provenances import ProvenanceBook
 from experiments.reading import to_experiment
 from experiments.records import ExperimentRecord
 from experiments.requests import check_once, record_once
@@ -38,7 +39,9 @@ from experiments.traces import TraceBook
 _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look like others
 
 
-class Store(Controller, TokenBook, ArtifactBook, Comparer, TraceBook, TextBook, Pages, Monitor, Auditor):
+class Store(
+    Controller, TokenBook, ArtifactBook, Comparer, TraceBook, TextBook, ProvenanceBook, Pages, Monitor, Auditor
+):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 
     @classmethod

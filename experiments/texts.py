@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from experiments.columns import storable
 from experiments.recording import Recorder
-from experiments.records import ItemTextRecord
+from experiments.records import ItemTextRecord, Record
 
 # PostgreSQL takes 32,767 parameters in a statement.
 _ROWS = 2000
@@ -88,7 +88,7 @@ class TextBook(Recorder):
         # In one order, so that two drivers wait for each other and never both.
         rows = [_row(text) for text in sorted(texts, key=lambda one: (one.source, one.item))]
         with self._driving(experiment_id) as ledger:
-            statement = _insert_missing(ledger.session.get_bind().dialect)
+            statement = insert_missing(ledger.session.get_bind().dialect, ItemTextRecord)
             for start in range(0, len(rows), _ROWS):
                 ledger.session.execute(statement, rows[start : start + _ROWS])
 
@@ -99,7 +99,8 @@ def _row(text: ItemText) -> dict[str, object]:
     return {**known, "choices": choices}
 
 
-def _insert_missing(dialect: Dialect) -> Insert:
+def insert_missing(dialect: Dialect, table: type[Record]) -> Insert:
+    """Return the statement that inserts rows and leaves those alone that are there."""
     if dialect.name == "postgresql":
-        return postgresql.insert(ItemTextRecord).on_conflict_do_nothing()
-    return sqlite.insert(ItemTextRecord).on_conflict_do_nothing()
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

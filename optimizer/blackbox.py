@@ -88,6 +88,11 @@ class BlackboxPlan:
         start = {name: parameter.start for name, parameter in self.spec.blackbox.parameters.items()}
         return (Baseline("start", "base", Coefficients(start)),)
 
+    @property
+    def parents(self) -> dict[str, str]:
+        """See ``Problem.parents``: who asks a black box twice may get another answer."""
+        return {}
+
     def start(self, plain: Sequence[Candidate]) -> Start:
         """See ``Problem.start``: where the spec says."""
         return Start(self.space, None)

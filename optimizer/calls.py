@@ -79,6 +79,11 @@ class CallPool:
         """See ``Pool``."""
         return f"call-{self._count}" if len(self._running) < self._workers else None
 
+    @property
+    def provenance(self) -> None:
+        """See ``Pool``."""
+        return None
+
     def submit(self, job: Job) -> None:
         """See ``Pool``."""
         key = self._count

@@ -68,7 +68,8 @@ class Dispatcher:
                 with self._journal.together():
                     work = again.popleft() if again else waiting.popleft() if waiting else next_work()
                     exhausted = work is None
-                    job = None if work is None or self._known_infeasible(work, told) else self._start(work, worker)
+                    known = work is None or self._known_infeasible(work, told) or self._known_scores(work, told)
+                    job = None if known or work is None else self._start(work, worker)
                 if job is not None:
                     failpoint("driver.started_not_submitted")
                     self._pool.submit(job)
@@ -121,6 +122,21 @@ class Dispatcher:
         told(work, None)
         return True
 
+    def _known_scores(self, work: Work, told: Told) -> bool:
+        """A parent that the store has scores of, of the same provenance, is not scored again."""
+        candidate = self._journal.candidates[work.candidate]
+        weights, provenance = self._problem.parents.get(candidate.recipe_digest), self._pool.provenance
+        # What an adapter scores depends on its neighbours in the batch; what is written in place has none.
+        if weights is None or provenance is None or (self.width > 1 and work.split is Split.SEARCH):
+            return False
+        found = self._journal.precedent(work, weights, provenance)
+        if found is None:
+            return False
+        evaluation, items = found
+        result = ScoreResult(items, {}, 0, 0, "", provenance)
+        told(work, self._record(work, result, copied_from=evaluation))
+        return True
+
     def _settle(self, outcome: Outcome, told: Told) -> bool:
         """Record how a job ended; return False where it must be done again."""
         work = outcome.job.work
@@ -144,10 +160,11 @@ class Dispatcher:
             failpoint("driver.told")
         return True
 
-    def _record(self, work: Work, result: ScoreResult) -> Scores:
+    def _record(self, work: Work, result: ScoreResult, copied_from: int | None = None) -> Scores:
         failpoint("driver.result_not_recorded")
-        scores = self._journal.done(work, result)
+        candidate = self._journal.candidates[work.candidate]
+        weights = self._problem.parents.get(candidate.recipe_digest)
+        scores = self._journal.done(work, result, weights=weights, copied_from=copied_from)
         failpoint("driver.recorded_not_told")
-        table = self._journal.tables[work.split]
-        self._watch.scored(self._journal.candidates[work.candidate], work.split, table, len(scores.positions))
+        self._watch.scored(candidate, work.split, self._journal.tables[work.split], len(scores.positions))
         return scores

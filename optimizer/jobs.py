@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from evals.provenance import Provenance
 from experiments.states import WHOLE, Split
 from workers.config import ScoreResult
 
@@ -115,6 +116,11 @@ class Pool(Protocol):
         None while all are busy or starting, while there is no choice, and while ``wait`` has more to return: what comes
         next is asked for with all that is known.
         """
+        ...
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """What scores that ``next_worker`` writes in place depend on; None where nobody but a black box knows."""
         ...
 
     def submit(self, job: Job) -> None:

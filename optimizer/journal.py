@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from evals.provenance import Provenance
 from evals.tasks import ItemScore
 from evomerge.failpoints import failpoint
 from experiments.entities import Candidate, Event, Experiment, Orders
@@ -25,6 +26,7 @@ from experiments.states import (
 )
 from experiments.store import Store
 from optimizer.jobs import Subject, Work
+from optimizer.precedents import find_scores
 from optimizer.search.interface import Scores, Vector
 from optimizer.tables import SplitTable
 from workers.config import ScoreResult
@@ -54,6 +56,7 @@ class Journal:
         self.failed: defaultdict[Split, dict[int, str]] = defaultdict(dict)
         self.generated_tokens = 0
         self._attempts: dict[Work, int] = {}
+        self._provenances: set[str] = set()
         numbers = {one.id: one.number for one in self.candidates.values()}
         for one in store.evaluations(experiment.id):
             if one.state in (EvaluationState.DONE, EvaluationState.INFEASIBLE):
@@ -86,6 +89,12 @@ class Journal:
     def seconds_spent(self) -> float:
         """Wall-clock seconds over all runs of the experiment."""
         return self._spent_before_s + time.monotonic() - self._started
+
+    def precedent(self, work: Work, weights: str, provenance: Provenance) -> tuple[int, tuple[ItemScore, ...]] | None:
+        """Return scores that the store has of these weights on the items of a work, and the id of their evaluation."""
+        table = self.tables[work.split]
+        refs = [table.refs[position] for position in table.positions(work.block)]
+        return find_scores(self._store, weights, provenance, work.split, refs)
 
     def ledger(self) -> list[Event]:
         """Every event of the experiment in order."""
@@ -140,8 +149,18 @@ class Journal:
         self._attempts[work] = self._store.record_started(self._id(work), work.split, worker=worker, block=work.block)
         self._log("evaluation started", work, worker=worker)
 
-    def done(self, work: Work, result: ScoreResult) -> Scores:
-        """Record a result with every item's score; return the scores as the search sees them."""
+    def done(
+        self, work: Work, result: ScoreResult, *, weights: str | None = None, copied_from: int | None = None
+    ) -> Scores:
+        """Record a result with every item's score; return the scores as the search sees them.
+
+        Args:
+            work: what was scored.
+            result: how.
+            weights: see ``Problem.parents``.
+            copied_from: id of the evaluation that the scores were taken from.
+        """
+        provenance = self._record_provenance(result.provenance)
         table = self.tables[work.split]
         scores = table.add(work.candidate, result.items)
         value = float(table.items.item_weights(scores.positions) @ scores.values)
@@ -158,6 +177,9 @@ class Journal:
             worker=result.worker,
             block=work.block,
             overall=overall,
+            provenance=provenance,
+            weights=weights,
+            copied_from=copied_from,
         )
         self._log("evaluation done", work, worker=result.worker)
         self.generated_tokens += result.generated_tokens
@@ -201,6 +223,14 @@ class Journal:
         failpoint("driver.before_release")
         self._store.heartbeat(self.id, self.seconds_spent)
         self._store.release_driver(self.id, state, error=error)
+
+    def _record_provenance(self, provenance: Provenance | None) -> str | None:
+        if provenance is None:
+            return None
+        if provenance.digest not in self._provenances:
+            self._store.record_provenance(self.id, provenance.digest, provenance.to_dict())
+            self._provenances.add(provenance.digest)
+        return provenance.digest
 
     def _id(self, work: Work) -> int:
         return self.candidates[work.candidate].id

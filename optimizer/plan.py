@@ -45,6 +45,7 @@ class Plan:
     items: Mapping[Split, tuple[ItemRef, ...]]
     provenance: Mapping[str, Any]
     inputs: Mapping[str, Any]
+    parents: Mapping[str, str]
     fleet: Fleet | None = None
 
     @property

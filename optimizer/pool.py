@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from evals.provenance import Provenance
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
 from optimizer.cluster import Lifeline, alive_nodes, room_for
 from optimizer.fleet import Fleet
@@ -29,6 +30,7 @@ _LOOK_S = 2.0
 class _Worker:
     actor: Any
     label: str
+    provenance: Provenance
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,11 @@ class WorkerPool:
         free = self._idle and not self._ended and self.choice is not None
         return self._idle[-1].label if free else None
 
+    @property
+    def provenance(self) -> Provenance | None:
+        """See ``optimizer.jobs.Pool``."""
+        return None if self.next_worker is None else self._idle[-1].provenance
+
     def submit(self, job: Job) -> None:
         """Hand a job to ``next_worker``; call only while there is one."""
         self._filling.append(job)
@@ -174,10 +181,10 @@ class WorkerPool:
         busy = [*self._trials.values(), *(run.worker for run in self._running.values())]
         stopped = [*(start.actor for start in self._starting.values()), *(worker.actor for worker in busy)]
         for worker in self._idle:
-            if self._fleet is not None:
-                self._fleet.give(self._config, worker.actor)
+            if self._fleet is None:
+                stopped.append(worker.actor)
             else:
-                ray.kill(worker.actor)
+                self._fleet.give(self._config, worker.actor)
         for actor in stopped:
             ray.kill(actor)
         self._idle, self._starting, self._running, self._trials, self._filling = [], {}, {}, {}, []
@@ -209,7 +216,7 @@ class WorkerPool:
         else:
             self._start_failures = 0
             self.descriptions.append(description)
-            worker = _Worker(start.actor, description["worker"])
+            worker = _Worker(start.actor, description["worker"], description["provenance"])
             if self.choice is None and not self._trials:
                 self._trials[start.actor.try_population.remote()] = worker
             else:
@@ -254,10 +261,8 @@ class WorkerPool:
         return f"the worker died after {seconds:.0f} s{hint}: {self._cause(error)}"
 
     def _cause(self, error: BaseException) -> str:
-        cause = _last_line(error)
-        if not isinstance(error, RayActorError):
-            return cause
-        return f"{cause} (SIGKILL without a reason is mostly the system, out of memory, or the watchdog)"
+        killed = " (SIGKILL without a reason is mostly the system, out of memory, or the watchdog)"
+        return _last_line(error) + (killed if isinstance(error, RayActorError) else "")
 
     def _look_at_cluster(self) -> None:
         if time.monotonic() - self._looked < _LOOK_S:

@@ -21,6 +21,7 @@ from merging.recipe import Recipe
 from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
+from optimizer.parents import parent_hashes
 from optimizer.plan import Plan
 from optimizer.population import population_of
 from optimizer.problem import DEFAULT_SIGMA
@@ -65,7 +66,6 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         cpus=_cpus(spec),
         tensor_parallel=spec.workers.tensor_parallel,
         max_model_len=spec.workers.max_model_len,
-        seed=spec.search.seed,
         warm_recipe=cast(Recipe, plain_merges[0].recipe),
         vocabulary=vocabulary,
         depth=_depth(merge, models.num_blocks),
@@ -73,14 +73,17 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         stall_seconds=spec.workers.stall_seconds,
         population=population_of(spec.workers, models, genome),
     )
+    files = {name: [sha256(file) for file in found] for name, found in models.weight_files().items()}
     inputs = {
-        "models": {name: [sha256(file) for file in files] for name, files in models.weight_files().items()},
+        "models": files,
         "items": {split: _digest([[ref.task, ref.item] for ref in refs]) for split, refs in items.items()},
         "space": genome.digest(),
         "option_files": {name: sha256(Path(str(merge.options[name]))) for name in path_options(merge)},
     }
     if models.vocabulary is not None:
         inputs["vocabulary"] = vocabulary_digest(models.vocabulary)
+    more = {"vocabulary": inputs.get("vocabulary"), "depth": worker.depth}
+    parents = parent_hashes(plain_merges, models, files, more)
     provenance = {
         "inputs": inputs,
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
@@ -91,7 +94,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),
         "versions": versions(),
     }
-    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs)
+    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents)
 
 
 def _genome(spec: ExperimentSpec, merge: MergeSpec, num_blocks: int) -> Genome:

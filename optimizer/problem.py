@@ -76,6 +76,11 @@ class Problem(Protocol):
         """What is scored before the search, parents first."""
         ...
 
+    @property
+    def parents(self) -> Mapping[str, str]:
+        """Hash of the weights of base and experts by the digest of their recipe; of what is worth finding again."""
+        ...
+
     def start(self, plain: Sequence[Candidate]) -> Start:
         """Choose where the search starts, given the scored baselines, best first."""
         ...

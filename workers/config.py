@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from evals.provenance import Provenance
     from evals.tasks import ItemScore, TaskDefinition
     from merging.models import ModelRef
     from merging.recipe import Recipe
@@ -91,6 +92,7 @@ class ScoreResult:
         prompt_tokens: tokens read by the engine.
         generated_tokens: tokens written by the engine.
         worker: ``host:pid`` of the process that scored.
+        provenance: what the scores depend on besides the weights; None of a black box, which alone knows.
     """
 
     items: tuple[ItemScore, ...]
@@ -98,6 +100,7 @@ class ScoreResult:
     prompt_tokens: int
     generated_tokens: int
     worker: str
+    provenance: Provenance | None = None
 
 
 def process_environment(config: WorkerConfig) -> dict[str, str]:

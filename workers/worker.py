@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from evals.provenance import Provenance, Way, provenance_of
 from evals.suite import TaskSuite
 from evomerge.errors import EngineError, Infeasible
 from merging.recipe import Recipe
@@ -44,9 +45,10 @@ class ScoringWorker:
         self._suite: TaskSuite | None = None
         self._resident: str | None = None
         self._description: dict[str, Any] = {}
+        self._provenance: dict[Way, Provenance] = {}
 
     def ready(self) -> dict[str, Any]:
-        """Start the engine where it is not running; returns engine, versions and start-up seconds."""
+        """Start the engine where it is not running; returns engine, versions, provenance and start-up seconds."""
         self._start()
         return dict(self._description)
 
@@ -90,6 +92,7 @@ class ScoringWorker:
             prompt_tokens=engine.tokens.prompt - before[0],
             generated_tokens=engine.tokens.generated - before[1],
             worker=f"{socket.gethostname()}:{os.getpid()}",
+            provenance=self._provenance["in place"],
         )
 
     def score_many(
@@ -165,8 +168,11 @@ class ScoringWorker:
             if self._config.warm_recipe is not None:
                 self._engine.prepare(self._config.warm_recipe)
             self._suite = suite
+            engine, tokenizer, seed = self._engine.describe(), self._engine.lm.tokenizer, self._config.seed
+            self._provenance = {way: provenance_of(suite, tokenizer, engine, seed, way) for way in get_args(Way)}
             self._description = {
-                **self._engine.describe(),
+                **engine,
+                "provenance": self._provenance["in place"],
                 "worker": f"{socket.gethostname()}:{os.getpid()}",
                 "startup_s": time.perf_counter() - start,
             }
@@ -197,6 +203,7 @@ class ScoringWorker:
             prompt_tokens=answered.prompt_tokens,
             generated_tokens=answered.generated_tokens,
             worker=f"{socket.gethostname()}:{os.getpid()}",
+            provenance=self._provenance["as adapters"],
         )
 
     def _write(self, engine: Engine, recipe: Recipe) -> dict[str, float]:

@@ -131,6 +131,12 @@ def test_what_was_decided_stays(released: Store, made: ModuleType, revision: str
     texts = released.texts([(one["source"], one["item"]) for one in made.TEXTS])
     found = [{**vars(one), "choices": one.choices and list(one.choices)} for _, one in sorted(texts.items())]
     assert found == (list(made.TEXTS) if recorded else [])
+    known = revision >= "0006"
+    assert released.provenances(experiment.id) == (
+        {made.PROVENANCE["digest"]: made.PROVENANCE["data"]} if known else {}
+    )
+    # Two blocks of the first candidate in each of the three experiments.
+    assert len(released.precedents(made.WEIGHTS, Split.SEARCH, 2)) == (6 if known else 0)
 
 
 @pytest.mark.parametrize("name", ["interrupted", "killed"])

@@ -171,7 +171,7 @@ class TestStoreContract:
         assert result.started_at and result.finished_at and result.started_at <= result.finished_at
         assert result.timings_s == {"apply": 0.5, "score": 2.25}
         assert (result.prompt_tokens, result.generated_tokens) == (100, 20)
-        assert result.summary == {"gsm": {"items": 3, "score": 1.0, "reference_logprob": -1.5}}
+        assert result.summary == {"gsm": {"items": 3, "score": 1.0, "stderr": 0.0, "reference_logprob": -1.5}}
         (scored,) = store.candidates(experiment.id, state=CandidateState.SCORED)
         assert scored == replace(candidate, state=CandidateState.SCORED, fitness=0.1 + 0.2)
 
@@ -193,7 +193,7 @@ class TestStoreContract:
         odd = [Item("t", "a", 0.0, -math.inf, "a\0b\ud800c\U0001f600"), Item("t", "b", 1.0, None, None)]
         arguments = {"fitness": 0.5, "timings_s": {}, "prompt_tokens": 2**40, "generated_tokens": 0}
         result = store.record_result(candidate.id, Split.SEARCH, odd, **arguments)
-        assert result.summary["t"] == {"items": 2, "score": 0.5, "reference_logprob": None}
+        assert result.summary["t"] == {"items": 2, "score": 0.5, "stderr": 0.5, "reference_logprob": None}
         assert store.evaluations(experiment.id)[0].prompt_tokens == 2**40
         first, second = store.items(experiment.id, Split.SEARCH, outputs=True)
         assert first.reference_logprob == -math.inf
@@ -439,7 +439,9 @@ class TestBlocks:
         (standing,) = store.leaderboard(experiment.id)
         pooled = standing.splits[Split.SEARCH]
         assert pooled.items == 4
-        assert pooled.summary["gsm"] == {"items": 3, "score": pytest.approx(1 / 3), "reference_logprob": None}
+        third = pytest.approx(1 / 3)
+        # The same as of all three at once.
+        assert pooled.summary["gsm"] == {"items": 3, "score": third, "stderr": third, "reference_logprob": None}
         assert pooled.summary["mbpp"] == {"items": 1, "score": 0.0, "reference_logprob": -2.0}
         assert store.progress(experiment.id).search_items == 4
 

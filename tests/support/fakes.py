@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, event
 
+from evals.provenance import Provenance
 from evals.tasks import ItemRef, ItemScore
 from experiments.entities import Candidate
 from experiments.reading import Reader
@@ -91,6 +92,7 @@ class FakePool:
     ended: list[Outcome] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     sizes: list[tuple[Split, int]] = field(default_factory=list)
+    known: Provenance | None = None
 
     def follow(self, choice: Choice) -> None:
         self.choice = choice
@@ -106,6 +108,10 @@ class FakePool:
     def next_worker(self) -> str | None:
         free = len(self.batches) < self.workers and not self.ended
         return f"fake:{len(self.batches)}" if free else None
+
+    @property
+    def provenance(self) -> Provenance | None:
+        return self.known if self.next_worker is not None else None
 
     def submit(self, job: Job) -> None:
         assert len(self.batches) < self.workers
@@ -149,7 +155,7 @@ class FakePool:
         chosen = refs if job.positions is None else [refs[position] for position in job.positions]
         assert isinstance(job.subject, Point)
         items = tuple(ItemScore(ref.task, ref.item, self.score(job.subject, ref), None, None) for ref in chosen)
-        return ScoreResult(items, {"score": 0.0}, len(items), len(items), "fake:0")
+        return ScoreResult(items, {"score": 0.0}, len(items), len(items), "fake:0", self.known)
 
 
 @dataclass
@@ -165,6 +171,7 @@ class FakeProblem:
     start_prior: Prior | None = None
     order: str = ""
     choice: Choice = IN_PLACE
+    provenance: Provenance | None = None
     pools: list[FakePool] = field(default_factory=list)
 
     @property
@@ -189,6 +196,10 @@ class FakeProblem:
             Baseline("scale 0.3", "scale", Point((0.3,) * self.dimension)),
         )
 
+    @property
+    def parents(self) -> dict[str, str]:
+        return {one.recipe.digest(): one.recipe.digest()[:16] for one in self.baselines if one.role != "scale"}
+
     def start(self, plain: Sequence[Candidate]) -> Start:
         return Start(Line(self.dimension), plain[0])
 
@@ -200,6 +211,7 @@ class FakeProblem:
 
     def open_pool(self, say: Callable[[str], None]) -> Pool:
         pool = FakePool(self.num_workers, self.score, self.accident, self.items, self.order, self.choice)
+        pool.known = self.provenance
         self.pools.append(pool)
         return pool
 

@@ -33,6 +33,8 @@ TEXTS = (
      "truncated": False},
     {"source": "c0ffee", "item": f"{1:016x}", "prompt": "long", "reference": None, "choices": None, "truncated": True},
 )  # fmt: skip
+# What the first candidate's scores depend on, and the hash of its weights.
+PROVENANCE, WEIGHTS = {"digest": "feedbeef", "data": {"dtype": "bfloat16"}}, "0badcafe"
 ITEMS = {Split.SEARCH: 4, Split.SELECTION: 2, Split.TEST: 3}
 # How far each experiment has come: its name, its number of candidates, and how its driver ended.
 EXPERIMENTS = (
@@ -67,6 +69,8 @@ def fill(store: Store) -> None:
     for name, count, end in EXPERIMENTS:
         experiment = store.create_experiment({"name": name, **SPEC}, "/models", RESOLVED)
         store.claim_driver(experiment.id)
+        if hasattr(store, "record_provenance"):
+            store.record_provenance(experiment.id, **PROVENANCE)
         for number in range(count):
             _score(store, experiment.id, number, stays_open=end is ExperimentState.RUNNING and number == count - 1)
         if end is ExperimentState.FINISHED:
@@ -111,6 +115,8 @@ def _measure(store: Store, candidate: int, number: int, split: Split) -> None:
         attempt = store.record_started(candidate, split, worker="worker-1", **place)
         leased = {"attempt": attempt} if "attempt" in accepted else {}
         whole = {} if block is None else {"overall": fitness(number) if block == 1 else None}
+        if "provenance" in accepted and number == 0:
+            whole |= {"provenance": PROVENANCE["digest"], "weights": WEIGHTS}
         store.record_result(
             candidate, split, part, fitness=sum(one.score for one in part) / len(part),
             timings_s={"apply": 0.25, "score": 1.5}, prompt_tokens=10 * len(part), generated_tokens=len(part),
