@@ -20,7 +20,7 @@ export interface ChartProps {
   /** Handlers by ECharts event name, such as click or brushSelected. */
   on?: Record<string, (event: never) => void>;
   /** Actions of ECharts once it is drawn, such as a selection that the address of the page names. */
-  then?: readonly Payload[];
+  actions?: readonly Payload[];
   /** Charts of one group show the same place under the pointer. */
   group?: string;
   ref?: Ref<ChartHandle>;
@@ -49,7 +49,7 @@ function withDefaults(option: EChartsCoreOption, palette: Palette, description: 
 }
 
 /** Draws an option of ECharts once it is in view, and again whenever it, the theme or the width changes. */
-export function Chart({ option, description, height = 320, on, then, group, ref }: ChartProps) {
+export function Chart({ option, description, height = 320, on, actions, group, ref }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | null>(null);
   const [library, setLibrary] = useState<Library | null>(null);
@@ -95,15 +95,15 @@ export function Chart({ option, description, height = 320, on, then, group, ref 
   useEffect(() => {
     if (library === null) return;
     chart.current?.setOption(withDefaults(option, palette, description), { replaceMerge: REPLACED });
-    for (const action of then ?? []) chart.current?.dispatchAction(action, { silent: true });
-  }, [library, option, palette, description, then]);
+    for (const action of actions ?? []) chart.current?.dispatchAction(action, { silent: true });
+  }, [library, option, palette, description, actions]);
 
   useEffect(() => {
     const drawn = chart.current;
     if (library === null || drawn === null || on === undefined) return;
     for (const [name, handler] of Object.entries(on)) drawn.on(name, handler as (event: unknown) => void);
     return () => {
-      for (const name of Object.keys(on)) drawn.off(name);
+      if (!drawn.isDisposed()) for (const name of Object.keys(on)) drawn.off(name);
     };
   }, [library, on]);
 

@@ -1,4 +1,3 @@
-import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useRef, useState } from "react";
 import { snapshot } from "@/api/snapshot";
 import { Card } from "@/parts/Card";
@@ -9,7 +8,7 @@ import { type Action, ChartMenu } from "./ChartMenu";
 import { DataTable, type TableData, toCsv } from "./data";
 
 /** What a plot makes of its data. */
-export interface Drawing extends Pick<ChartProps, "option" | "height" | "on" | "then" | "group"> {
+export interface Drawing extends Pick<ChartProps, "option" | "height" | "on" | "actions" | "group"> {
   /** One or two sentences with the numbers that matter: the finding above the chart, and its text alternative. */
   description: string;
   /** The same data as a table, for everybody. */
@@ -18,13 +17,20 @@ export interface Drawing extends Pick<ChartProps, "option" | "height" | "on" | "
   sampled?: { shown: number; total: number; what: string };
 }
 
+/** What a plot needs of a query, or of several that became one. */
+export interface Asked<T> {
+  data: T | undefined;
+  error: Error | null;
+  refetch: () => unknown;
+}
+
 interface Props<T> {
   /** Anchor of the permanent link, and name of downloaded files. */
   id: string;
   title: string;
   /** How to read it, in one line. */
   reading: string;
-  query: Pick<UseQueryResult<T>, "data" | "error" | "refetch">;
+  query: Asked<T>;
   /** Why there is nothing to draw for this experiment, in a sentence; null where there is. */
   reason: (data: T) => string | null;
   draw: (data: T) => Drawing;

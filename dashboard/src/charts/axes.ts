@@ -39,3 +39,19 @@ export const legend = (palette: Palette, more: object = {}): object => ({
   textStyle: { color: palette.text, fontSize: 12 },
   ...more,
 });
+
+export interface Unit {
+  /** In seconds. */
+  size: number;
+  name: string;
+}
+
+/** The unit in which so many seconds are a number that people can read. */
+export function unitOf(seconds: number): Unit {
+  const units = [
+    { size: 86_400, name: "days" },
+    { size: 3600, name: "hours" },
+    { size: 60, name: "minutes" },
+  ];
+  return units.find(({ size }) => seconds >= 2 * size) ?? { size: 1, name: "seconds" };
+}

@@ -1,21 +1,85 @@
 import type { Schemas } from "@/api/client";
-import { score } from "@/format/numbers";
+import { count, interval, score } from "@/format/numbers";
 import { GRID, legend, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
+import { band, intervals } from "../marks";
 import type { Palette } from "../palette";
+import { type Axis, type Places, placesOn } from "./places";
 
-export function fitnessDrawing(data: Schemas["Series"], palette: Palette): Drawing {
-  const line = (values: readonly (number | null)[]) =>
-    data.number.map((number, i) => [number, values[i] ?? null]);
-  const last = data.best.at(-1) ?? null;
+type Role = Schemas["RoleView"];
+type Pair = [number, number];
+
+type Series = Schemas["Series"];
+
+export interface FitnessData {
+  series: Series;
+  /** The same in wide buckets, so that a median and a band say something; null until it is there. */
+  wide: Series | null;
+  /** Null until it is there; the curve does not wait for it. */
+  points: Schemas["Points"] | null;
+  models: readonly Role[];
+}
+
+/** What the search is measured against: the parents and plain merges that are best, so that labels stay apart. */
+export function references(models: readonly Role[]): readonly Role[] {
+  const best = (roles: readonly Role["role"][], most: number) =>
+    models
+      .filter((one) => one.fitness !== null && roles.includes(one.role))
+      .sort((a, b) => (b.fitness as number) - (a.fitness as number))
+      .slice(0, most);
+  return [...best(["base"], 1), ...best(["expert"], 3), ...best(["baseline"], 2)];
+}
+
+/** Candidates of a bucket below which its quantiles say nothing. */
+const FEWEST = 4;
+/** Width of the longest label beside the plot, in pixels. */
+const LONGEST = 150;
+
+const labelOf = (model: Role): string => `${model.label} ${score(model.fitness)}`;
+const isParent = ({ role }: Role): boolean => role === "base" || role === "expert";
+
+/** The 95 % interval of a candidate around its fitness, which may hold the reference term that scores do not. */
+function spreadOf(model: Role): { low: number; high: number } | null {
+  const found = model.splits.search;
+  if (found === undefined || model.fitness === null) return null;
+  return { low: model.fitness + found.low - found.mean, high: model.fitness + found.high - found.mean };
+}
+
+export function fitnessDrawing(
+  data: FitnessData,
+  axis: Axis,
+  palette: Palette,
+  open: (n: number) => void,
+): Drawing {
+  const { series, points, models } = data;
+  const places = placesOn(series, axis);
+  const wide = data.wide !== null && data.wide.width >= FEWEST ? data.wide : null;
+  const widePlaces = wide === null ? places : placesOn(wide, axis, places.unit);
+  const best = series.best.at(-1) ?? null;
+  const merge = models.find((one) => one.role === "merge");
+  const ends = [`best ${score(best)}`, ...references(models).map(labelOf)];
+  const margin = Math.min(Math.max(...ends.map((text) => text.length)) * 6.6 + 14, LONGEST + 10);
   return {
+    height: 400,
     option: {
-      grid: GRID,
-      legend: legend(palette),
-      xAxis: valueAxis(palette, "candidates"),
+      grid: { ...GRID, top: 44, right: margin },
+      legend: legend(palette, { data: ["best so far", "median", "10 to 90 %", "candidates"] }),
+      xAxis: valueAxis(palette, places.name, { min: 0, max: places.ends.at(-1) ?? 1 }),
       yAxis: valueAxis(palette, "fitness", { nameGap: 44 }),
-      tooltip: { trigger: "axis", valueFormatter: score },
+      tooltip: { trigger: "axis", formatter: bucketText(series, wide) },
       series: [
+        candidatePoints(points, places, palette),
+        band("10 to 90 %", palette["series-1"], bandRows(wide, widePlaces)),
+        {
+          name: "median",
+          type: "line",
+          symbol: "none",
+          lineStyle: { width: 1.5, type: [4, 3] },
+          color: palette.muted,
+          data: line(wide?.median, widePlaces),
+          ...endLabel(wide === null ? "" : "median", palette.muted),
+        },
+        ...references(models).map((model) => baselineLine(model, places, palette)),
         {
           name: "best so far",
           type: "line",
@@ -23,29 +87,177 @@ export function fitnessDrawing(data: Schemas["Series"], palette: Palette): Drawi
           symbol: "none",
           lineStyle: { width: 2.5 },
           color: palette["series-1"],
-          data: line(data.best),
+          data: line(series.best, places),
+          z: 4,
+          ...endLabel(`best ${score(best)}`, palette["series-1"], "bold"),
         },
-        {
-          name: "mean",
-          type: "line",
-          symbol: "none",
-          lineStyle: { width: 1, type: [4, 3] },
-          color: palette.muted,
-          data: line(data.mean),
-        },
+        ...incumbentMark(merge, places, palette),
       ],
     },
-    description: `The best fitness is ${score(last)} after ${data.total} candidates.`,
-    table: {
-      columns: ["first candidate", "scored", "lowest", "mean", "highest", "best so far"],
-      rows: data.number.map((number, i) => [
-        number,
-        data.scored[i] ?? null,
-        data.low[i] ?? null,
-        data.mean[i] ?? null,
-        data.high[i] ?? null,
-        data.best[i] ?? null,
-      ]),
+    description: finding(series, models, merge),
+    table: table(data),
+    on: {
+      click: (event: { seriesName: string; data: readonly number[] }) => {
+        if (event.seriesName === "candidates" || event.seriesName === "incumbent")
+          open(event.data[2] as number);
+      },
     },
+    ...(points === null
+      ? {}
+      : { sampled: { shown: points.shown, total: points.total, what: "candidates as points" } }),
+  };
+}
+
+function endLabel(text: string, color: string, fontWeight: "normal" | "bold" = "normal"): object {
+  return {
+    endLabel: {
+      show: true,
+      formatter: () => text,
+      color,
+      fontWeight,
+      fontSize: 12,
+      distance: 6,
+      width: LONGEST,
+      overflow: "truncate",
+    },
+    labelLayout: { moveOverlap: "shiftY" },
+  };
+}
+
+function baselineLine(model: Role, { ends }: Places, palette: Palette): object {
+  const color = isParent(model) ? palette["series-2"] : palette["series-3"];
+  const value = model.fitness as number;
+  return {
+    name: model.label,
+    type: "line",
+    symbol: "none",
+    silent: true,
+    color,
+    lineStyle: { width: 1.25, type: isParent(model) ? [6, 4] : [2, 3] },
+    data: [
+      [0, value],
+      [ends.at(-1) ?? 1, value],
+    ],
+    ...endLabel(labelOf(model), color),
+  };
+}
+
+function candidatePoints(points: Schemas["Points"] | null, places: Places, palette: Palette): object {
+  const data = (points?.number ?? []).flatMap((number, i) => {
+    const fitness = points?.fitness[i];
+    return fitness == null || points?.kind[i] === "baseline" ? [] : [[places.of(number), fitness, number]];
+  });
+  return {
+    name: "candidates",
+    type: "scatter",
+    symbolSize: 4,
+    color: palette.noise,
+    itemStyle: { opacity: 0.35 },
+    cursor: "pointer",
+    data,
+  };
+}
+
+function incumbentMark(merge: Role | undefined, places: Places, palette: Palette): object[] {
+  if (merge === undefined || merge.fitness === null) return [];
+  const x = places.of(merge.number);
+  const spread = spreadOf(merge);
+  return [
+    ...(spread === null
+      ? []
+      : [intervals("interval", "y", [{ x, y: merge.fitness, ...spread, color: palette["series-1"] }], 2)]),
+    {
+      name: "incumbent",
+      type: "scatter",
+      symbol: "diamond",
+      symbolSize: 11,
+      color: palette["series-1"],
+      itemStyle: { borderColor: palette.surface, borderWidth: 1.5 },
+      data: [[x, merge.fitness, merge.number]],
+      z: 5,
+    },
+  ];
+}
+
+const line = (values: readonly (number | null)[] = [], { ends }: Places): Pair[] =>
+  ends.flatMap((x, i): Pair[] => (values[i] == null ? [] : [[x, values[i] as number]]));
+
+const bandRows = (series: Series | null, { ends }: Places): [number, number, number][] =>
+  ends.flatMap((x, i): [number, number, number][] => {
+    const [low, high] = [series?.q10?.[i], series?.q90?.[i]];
+    return low == null || high == null ? [] : [[x, low, high]];
+  });
+
+/** What the tooltip says of the bucket under the pointer. */
+function bucketText(series: Series, wide: Series | null) {
+  return (found: readonly { seriesName: string; dataIndex: number }[]): string => {
+    const skipped = series.best.findIndex((value) => value !== null);
+    const at = found.find(({ seriesName }) => seriesName === "best so far");
+    if (at === undefined) return "";
+    const i = at.dataIndex + skipped;
+    const first = series.number[i] ?? 0;
+    const last = Math.min(first + series.width, series.total) - 1;
+    return [
+      first === last ? `candidate ${count(first)}` : `candidates ${count(first)} to ${count(last)}`,
+      `best so far ${score(series.best[i])}`,
+      ...(wide === null ? [] : around(wide, Math.floor((first - (wide.number[0] ?? 0)) / wide.width))),
+      ...(series.infeasible[i] ? [`${series.infeasible[i]} infeasible`] : []),
+    ].join("\n");
+  };
+}
+
+const around = (wide: Series, i: number): string[] => [
+  `median ${score(wide.median?.[i])} of ${count(wide.scored[i])} around it`,
+  `10 to 90 %: ${score(wide.q10?.[i])} to ${score(wide.q90?.[i])}`,
+];
+
+function finding(series: Series, models: readonly Role[], merge: Role | undefined): string {
+  const spread = merge === undefined ? null : spreadOf(merge);
+  const leader = (title: string, wanted: (one: Role) => boolean) => {
+    const [first] = references(models)
+      .filter(wanted)
+      .sort((a, b) => (b.fitness as number) - (a.fitness as number));
+    return first === undefined ? "" : `; ${title} is ${first.label} with ${score(first.fitness)}`;
+  };
+  const chosen =
+    merge === undefined || spread === null
+      ? ""
+      : `, candidate ${merge.number} has ${score(merge.fitness)} (95 % interval ${interval(spread.low, spread.high)})`;
+  return (
+    `The best fitness is ${score(series.best.at(-1))} after ${count(series.total)} candidates${chosen}` +
+    `${leader("the best parent", isParent)}${leader("the best plain merge", (one) => one.role === "baseline")}.`
+  );
+}
+
+function table({ series, models }: FitnessData): Drawing["table"] {
+  return {
+    columns: [
+      "what",
+      "first candidate",
+      "search items",
+      "seconds",
+      "worker seconds",
+      "scored",
+      "infeasible",
+      "lowest",
+      "10 %",
+      "median",
+      "90 %",
+      "highest",
+      "best so far",
+    ],
+    rows: [
+      ...models.map((one) => [one.label || one.role, one.number, ...Array(10).fill(null), one.fitness]),
+      ...series.number.map((number, i) => [
+        "bucket",
+        number,
+        ...[series.items, series.seconds, series.worker_seconds, series.scored, series.infeasible].map(
+          (column) => column?.[i] ?? null,
+        ),
+        ...[series.low, series.q10, series.median, series.q90, series.high, series.best].map(
+          (column) => column?.[i] ?? null,
+        ),
+      ]),
+    ],
   };
 }
