@@ -45,10 +45,22 @@ export interface Interval {
   color: string;
 }
 
+interface Look {
+  width?: number;
+  opacity?: number;
+  /** Half the length of a cap, in pixels; 0 for none. */
+  cap?: number;
+}
+
 /** Intervals with caps; `along` is the axis that low and high are on. */
-export function intervals(name: string, along: "x" | "y", rows: readonly Interval[], width = 1.5): object {
+export function intervals(
+  name: string,
+  along: "x" | "y",
+  rows: readonly Interval[],
+  { width = 1.5, opacity = 1, cap = 4 }: Look = {},
+): object {
   const ends = ({ x, y }: Interval, value: number) => (along === "x" ? [value, y] : [x, value]);
-  const cap = along === "x" ? [0, 4] : [4, 0];
+  const [dx, dy] = along === "x" ? [0, cap] : [cap, 0];
   return {
     name,
     type: "custom",
@@ -62,14 +74,11 @@ export function intervals(name: string, along: "x" | "y", rows: readonly Interva
       const line = (a: Place, b: Place) => ({
         type: "line",
         shape: { x1: a[0], y1: a[1], x2: b[0], y2: b[1] },
-        style: { stroke: row.color, lineWidth: width },
+        style: { stroke: row.color, lineWidth: width, opacity },
       });
-      const across = ([x, y]: Place) =>
-        line(
-          [x - (cap[0] as number), y - (cap[1] as number)],
-          [x + (cap[0] as number), y + (cap[1] as number)],
-        );
-      return { type: "group", children: [line(from, to), across(from), across(to)] };
+      const across = ([x, y]: Place) => line([x - dx, y - dy], [x + dx, y + dy]);
+      const caps = cap > 0 ? [across(from), across(to)] : [];
+      return { type: "group", children: [line(from, to), ...caps] };
     },
   };
 }

@@ -165,7 +165,11 @@ function incumbentMark(merge: Role | undefined, places: Places, palette: Palette
   return [
     ...(spread === null
       ? []
-      : [intervals("interval", "y", [{ x, y: merge.fitness, ...spread, color: palette["series-1"] }], 2)]),
+      : [
+          intervals("interval", "y", [{ x, y: merge.fitness, ...spread, color: palette["series-1"] }], {
+            width: 2,
+          }),
+        ]),
     {
       name: "incumbent",
       type: "scatter",

@@ -88,7 +88,7 @@ export function gapHistory(data: Generalisation, palette: Palette, split: HeldOu
             high: gap + margin,
             color: palette.noise,
           })),
-          1,
+          { width: 1 },
         ),
         rug(data, palette, -reach),
       ],

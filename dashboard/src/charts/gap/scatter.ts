@@ -91,13 +91,13 @@ export function gapScatter(
           "search 95 %",
           "x",
           gaps.map(({ search, held }) => ({ ...search, x: search.mean, y: held.mean, color: palette.noise })),
-          1,
+          { width: 1 },
         ),
         intervals(
           "held-out 95 %",
           "y",
           gaps.map(({ search, held }) => ({ ...held, x: search.mean, y: held.mean, color: palette.noise })),
-          1,
+          { width: 1 },
         ),
         {
           name: PATH,
