@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from api.schemas.candidates import (
     CandidateDetail,
@@ -17,7 +17,6 @@ from api.schemas.candidates import (
     WorkerList,
     WorkerView,
 )
-from api.schemas.charts import Coefficients, Series
 from evomerge.client.caller import Caller, experiment_path
 from evomerge.client.steps import Feed, Steps, iteration, operation
 from experiments.states import CandidateKind, CandidateState, Split
@@ -84,14 +83,3 @@ class RecordCalls(Caller):
     def running_workers(self) -> Steps[list[PlacedWorker]]:
         """Return the workers of the experiments that run."""
         return (yield from self._get("/workers", PlacedWorkerList)).workers
-
-    @operation
-    def series(self, reference: str, *, points: int = 500) -> Steps[Series]:
-        """Return fitness over an experiment in at most ``points`` buckets of candidates."""
-        return self._get(experiment_path(reference, "series"), Series, points=points)
-
-    @operation
-    def coefficients(self, reference: str, *, order: Order = "-number", limit: int = 200) -> Steps[Coefficients]:
-        """Return the searched points of at most ``limit`` candidates as a matrix, in an order of ``candidates``."""
-        params: dict[str, Any] = {"order": order, "limit": limit}
-        return self._get(experiment_path(reference, "coefficients"), Coefficients, **params)

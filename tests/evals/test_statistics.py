@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evals.statistics import aggregate_interval, by_item, holm, interval, paired_comparison
+from evals.statistics import (
+    Interval,
+    aggregate_interval,
+    by_item,
+    holm,
+    interval,
+    paired_comparison,
+    summed_difference,
+    summed_interval,
+)
 from evals.tasks import ItemRef, ItemScore
 from evomerge.errors import InvalidInput
 
@@ -33,6 +42,45 @@ def test_other_intervals_are_students() -> None:
     assert interval([0.5, 0.5]).low == interval([0.5]).high == 0.5
     with pytest.raises(InvalidInput):
         interval([])
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_sums_say_what_scores_say(binary: bool) -> None:
+    random = np.random.default_rng(1)
+    values = random.integers(0, 2, 30).astype(float) if binary else random.normal(0.5, 2, 30)
+    found = summed_interval(30, float(values.sum()), float((values**2).sum()), binary=binary)
+    known = interval(values.tolist())
+    assert (found.mean, found.low, found.high) == pytest.approx((known.mean, known.low, known.high))
+    with pytest.raises(InvalidInput):
+        summed_interval(0, 0.0, 0.0, binary=binary)
+
+
+def difference_of(a: np.ndarray, b: np.ndarray, *, binary: bool) -> Interval:
+    sums = [(float(one.sum()), float((one**2).sum())) for one in (a, b)]
+    return summed_difference(len(a), *sums, float((a * b).sum()), binary=binary)
+
+
+def test_difference_of_continuous_scores_is_students_of_the_pairs() -> None:
+    random = np.random.default_rng(2)
+    a = random.normal(0.5, 1, 50)
+    b = 0.7 * a + random.normal(0, 0.5, 50)
+    found, known = difference_of(a, b, binary=False), interval((a - b).tolist())
+    assert (found.mean, found.low, found.high) == pytest.approx((known.mean, known.low, known.high))
+
+
+def test_difference_of_binary_scores_covers_the_truth() -> None:
+    random = np.random.default_rng(3)
+    hits = 0
+    for _ in range(2000):
+        luck = random.random(40)  # the same items are hard for both
+        found = difference_of(
+            (luck < 0.9).astype(float), (luck + 0.2 * random.random(40) < 0.9).astype(float), binary=True
+        )
+        hits += found.low <= 0.1 <= found.high
+    assert 0.94 <= hits / 2000 <= 0.98
+    ones = np.ones(10)
+    same = difference_of(ones, ones, binary=True)
+    assert same.mean == 0 and same.low < 0 < same.high
 
 
 def test_aggregate_covers_the_truth_about_as_often_as_it_says() -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -528,6 +529,7 @@ class TestDownloads:
             client.download(client.artifact(pending.id), served.folder / "out")
 
 
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
 READS: list[tuple[str, Callable[[Any, str], Any]]] = [
     ("experiment", lambda client, one: client.experiment(one)),
     ("experiments", lambda client, one: client.experiments(text="json")),
@@ -538,7 +540,15 @@ READS: list[tuple[str, Callable[[Any, str], Any]]] = [
     ("workers", lambda client, one: client.workers(one)),
     ("running_workers", lambda client, one: client.running_workers()),
     ("series", lambda client, one: client.series(one, points=5)),
+    ("points", lambda client, one: client.points(one, limit=3)),
     ("coefficients", lambda client, one: client.coefficients(one, limit=4)),
+    ("baselines", lambda client, one: client.baselines(one)),
+    ("generalisation", lambda client, one: client.generalisation(one)),
+    ("racing", lambda client, one: client.racing(one, limit=3)),
+    ("lineage", lambda client, one: client.lineage(one)),
+    ("timeline", lambda client, one: client.timeline(one, since=EARLY, limit=3)),
+    ("cost", lambda client, one: client.cost(one, points=3)),
+    ("vitals", lambda client, one: client.vitals(one)),
     ("trace", lambda client, one: client.trace(one, points=5)),
     ("similarity", lambda client, one: client.similarity(one)),
     ("comparison", lambda client, one: client.comparison(one, 1, 2)),
@@ -575,6 +585,9 @@ def outcome_of(error: EvomergeError) -> tuple[type, str]:
     return type(error), str(error)
 
 
+CHANGING = ("updated_at", "revision", "last_used_at", "store_ms")
+
+
 def shown(result: Any) -> Any:
     """Return a result without what differs from call to call."""
     if isinstance(result, list):
@@ -582,7 +595,7 @@ def shown(result: Any) -> Any:
     if isinstance(result, int):
         return result
     dumped = result.model_dump()
-    return {name: value for name, value in dumped.items() if name not in ("updated_at", "revision", "last_used_at")}
+    return {name: value for name, value in dumped.items() if name not in CHANGING}
 
 
 def test_both_clients_answer_alike(served: Served) -> None:
