@@ -15,6 +15,7 @@ from evals.loading import LoadedTask, load_task, where
 from evals.scoring import PlannedItem, ask, finite, grade, grade_forced, plan, rehearse
 from evals.splits import item_id
 from evals.tasks import SPLITS, ItemRef, ItemScore, TaskDefinition
+from evals.texts import ItemText, item_text
 from evals.volume import Volume, volume
 from evomerge.errors import TaskError, nearest
 
@@ -104,6 +105,10 @@ class TaskSuite:
         _check_split(split)
         parts = [volume(task, split, tokenizer) for task in self._tasks]
         return sum(parts, start=Volume(0, 0, 0, 0))
+
+    def texts(self) -> list[ItemText]:
+        """Return the words of every item of all splits; about half a millisecond for each."""
+        return [item_text(task, item) for task in self._tasks for item in task.docs]
 
     def describe(self) -> dict[str, Any]:
         """Return, per task, what was run on what: the provenance that a stored score needs."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlalchemy import Dialect, Insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from experiments.columns import storable
+from experiments.entities import Experiment
 from experiments.recording import Recorder
 from experiments.records import ItemTextRecord, Record
 
@@ -19,7 +19,16 @@ _ROWS = 2000
 
 @dataclass(frozen=True)
 class StoredText:
-    """What an item asks, see ``ItemText``."""
+    """What an item asks.
+
+    Attributes:
+        source: what words it: the ``config_hash`` of its task's provenance.
+        item: 16 hex digits of the item's content hash.
+        prompt: the question; None where the task has none.
+        reference: the right answer; None where the task has none.
+        choices: the answers to choose from; None where there are none.
+        truncated: whether a text is longer than what is kept of it.
+    """
 
     source: str
     item: str
@@ -27,40 +36,6 @@ class StoredText:
     reference: str | None
     choices: tuple[str, ...] | None
     truncated: bool
-
-
-class ItemText(Protocol):
-    """What is recorded of an item's words; anything with these attributes can be."""
-
-    @property
-    def source(self) -> str:
-        """16 hex digits of whatever words it: the configuration of its task."""
-        ...
-
-    @property
-    def item(self) -> str:
-        """16 hex digits of the item's content hash."""
-        ...
-
-    @property
-    def prompt(self) -> str | None:
-        """What is asked."""
-        ...
-
-    @property
-    def reference(self) -> str | None:
-        """The right answer."""
-        ...
-
-    @property
-    def choices(self) -> Sequence[str] | None:
-        """The answers to choose from; None where there are none."""
-        ...
-
-    @property
-    def truncated(self) -> bool:
-        """Whether a text is longer than what is kept of it."""
-        ...
 
 
 class TextBook(Recorder):
@@ -83,7 +58,7 @@ class TextBook(Recorder):
                 for row in session.scalars(query)
             }
 
-    def record_texts(self, experiment_id: str, texts: Sequence[ItemText]) -> None:
+    def record_texts(self, experiment_id: str, texts: Sequence[StoredText]) -> None:
         """Record the texts of an experiment's items; what is recorded already stays as it is."""
         # In one order, so that two drivers wait for each other and never both.
         rows = [_row(text) for text in sorted(texts, key=lambda one: (one.source, one.item))]
@@ -93,10 +68,14 @@ class TextBook(Recorder):
                 ledger.session.execute(statement, rows[start : start + _ROWS])
 
 
-def _row(text: ItemText) -> dict[str, object]:
+def text_sources(experiment: Experiment) -> dict[str, str]:
+    """Return, by task, what the texts of an experiment's items are stored under; empty for a black box."""
+    return {name: task["config_hash"] for name, task in experiment.resolved.get("tasks", {}).items()}
+
+
+def _row(text: StoredText) -> dict[str, object]:
     choices = None if text.choices is None else [storable(one) for one in text.choices]
-    known = {name: getattr(text, name) for name in ("source", "item", "prompt", "reference", "truncated")}
-    return {**known, "choices": choices}
+    return {**vars(text), "choices": choices}
 
 
 def insert_missing(dialect: Dialect, table: type[Record]) -> Insert:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.tasks import ItemRef
+from evals.texts import ItemText
 from evomerge.errors import SpecError
 from experiments.entities import Candidate
 from experiments.reading import Reader
@@ -100,6 +101,13 @@ class BlackboxPlan:
     def prior(self, start: Start, store: Reader, experiment: str) -> tuple[Prior | None, str]:
         """See ``Problem.prior``."""
         return None, "a black box has none"
+
+    def texts(self) -> tuple[ItemText, ...]:
+        """See ``Problem.texts``."""
+        return ()
+
+    def similarity(self, expired: Callable[[], bool]) -> None:
+        """See ``Problem.similarity``."""
 
     def read(self, data: Mapping[str, Any]) -> Coefficients:
         """See ``Problem.read``."""

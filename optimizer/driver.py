@@ -13,6 +13,7 @@ from evomerge.errors import EvomergeError
 from experiments.entities import Candidate
 from experiments.spec_search import BudgetSpec
 from experiments.states import CandidateKind, Split
+from optimizer.comparing import ModelComparison
 from optimizer.constraints import Floor, breaches, choose_floors, floor_values
 from optimizer.design import (
     Design,
@@ -67,10 +68,15 @@ class Driver:
         """
         pool = self._problem.open_pool(self._watch.say)
         self._dispatcher = Dispatcher(self._journal, self._problem, pool, self._watch, self._stop)
+        # While the workers start.
+        comparison = ModelComparison(self._journal, self._problem, self._stop)
         try:
+            self._journal.keep_texts(self._problem.texts())
             self._score_baselines()
+            comparison.record()
             return self._decide(self._run_search())
         finally:
+            comparison.close()
             pool.close()
 
     def _score_baselines(self) -> None:

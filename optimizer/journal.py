@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from evals.provenance import Provenance
 from evals.tasks import ItemScore
+from evals.texts import ItemText
 from evomerge.failpoints import failpoint
 from experiments.entities import Candidate, Event, Experiment, Orders
 from experiments.reading import Reader
@@ -25,6 +26,8 @@ from experiments.states import (
     Split,
 )
 from experiments.store import Store
+from experiments.texts import StoredText, text_sources
+from experiments.traces import TraceRow
 from optimizer.jobs import Subject, Work
 from optimizer.precedents import find_scores
 from optimizer.search.interface import Scores, Vector
@@ -50,6 +53,7 @@ class Journal:
         """Read the record."""
         self._store = store
         self.id = experiment.id
+        self._sources = text_sources(experiment)
         self.tables = tables
         self.candidates = {one.number: one for one in store.candidates(experiment.id)}
         self.closed: set[Work] = set()
@@ -199,6 +203,25 @@ class Journal:
         self._store.record_lost(self._id(work), work.split, reason, block=work.block)
         self._log("evaluation lost", work, reason=reason)
         self._attempts.pop(work, None)
+
+    @property
+    def traced(self) -> int:
+        """Updates of the search by the last row of its trace."""
+        return self._store.last_trace(self.id)
+
+    def trace(self, rows: Sequence[TraceRow]) -> None:
+        """Record states of the search that are not recorded yet."""
+        self._store.record_trace(self.id, rows)
+
+    def keep_texts(self, texts: Sequence[ItemText]) -> None:
+        """Record the words of the items once for all experiments."""
+        known = [one for one in texts if one.task in self._sources]
+        rows = [
+            StoredText(self._sources[one.task], one.item, one.prompt, one.reference, one.choices, one.truncated)
+            for one in known
+        ]
+        if rows:
+            self._store.record_texts(self.id, rows)
 
     def decide(self, decision: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         """Record a decision once and return it; a run that comes to it again gets what was recorded first."""

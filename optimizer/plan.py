@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from evals.suite import TaskSuite
 from evals.tasks import ItemRef
+from evals.texts import ItemText
 from experiments.entities import Candidate
 from experiments.reading import Reader
 from experiments.spec import ExperimentSpec
 from experiments.spec_search import SearchSpec
 from experiments.states import Split
 from merging.recipe import Recipe
+from merging.similarity import similarity
 from optimizer.baselines import Baseline
 from optimizer.jobs import Pool
 from optimizer.problem import Start
@@ -46,6 +49,7 @@ class Plan:
     provenance: Mapping[str, Any]
     inputs: Mapping[str, Any]
     parents: Mapping[str, str]
+    suite: TaskSuite
     fleet: Fleet | None = None
 
     @property
@@ -93,6 +97,15 @@ class Plan:
         genome = cast(Genome, start.space)
         digests = dict(self.inputs["models"])
         return choose_prior(kind, Circumstances(genome, models, self.worker.tasks, store, digests, experiment))
+
+    def texts(self) -> list[ItemText]:
+        """See ``Problem.texts``."""
+        return self.suite.texts()
+
+    def similarity(self, expired: Callable[[], bool]) -> dict[str, Any]:
+        """See ``Problem.similarity``."""
+        models = open_models(self.worker.base, self.worker.experts, self.worker.vocabulary)
+        return similarity(models, expired).to_dict()
 
     def read(self, data: Mapping[str, Any]) -> Recipe:
         """See ``Problem.read``."""

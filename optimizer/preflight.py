@@ -94,7 +94,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),
         "versions": versions(),
     }
-    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents)
+    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents, suite)
 
 
 def _genome(spec: ExperimentSpec, merge: MergeSpec, num_blocks: int) -> Genome:

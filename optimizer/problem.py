@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evals.tasks import ItemRef
+from evals.texts import ItemText
 from experiments.entities import Candidate
 from experiments.reading import Reader
 from experiments.spec_search import SearchSpec
@@ -92,6 +93,21 @@ class Problem(Protocol):
             start: where the search starts; the prior is in its units.
             store: may know earlier experiments.
             experiment: id of the present one.
+        """
+        ...
+
+    def texts(self) -> Sequence[ItemText]:
+        """Return the words of the items; empty where they are mere names."""
+        ...
+
+    def similarity(self, expired: Callable[[], bool]) -> Mapping[str, Any] | None:
+        """Return how the models' task vectors lie to each other, as JSON data; None where there are none.
+
+        Args:
+            expired: asked now and then whether there is no more time.
+
+        Raises:
+            EvomergeError: there was no time, or a model cannot be read.
         """
         ...
 

@@ -11,6 +11,7 @@ from optimizer.jobs import Work
 from optimizer.journal import Journal
 from optimizer.problem import Space
 from optimizer.search.interface import Proposal, Scores, Search, Vector
+from optimizer.tracing import Tracer
 
 
 class RecordedSearch:
@@ -35,6 +36,7 @@ class RecordedSearch:
         self._open: dict[Work, Proposal] = {}
         self._asked_items = 0
         self._stopped_telling = False
+        self._tracer = Tracer(search, journal)
         self._replay()
 
     @property
@@ -72,8 +74,11 @@ class RecordedSearch:
 
         Work that it did not ask for is none of its business.
         """
+        self._tracer.count(0 if scores is None else len(scores.positions))
         if work in self._open:
             self._search.tell(self._open.pop(work), scores)
+            self._tracer.note(len(self._journal.candidates))
+            self._tracer.record()
 
     def center(self) -> Vector:
         """See ``Search.center``."""
@@ -86,18 +91,24 @@ class RecordedSearch:
         return work
 
     def _replay(self) -> None:
-        table = self._journal.tables[Split.SEARCH]
+        table, candidates = self._journal.tables[Split.SEARCH], 0
         for event in self._journal.ledger():
             payload = event.payload
+            if event.kind is EventKind.ASK:
+                candidates = max(candidates, payload["number"] + 1)
             if event.kind is EventKind.ASK and payload["kind"] == CandidateKind.SEARCH:
                 self._repeat_ask(self._journal.candidates[payload["number"]], payload.get("block", 0))
                 self._stopped_telling = False
             elif event.kind in (EventKind.TELL, EventKind.INFEASIBLE) and payload["split"] == Split.SEARCH:
                 work = Work(payload["number"], Split.SEARCH, payload.get("block", 0))
+                told = event.kind is EventKind.TELL
+                self._tracer.count(len(table.positions(work.block)) if told else 0)
                 if work in self._open:
-                    told = event.kind is EventKind.TELL
                     self._stopped_telling = True
-                    self.tell(work, table.scores(work.candidate, work.block) if told else None)
+                    scores = table.scores(work.candidate, work.block) if told else None
+                    self._search.tell(self._open.pop(work), scores)
+                    self._tracer.note(candidates)
+        self._tracer.record()
 
     def _repeat_ask(self, candidate: Candidate, block: int) -> None:
         proposal = self._search.ask()

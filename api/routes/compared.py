@@ -15,7 +15,7 @@ from evomerge.errors import InvalidInput
 from experiments.comparing import ComparedItem, Key, Only
 from experiments.entities import Experiment
 from experiments.states import Split
-from experiments.texts import StoredText
+from experiments.texts import StoredText, text_sources
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["candidates"])
 _Number = Annotated[int, Query(ge=0, lt=2**31, description="Number of the candidate.")]
@@ -48,7 +48,7 @@ def compare_items(
         last_task, last_item = decode_cursor(cursor, str, str)
         after = (last_task, last_item)
     found = store.compare_items(experiment.id, numbers, split, task=task, only=only, after=after, limit=limit)
-    sources = _sources(experiment)
+    sources = text_sources(experiment)
     texts = store.texts((sources[one.task], one.item) for one in found.rows if one.task in sources)
     missing = not sources or (found.rows and not texts)
     last = found.rows[-1] if found.more else None
@@ -74,11 +74,6 @@ def compare_candidates(
     tasks = experiment.resolved.get("tasks", {})
     weights = {name: float(task["weight"]) for name, task in tasks.items()}
     return paired_view(number, against, scores[number], scores[against], weights)
-
-
-def _sources(experiment: Experiment) -> dict[str, str]:
-    """Return, by task, what its items' texts are stored under."""
-    return {name: task["config_hash"] for name, task in experiment.resolved.get("tasks", {}).items()}
 
 
 def _row(found: ComparedItem, text: StoredText | None) -> ItemComparison:

@@ -40,6 +40,19 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Generation:
+    """What made an update.
+
+    Args:
+        points: of the samples, shape (k, dimension).
+        mean: of the distribution before it moved, shape (dimension,).
+    """
+
+    points: Vector
+    mean: Vector
+
+
+@dataclass(frozen=True)
 class _Rates:
     """Learning rates for one set of weights (Table 1 of arXiv 1604.00772; separable: Ros & Hansen 2008)."""
 
@@ -92,6 +105,7 @@ class Distribution:
         self.sigma = float(sigma)
         self.separable = separable
         self.updates = 0
+        self.last: Generation | None = None
         self._factor = None if factor is None else np.array(factor, dtype=np.float64)
         self._inverse = None if self._factor is None else np.linalg.pinv(self._factor)
         self._limits = limits
@@ -100,7 +114,7 @@ class Distribution:
         self._inverse_root: Vector = np.ones(d) if separable else np.eye(d)
         self._sigma_path = np.zeros(d)
         self._covariance_path = np.zeros(d)
-        self._normal_length = math.sqrt(d) * (1 - 1 / (4 * d) + 1 / (21 * d * d))
+        self.expected_path_length = math.sqrt(d) * (1 - 1 / (4 * d) + 1 / (21 * d * d))
         self._missing_variance = 0.0
         self._decay = 1.0
         self._keep_limits()
@@ -118,6 +132,18 @@ class Distribution:
             root = self._factor @ root
         found: Vector = self.sigma * np.sqrt(np.sum(root**2, axis=1))
         return found
+
+    @property
+    def eigenvalues(self) -> Vector:
+        """Eigenvalues of ``C``, descending, shape (dimension,)."""
+        values = self._covariance if self.separable else np.linalg.eigvalsh(self._covariance)
+        found: Vector = np.sort(values)[::-1]
+        return found
+
+    @property
+    def path_length(self) -> float:
+        """Length of the evolution path of the step size; sigma grows while it is above ``expected_path_length``."""
+        return float(np.linalg.norm(self._sigma_path))
 
     def sample(self, random: np.random.Generator) -> Sample:
         """Draw one point."""
@@ -158,11 +184,11 @@ class Distribution:
         points = np.array([sample.point for sample in samples])
         rates = _Rates.of(weights, self.dimension, self.separable)
         self.updates += 1
+        self.last = Generation(points, self.mean)
         self.mean = self.mean + moving @ (points - self.mean)
         self._update_paths(moving @ steps / length, rates)
         self._update_covariance(steps, weights, rates)
-        path = float(np.linalg.norm(self._sigma_path))
-        change = (rates.path / rates.damping) * (path / self._normal_length - 1)
+        change = (rates.path / rates.damping) * (self.path_length / self.expected_path_length - 1)
         self.sigma *= math.exp(min(_LARGEST_LOG_CHANGE, change))
         self._keep_limits()
 
@@ -172,8 +198,8 @@ class Distribution:
         whitened = _apply(self._inverse_root, move)
         self._sigma_path = (1 - c) * self._sigma_path + math.sqrt(c * (2 - c)) * whitened
         self._decay *= (1 - c) ** 2
-        threshold = (1.4 + 2 / (self.dimension + 1)) * self._normal_length
-        steady = np.linalg.norm(self._sigma_path) / math.sqrt(1 - self._decay) < threshold
+        threshold = (1.4 + 2 / (self.dimension + 1)) * self.expected_path_length
+        steady = self.path_length / math.sqrt(1 - self._decay) < threshold
         c = rates.covariance_path
         self._covariance_path = (1 - c) * self._covariance_path
         if steady:

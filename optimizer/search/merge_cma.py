@@ -20,6 +20,7 @@ from optimizer.search.distribution import Distribution, Sample, log_weights
 from optimizer.search.interface import Proposal, Scores, SearchSetting, Vector
 from optimizer.search.irt import ESTIMATORS, Estimator
 from optimizer.search.rank_weights import expected_rank_weights, misranking, rank_weights
+from optimizer.search.state import SearchState, state_of
 
 _BOOTSTRAP_DRAWS = 100
 # A generation is closed without its stragglers once this share is there and a whole generation's worth waits behind.
@@ -92,7 +93,7 @@ def default_popsize(dimension: int) -> int:
 
 
 class MergeCma:
-    """See the module; implements ``interface.Search``.
+    """See the module; implements ``interface.Search`` and ``state.Traced``.
 
     The pool holds the candidates that no generation has used yet, oldest first. Its first ``popsize`` are the present
     generation, those behind them were drawn ahead of their time so that no worker waits.
@@ -152,6 +153,15 @@ class MergeCma:
     def center(self) -> Vector:
         """See ``Search.center``: the mean of the distribution, shape (dimension,)."""
         return self.distribution.mean.copy()
+
+    @property
+    def updates(self) -> int:
+        """See ``Traced.updates``."""
+        return self.distribution.updates
+
+    def state(self) -> SearchState:
+        """See ``Traced.state``."""
+        return state_of(self.distribution, self._setting.coordinates)
 
     def _left(self) -> float:
         budget = self._setting.item_evaluations
@@ -243,14 +253,12 @@ class MergeCma:
         resampled = table.resampled(_BOOTSTRAP_DRAWS, self._random)
         noise = misranking(table.fitness, resampled)
         self._misranking += _MISRANKING_MEMORY * (noise - self._misranking)
-
-        def weigh(by_rank: Vector) -> Vector:
-            if self.options.bootstrap_weights:
-                return expected_rank_weights(resampled, by_rank)
-            return rank_weights(table.fitness, by_rank)
-
         active = self.options.active and self._setting.dimension > self.options.active_above
-        weights = weigh(log_weights(len(members), active=active))
+        by_rank = log_weights(len(members), active=active)
+        if self.options.bootstrap_weights:
+            weights = expected_rank_weights(resampled, by_rank)
+        else:
+            weights = rank_weights(table.fitness, by_rank)
         # Where most are infeasible, ranks of the better half reach them; nothing may move towards them.
         infeasible = np.array([member.infeasible for member in members])
         weights[infeasible] = np.minimum(weights[infeasible], 0)

@@ -16,6 +16,7 @@ import numpy as np
 from optimizer.search.box import Box
 from optimizer.search.interface import Prior, Proposal, Scores, Search, SearchItems, SearchSetting, Vector
 from optimizer.search.merge_cma import MergeCma, MergeCmaOptions
+from optimizer.search.state import SearchState
 
 # Steps this small, half a percent of a range where nothing else is said, change less than blocks of items can tell.
 COLLAPSED = 0.05
@@ -83,7 +84,7 @@ class Progress:
 
 
 class RestartedMergeCma:
-    """One MergeCMA after another; implements ``interface.Search``.
+    """One MergeCMA after another; implements ``interface.Search`` and ``state.Traced``.
 
     Until the first restart it asks for exactly what MergeCMA alone would. A run ends when no coordinate's standard
     deviation is more than ``COLLAPSED`` of its start, or when its last 20 generations were no better than the 20 before
@@ -107,6 +108,8 @@ class RestartedMergeCma:
         self._contenders: list[Contender] = []
         self._run: MergeCma = MergeCma(setting, options)
         self._popsize = self._run.popsize
+        self._restarts = 0
+        self._updates_before = 0
         self._initial = self._run.distribution.deviations
         self._progress = Progress()
         self._over = False
@@ -143,6 +146,15 @@ class RestartedMergeCma:
         # Of several without a fitness, and of equal ones, the first.
         return max(feasible, key=lambda one: -math.inf if one.fitness is None else one.fitness).center()
 
+    @property
+    def updates(self) -> int:
+        """See ``Traced.updates``."""
+        return self._updates_before + self._run.updates
+
+    def state(self) -> SearchState:
+        """See ``Traced.state``: that of the present run."""
+        return replace(self._run.state(), updates=self.updates, run=self._restarts)
+
     def _left(self) -> float:
         budget = self._setting.item_evaluations
         return math.inf if budget is None else budget - self._spent
@@ -163,6 +175,8 @@ class RestartedMergeCma:
 
     def _restart(self) -> None:
         self._popsize *= 2
+        self._restarts += 1
+        self._updates_before = self.updates
         number = len(self._contenders)
         # Means are scored here, with items that a run cannot spend.
         reserved = 2 * self._setting.items.count

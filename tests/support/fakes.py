@@ -15,6 +15,7 @@ from sqlalchemy import Engine, event
 
 from evals.provenance import Provenance
 from evals.tasks import ItemRef, ItemScore
+from evals.texts import ItemText
 from experiments.entities import Candidate
 from experiments.reading import Reader
 from experiments.spec_search import SearchSpec
@@ -206,6 +207,13 @@ class FakeProblem:
     def prior(self, start: Start, store: Reader, experiment: str) -> tuple[Prior | None, str]:
         return self.start_prior, "the test says so"
 
+    def texts(self) -> list[ItemText]:
+        refs = [ref for items in self.items.values() for ref in items]
+        return [ItemText(ref.task, ref.item, f"what is {ref.item}?", "it", None, False) for ref in refs]
+
+    def similarity(self, expired: Callable[[], bool]) -> dict[str, Any]:
+        return {"models": ["m0", "m1"], "cosine": [[1, 0], [0, 1]], "norms": [1, 1], "by_block": None, "reason": None}
+
     def read(self, data: Mapping[str, Any]) -> Point:
         return Point(tuple(data["values"]))
 
@@ -285,6 +293,7 @@ def record(store: Store, experiment_id: str) -> list[Any]:
     candidates = store.candidates(experiment_id)
     items = [store.items(experiment_id, split) for split in Split]
     decisions = [event.payload for event in store.ledger(experiment_id) if event.kind == "decision"]
+    trace = store.trace(experiment_id, points=10**6)
     plain = [replace(one, id=0, experiment_id="", created_at=_SOME_TIME) for one in candidates]
     scores = [[(one.number, one.task, one.item, one.score) for one in split] for split in items]
-    return [plain, scores, decisions]
+    return [plain, scores, decisions, trace]
