@@ -39,7 +39,7 @@ browser: # Chromium for the tests of the dashboard; as root, Debian's is install
 	  || echo "No Chromium was found, and none could be installed: the tests of the dashboard will be skipped." >&2
 
 demo: setup ## Merge two real experts into a model that does what neither can (under 15 minutes on 2 cores)
-	$(BIN)/evomerge run examples/json-math.yaml
+	$(BIN)/evomerge run --dashboard examples/json-math.yaml
 
 test: setup browser lint ## Lint, type-check and run every test
 	$(BIN)/pytest

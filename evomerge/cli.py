@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,7 @@ from evomerge.options import (
     store_url,
 )
 from evomerge.output import Format, Output
+from evomerge.report_cli import report
 from evomerge.service_cli import db_app, driver, serve, token_app
 
 if TYPE_CHECKING:
@@ -55,16 +57,21 @@ app = typer.Typer(
 @app.command()
 def run(
     spec: Annotated[Path, typer.Argument(help="Experiment spec (YAML); 'evomerge schema' describes it.")],
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Show it in a browser while it runs.")] = False,
     store: StoreOption = DEFAULT_STORE,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Search for the best merge of a spec's models, on this machine or the cluster of RAY_ADDRESS."""
+    from evomerge import beside
     from experiments.spec import load_any
     from optimizer.launch import create
 
     out = Output(format is Format.JSON)
     loaded = load_any(spec)
-    with open_store(store) as opened:
+    with ExitStack() as held:
+        opened = held.enter_context(open_store(store))
+        if dashboard:
+            out.say(f"look at it: {held.enter_context(beside.dashboard(opened, store_url(store)))}")
         out.say(f"checking {spec}")
         experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say)
         out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
@@ -134,6 +141,7 @@ for name, verb in (
     ("inject", inject),
     ("compare", compare),
     ("export", export),
+    ("report", report),
     ("methods", methods),
     ("algorithms", algorithms),
     ("models", models),

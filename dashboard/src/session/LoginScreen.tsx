@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { api, body } from "@/api/client";
 import icon from "@/look/icon.svg";
 import { Button } from "@/parts/Button";
@@ -11,16 +11,21 @@ export default function LoginScreen() {
   const field = useId();
   const client = useQueryClient();
   const login = useMutation({
-    mutationFn: () => body(api.POST("/api/v1/session", { body: { token: token.trim() } })),
+    mutationFn: (secret: string) => body(api.POST("/api/v1/session", { body: { token: secret.trim() } })),
     onSuccess: (identity) => client.setQueryData(["session"], identity),
   });
+  const { mutate } = login;
+  useEffect(() => {
+    const given = takeToken();
+    if (given !== null) mutate(given);
+  }, [mutate]);
   return (
     <main className={styles.page}>
       <form
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          login.mutate();
+          login.mutate(token);
         }}
       >
         <h1>
@@ -46,4 +51,12 @@ export default function LoginScreen() {
       </form>
     </main>
   );
+}
+
+/** Takes the token out of an address such as /#token=evm_…, which no browser sends to anybody, and out of the history. */
+function takeToken(): string | null {
+  const given = new URLSearchParams(window.location.hash.slice(1)).get("token");
+  if (given !== null)
+    window.history.replaceState(null, "", window.location.pathname + window.location.search);
+  return given;
 }
