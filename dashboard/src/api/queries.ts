@@ -1,6 +1,6 @@
 /** What the screens read, each under one key, so that an event can say which of them are stale. */
-import { queryOptions } from "@tanstack/react-query";
-import { api, body } from "./client";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, body, type Schemas } from "./client";
 import type { paths } from "./schema";
 
 /** The parts of an experiment that can be asked for with GET and no further path parameter. */
@@ -29,6 +29,26 @@ export const sessionQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
   retry: false,
 });
+
+/** Which experiments are listed. */
+export interface ExperimentFilter {
+  q?: string | undefined;
+  state?: Schemas["ExperimentState"] | undefined;
+  owner?: string | undefined;
+  limit?: number;
+}
+
+/** Experiments, newest first, page after page. */
+export const experimentsQuery = (filter: ExperimentFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["experiments", filter],
+    queryFn: ({ pageParam }) => {
+      const given = Object.entries({ ...filter, cursor: pageParam }).filter(([, value]) => value != null);
+      return body(api.GET("/api/v1/experiments", { params: { query: Object.fromEntries(given) } }));
+    },
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+  });
 
 export const experimentQuery = (id: string) =>
   queryOptions({
