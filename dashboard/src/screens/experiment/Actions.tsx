@@ -1,8 +1,6 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
-import { sessionQuery } from "@/api/queries";
 import { snapshot } from "@/api/snapshot";
 import { isFinal } from "@/live/useLive";
 import { Button, buttonClass } from "@/parts/Button";
@@ -15,6 +13,7 @@ import { ExtendDialog } from "./actions/ExtendDialog";
 import { InjectDialog } from "./actions/InjectDialog";
 import { type Action, type Legal, legal } from "./actions/legal";
 import { useDecisions } from "./useDecisions";
+import { useOwn } from "./useOwn";
 
 type Detail = Schemas["ExperimentDetail"];
 
@@ -85,13 +84,6 @@ export function Actions({ experiment }: { experiment: Detail }) {
 
 const isControl = (action: Action | null): action is Control =>
   action === "pause" || action === "resume" || action === "cancel";
-
-/** Whether it is the session's own experiment, or the session may change everybody's. */
-function useOwn(experiment: Detail): boolean {
-  const admin = useMay("admin");
-  const session = useQuery({ ...sessionQuery, enabled: snapshot === null });
-  return admin || (session.data?.owner ?? null) === experiment.owner;
-}
 
 interface OfferProps {
   action: Action;
