@@ -24,7 +24,13 @@ export default defineConfig({
     },
   },
   server: {
-    proxy: { "/api": process.env.EVOMERGE_SERVER ?? "http://127.0.0.1:8000" },
+    // The server takes changes only from pages of its own host, so it must see the page's.
+    proxy: {
+      "^/(api|readyz)": {
+        target: process.env.EVOMERGE_SERVER ?? "http://127.0.0.1:8000",
+        changeOrigin: false,
+      },
+    },
   },
   test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -46,8 +46,9 @@ const experiments = createRoute({
 const create = createRoute({
   getParentRoute: () => root,
   path: "/experiments/new",
-  /** `from`: the experiment whose spec the form starts with. `template`: one of the form's own. */
-  validateSearch: (search) => given({ from: text(search.from), template: text(search.template) }),
+  /** What the form starts with. `from`: an experiment. `template`: one of its own. `method`: a merge method. */
+  validateSearch: (search) =>
+    given({ from: text(search.from), template: text(search.template), method: text(search.method) }),
   component: lazyRouteComponent(() => import("./screens/new/NewScreen")),
 });
 

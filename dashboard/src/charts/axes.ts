@@ -32,6 +32,10 @@ export function categoryAxis(palette: Palette, data: readonly string[], more: ob
   };
 }
 
+/** Icons of lines in a legend, which ECharts would show as circles. */
+export const LINE_ICON = "path://M0 5h22v3H0z";
+export const DASH_ICON = "path://M0 5h6v3H0zM8 5h6v3H8zM16 5h6v3H16z";
+
 export const legend = (palette: Palette, more: object = {}): object => ({
   top: 0,
   left: 0,
@@ -39,6 +43,9 @@ export const legend = (palette: Palette, more: object = {}): object => ({
   textStyle: { color: palette.text, fontSize: 12 },
   ...more,
 });
+
+/** A legend's entry for a line that has no symbols, which the legend would show all the same. */
+export const lineEntry = (name: string): object => ({ name, itemStyle: { opacity: 0 } });
 
 export interface Unit {
   /** In seconds. */

@@ -2,7 +2,8 @@ import type { Schemas } from "@/api/client";
 import { count, score } from "@/format/numbers";
 import { GRID, legend, unitOf, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
-import { type Palette, seriesLook } from "../palette";
+import type { Palette } from "../palette";
+import { seriesLook } from "../scales";
 
 export type Comparison = Schemas["Comparison"];
 export const AXES = ["candidates", "items", "time"] as const;
@@ -39,7 +40,7 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
   return {
     height: 400,
     option: {
-      grid: { ...GRID, top: 44, right: 140 },
+      grid: { ...GRID, top: 44, right: 164 },
       legend: legend(palette, { type: "scroll" }),
       xAxis: valueAxis(palette, titles[axis], { min: 0, scale: false }),
       yAxis: valueAxis(palette, "best fitness so far", { nameGap: 44 }),
@@ -57,7 +58,9 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
             show: true,
             color: look.color,
             fontWeight: 600,
-            width: 124,
+            width: 150,
+            backgroundColor: palette.surface,
+            padding: [1, 3],
             overflow: "truncate",
             formatter: () => `${score(data.at(-1)?.[1])} ${names[i]}`,
           },
@@ -67,10 +70,12 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
       }),
     },
     description: experiments
-      .map(
-        ({ series }, i) =>
-          `${names[i]} reached ${score(lines[i]?.at(-1)?.[1])} after ${count(series.total)} candidates.`,
-      )
+      .flatMap(({ series }, i) => {
+        const last = lines[i]?.at(-1);
+        return last === undefined
+          ? []
+          : `${names[i]} reached ${score(last[1])} after ${count(series.total)} candidates.`;
+      })
       .join(" "),
     table: {
       columns: ["experiment", titles[axis], "best fitness so far"],

@@ -27,7 +27,6 @@ export function costPhases(data: Cost, palette: Palette): Drawing {
   const sizes = widths(data);
   const each = (phase: string) =>
     data.number.map((number, i) => [number, (data.worker_seconds[phase]?.[i] ?? 0) / (sizes[i] ?? 1)]);
-  const side = { color: palette.muted, fontSize: 12 };
   return {
     height: 300,
     option: {
@@ -38,20 +37,17 @@ export function costPhases(data: Cost, palette: Palette): Drawing {
         axisLine: { show: true, lineStyle: { color: palette["line-strong"] } },
         splitLine: { show: false },
       },
-      yAxis: valueAxis(palette, "worker time per candidate", {
-        scale: false,
-        nameGap: 52,
-        axisLabel: { ...side, formatter: (value: number) => (value === 0 ? "0" : duration(value)) },
-      }),
+      yAxis: valueAxis(palette, "worker seconds per candidate", { scale: false, nameGap: 40 }),
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: duration },
       series: phases.map((phase, place) => ({
         name: phaseName(phase),
         type: "bar",
         stack: "phases",
         barCategoryGap: "20%",
-        ...(phase === "score"
-          ? { color: palette["series-1"] }
-          : { itemStyle: { decal: hatch(palette, place) } }),
+        itemStyle: {
+          color: colorOf(phase, place, palette),
+          ...(phase === "score" ? {} : { decal: hatch(palette, place) }),
+        },
         data: each(phase).map(([, value]) => value),
       })),
     },
@@ -62,6 +58,9 @@ export function costPhases(data: Cost, palette: Palette): Drawing {
     },
   };
 }
+
+const colorOf = (phase: string, place: number, palette: Palette): string =>
+  palette[phase === "score" ? "series-1" : (`series-${(place % 5) + 2}` as "series-2")];
 
 function hatch(palette: Palette, place: number): object {
   const [line, gap, rotation] = HATCHES[place % HATCHES.length] as (typeof HATCHES)[number];

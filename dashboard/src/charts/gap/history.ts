@@ -38,7 +38,7 @@ export function gapHistory(data: Generalisation, palette: Palette, split: HeldOu
     })),
   });
   return {
-    height: 300,
+    height: 420,
     option: {
       grid: { ...GRID, top: 44 },
       legend: legend(palette, { type: "scroll", data: [WITHIN, ABOVE, NEW_BEST] }),
@@ -47,7 +47,12 @@ export function gapHistory(data: Generalisation, palette: Palette, split: HeldOu
         nameGap: 48,
         min: -reach,
         max: reach,
-        axisLabel: { color: palette.muted, formatter: difference, showMinLabel: false, showMaxLabel: false },
+        axisLabel: {
+          color: palette.muted,
+          formatter: (value: number) => difference(value).replace(/\.?0+$/, ""),
+          showMinLabel: false,
+          showMaxLabel: false,
+        },
       }),
       tooltip: { trigger: "item" },
       series: [
@@ -68,7 +73,7 @@ export function gapHistory(data: Generalisation, palette: Palette, split: HeldOu
           markArea: {
             silent: true,
             itemStyle: { color: palette.bad, opacity: 0.09 },
-            label: { color: palette.bad, position: "insideTopRight", fontSize: 12 },
+            label: { color: palette.bad, position: "insideTopLeft", fontSize: 12 },
             data: [[{ yAxis: noise, name: "more than noise" }, { yAxis: reach }]],
           },
         },

@@ -1,6 +1,6 @@
 import type { Schemas } from "@/api/client";
 import { difference, interval, score } from "@/format/numbers";
-import { GRID, legend, valueAxis } from "../axes";
+import { GRID, legend, lineEntry, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import { intervals } from "../marks";
 import type { Palette } from "../palette";
@@ -23,8 +23,10 @@ const PATH = "best so far, in order";
 function commonRange(gaps: readonly Gap[]): [number, number] {
   const ends = gaps.flatMap(({ search, held }) => [search.low, search.high, held.low, held.high]);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const step = high - low > 0.5 ? 0.1 : 0.05;
-  return [Math.floor(low / step - 0.2) * step, Math.ceil(high / step + 0.2) * step];
+  const step = high - low > 0.5 ? 0.2 : 0.05;
+  const [down, up] = [Math.floor(low / step - 0.1) * step, Math.ceil(high / step + 0.1) * step];
+  // Most scores are shares.
+  return [low >= 0 ? Math.max(down, 0) : down, high <= 1 ? Math.min(up, 1) : up];
 }
 
 /** Search scores against held-out scores. `winner`: the number of the chosen candidate. */
@@ -69,7 +71,11 @@ export function gapScatter(
       grid: { ...GRID, top: 44, right: 24 },
       legend: legend(palette, {
         type: "scroll",
-        data: [...groups.map(([, name]) => name), NO_GAP, ...(path.length > 1 ? [PATH] : [])],
+        data: [
+          ...groups.map(([, name]) => name),
+          lineEntry(NO_GAP),
+          ...(path.length > 1 ? [lineEntry(PATH)] : []),
+        ],
       }),
       xAxis: valueAxis(palette, "score on the search items", axis),
       yAxis: valueAxis(palette, `score on the ${split} items`, { ...axis, nameGap: 44 }),

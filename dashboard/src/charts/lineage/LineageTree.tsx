@@ -22,8 +22,8 @@ export function LineageTree({ experiment, data }: { experiment: string; data: Li
 function Twig({ experiment, branch: { node, label, parts } }: { experiment: string; branch: Branch }) {
   return (
     <li>
-      <span className={styles.kind}>{node.kind}</span> <Name experiment={experiment} node={node} />
-      {label ? <span className={styles.label}> ({label})</span> : null}
+      <Name experiment={experiment} node={node} /> <span className={styles.label}>{node.kind}</span>
+      {label ? <span className={styles.label}>, {label}</span> : null}
       <div className={styles.detail}>{node.detail}</div>
       {parts.length > 0 ? (
         <ul>

@@ -123,8 +123,8 @@ function drawNode({ x, y, width }: Box, node: Node, palette: Palette) {
         shape: { x: left, y: top, width: 5, height: BOX_PX, r: [6, 0, 0, 6] },
         style: { fill: palette[color] },
       },
-      line(`${sign} ${node.label}`, top + 10, { fill: palette.text, fontSize: 13, fontWeight: 600 }),
-      line(node.detail, top + 31, { fill: palette.muted, fontSize: 11 }),
+      line(`${sign} ${node.label}`, top + 12, { fill: palette.text, fontSize: 13, fontWeight: 600 }),
+      line(node.detail, top + 33, { fill: palette.muted, fontSize: 11 }),
     ],
   };
 }

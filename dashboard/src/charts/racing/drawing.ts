@@ -1,10 +1,17 @@
 import type { Schemas } from "@/api/client";
 import { count, percent, score } from "@/format/numbers";
-import { GRID, legend, valueAxis } from "../axes";
+import { GRID, legend, lineEntry, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import type { Palette } from "../palette";
 
 export type Racing = Schemas["Racing"];
+
+/** Candidates that are asked for. */
+export const LIMIT = 2000;
+
+const ALL = "scored on all blocks";
+const STOPPED = "stopped on the way";
+const SAME = "no change";
 
 /** Fitness on the first block against fitness on all scored items. */
 export function racingScatter(data: Racing, palette: Palette): Drawing {
@@ -29,10 +36,10 @@ export function racingScatter(data: Racing, palette: Palette): Drawing {
   });
   return {
     height: 360,
-    sampled: { shown: data.shown, total: data.total, what: "candidates" },
+    ...(data.total > LIMIT ? { sampled: { shown: data.shown, total: data.total, what: "candidates" } } : {}),
     option: {
       grid: GRID,
-      legend: legend(palette, { type: "scroll" }),
+      legend: legend(palette, { type: "scroll", data: [ALL, STOPPED, lineEntry(SAME)] }),
       xAxis: valueAxis(palette, "fitness on the first block"),
       yAxis: valueAxis(palette, "fitness on all scored blocks", { nameGap: 44 }),
       tooltip: {
@@ -47,19 +54,19 @@ export function racingScatter(data: Racing, palette: Palette): Drawing {
       },
       series: [
         group(
-          "scored on all blocks",
+          ALL,
           "circle",
           palette["series-1"],
           compared.filter((one) => one.blocks >= data.blocks),
         ),
         group(
-          "stopped on the way",
+          STOPPED,
           "triangle",
           palette["series-2"],
           compared.filter((one) => one.blocks < data.blocks),
         ),
         {
-          name: "no change",
+          name: SAME,
           type: "line",
           silent: true,
           symbol: "none",
@@ -82,6 +89,8 @@ export function racingScatter(data: Racing, palette: Palette): Drawing {
 
 /** How many were stopped at each rung, and how well the order by then predicted the final one. */
 export function rungsDrawing(data: Racing, palette: Palette): Drawing {
+  // Who has all blocks can be stopped no more, and agrees with itself.
+  const rungs = data.rungs.filter((rung) => rung.blocks < data.blocks);
   const side = { color: palette.muted, fontSize: 12 };
   const share = (rung: Schemas["Rung"]) => (rung.candidates > 0 ? rung.stopped / rung.candidates : null);
   return {
@@ -92,7 +101,7 @@ export function rungsDrawing(data: Racing, palette: Palette): Drawing {
       xAxis: {
         ...valueAxis(palette, "blocks scored", {
           type: "category",
-          data: data.rungs.map((rung) => String(rung.blocks)),
+          data: rungs.map((rung) => String(rung.blocks)),
         }),
         splitLine: { show: false },
       },
@@ -102,13 +111,12 @@ export function rungsDrawing(data: Racing, palette: Palette): Drawing {
           min: 0,
           max: 1,
           nameGap: 48,
-          axisLabel: { ...side, formatter: percent },
+          axisLabel: { ...side, formatter: (value: number) => `${Math.round(value * 100)} %` },
         }),
         valueAxis(palette, "Kendall τ", {
           scale: false,
-          min: -1,
+          min: rungs.some((rung) => (rung.kendall_tau ?? 0) < 0) ? -1 : 0,
           max: 1,
-          interval: 0.5,
           position: "right",
           nameGap: 38,
           splitLine: { show: false },
@@ -116,7 +124,7 @@ export function rungsDrawing(data: Racing, palette: Palette): Drawing {
       ],
       tooltip: {
         trigger: "axis",
-        formatter: ([one]: { dataIndex: number }[]) => rungText(data.rungs[one?.dataIndex ?? 0]),
+        formatter: ([one]: { dataIndex: number }[]) => rungText(rungs[one?.dataIndex ?? 0]),
       },
       series: [
         {
@@ -125,7 +133,7 @@ export function rungsDrawing(data: Racing, palette: Palette): Drawing {
           color: palette["series-2"],
           itemStyle: { opacity: 0.7 },
           barMaxWidth: 40,
-          data: data.rungs.map(share),
+          data: rungs.map(share),
         },
         {
           name: "order agrees (τ, right axis)",
@@ -134,20 +142,14 @@ export function rungsDrawing(data: Racing, palette: Palette): Drawing {
           symbol: "circle",
           symbolSize: 8,
           color: palette["series-1"],
-          data: data.rungs.map((rung) => rung.kendall_tau),
+          data: rungs.map((rung) => rung.kendall_tau),
         },
       ],
     },
     description: finding(data),
     table: {
       columns: ["blocks", "items on average", "candidates", "stopped", "Kendall τ"],
-      rows: data.rungs.map((rung) => [
-        rung.blocks,
-        rung.items,
-        rung.candidates,
-        rung.stopped,
-        rung.kendall_tau,
-      ]),
+      rows: rungs.map((rung) => [rung.blocks, rung.items, rung.candidates, rung.stopped, rung.kendall_tau]),
     },
   };
 }

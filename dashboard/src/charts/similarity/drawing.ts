@@ -2,7 +2,8 @@ import type { Schemas } from "@/api/client";
 import { compact, score } from "@/format/numbers";
 import { GRID, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
-import { DIVERGING, type Palette } from "../palette";
+import type { Palette } from "../palette";
+import { DIVERGING } from "../scales";
 
 export type Similarity = Schemas["Similarity"];
 export type Trace = Schemas["Trace"];
@@ -18,6 +19,7 @@ export function similarityDrawing(data: Similarity, palette: Palette): Drawing {
     models.map((_, column) => [column, row, cosine[row]?.[column] ?? null]),
   );
   const scale = DIVERGING[palette.theme];
+  const ends = palette.theme === "light" ? 0.8 : 0.6;
   const crowded = models.length > 10;
   return {
     height: Math.max(220, 60 + models.length * (crowded ? 30 : CELL_PX)),
@@ -39,7 +41,7 @@ export function similarityDrawing(data: Similarity, palette: Palette): Drawing {
           data: cells.map((value) => ({
             value,
             // The ends of the scale are dark on light pages and light on dark ones.
-            label: { color: Math.abs(Number(value[2])) > 0.55 ? palette.surface : palette.text },
+            label: { color: Math.abs(Number(value[2])) > ends ? palette.surface : palette.text },
           })),
           label: {
             show: !crowded,

@@ -1,7 +1,7 @@
 import type { CustomSeriesRenderItem } from "echarts";
 import type { Schemas } from "@/api/client";
 import { count, duration, percent } from "@/format/numbers";
-import { GRID, legend, valueAxis } from "../axes";
+import { GRID, legend, type Unit, unitOf, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import type { Palette } from "../palette";
 
@@ -31,7 +31,7 @@ function looks(palette: Palette): Look[] {
       hatch: "none",
       is: ({ state }, i) => state[i] === "running",
     },
-    { name: "lost, done again", color: palette.warn, hatch: "/", is: ({ state }, i) => state[i] === "lost" },
+    { name: "lost", color: palette.warn, hatch: "/", is: ({ state }, i) => state[i] === "lost" },
     { name: "infeasible", color: palette.bad, hatch: "x", is: ({ state }, i) => state[i] === "infeasible" },
   ];
 }
@@ -39,19 +39,21 @@ function looks(palette: Palette): Look[] {
 /** Which worker did what when: a lane per worker, a bar per evaluation. */
 export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
   const end = lastSecond(data);
+  const unit = unitOf(end);
   const lanes = data.workers.map(({ name }) => name);
   const side = { color: palette.muted, fontSize: 12 };
   return {
-    height: 116 + lanes.length * LANE_PX,
+    height: 128 + lanes.length * LANE_PX,
     sampled: { shown: data.shown, total: data.total, what: "evaluations" },
     option: {
-      grid: { ...GRID, top: 36, bottom: 46 },
+      grid: { ...GRID, top: 36, bottom: 34 },
       legend: legend(palette, { type: "scroll", itemWidth: 14, itemHeight: 10 }),
-      xAxis: valueAxis(palette, "", {
+      xAxis: valueAxis(palette, `${unit.name} since the start`, {
         min: 0,
-        max: end,
+        max: end / unit.size,
         scale: false,
-        axisLabel: { ...side, hideOverlap: true, formatter: (value: number) => axisTime(value) },
+        nameGap: 28,
+        axisLabel: { ...side, showMaxLabel: false },
       }),
       yAxis: [
         lane(lanes.map(shortened), side, "left"),
@@ -69,7 +71,7 @@ export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
           height: 18,
           bottom: 4,
           showDataShadow: false,
-          labelFormatter: axisTime,
+          labelFormatter: (value: number) => duration(value * unit.size),
           textStyle: side,
         },
         // The wheel scrolls the page; with the key it zooms.
@@ -78,7 +80,7 @@ export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
       tooltip: { trigger: "item" },
       series: [
         ...looks(palette)
-          .map((look) => bars(data, look, palette, end))
+          .map((look) => bars(data, look, palette, end, unit))
           .filter((one) => one.data.length > 0),
         // An axis without a series has no labels.
         { type: "custom", yAxisIndex: 1, silent: true, data: [], renderItem: () => null },
@@ -107,9 +109,6 @@ const lastSecond = (data: Timeline): number =>
     1,
   );
 
-/** Of the two units of a duration, what fits below an axis. */
-const axisTime = (seconds: number): string => duration(Math.round(seconds));
-
 const shortened = (name: string): string => (name.length > 22 ? `…${name.slice(-21)}` : name);
 
 const lane = (data: readonly string[], axisLabel: object, position: "left" | "right"): object => ({
@@ -122,7 +121,7 @@ const lane = (data: readonly string[], axisLabel: object, position: "left" | "ri
   axisLabel: { ...axisLabel, interval: 0 },
 });
 
-function bars(data: Timeline, look: Look, palette: Palette, end: number) {
+function bars(data: Timeline, look: Look, palette: Palette, end: number, { size }: Unit) {
   const shown = data.number.flatMap((number, i) =>
     look.is(data, i) ? [{ number, i, from: data.started_s[i] ?? 0, to: data.finished_s[i] ?? end }] : [],
   );
@@ -144,7 +143,7 @@ function bars(data: Timeline, look: Look, palette: Palette, end: number) {
     encode: { x: [1, 2], y: 0 },
     clip: true,
     data: shown.map(({ number, i, from, to }) => ({
-      value: [data.lane[i] ?? 0, from, to],
+      value: [data.lane[i] ?? 0, from / size, to / size],
       tooltip: {
         formatter: () =>
           [
@@ -174,5 +173,5 @@ function describe(data: Timeline, end: number): string {
   const span = data.workers.reduce((sum, one) => sum + one.span_s, 0);
   const lost = data.workers.reduce((sum, one) => sum + one.lost, 0);
   const workers = data.workers.length === 1 ? "One worker was" : `${count(data.workers.length)} workers were`;
-  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}; ${count(lost)} evaluations were lost and done again.`;
+  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}${lost > 0 ? `; ${count(lost)} lost evaluations wait to be done again` : ""}.`;
 }

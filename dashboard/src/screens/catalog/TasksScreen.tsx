@@ -1,5 +1,76 @@
+import { useQuery } from "@tanstack/react-query";
+import { tasksQuery } from "@/api/queries";
+import { useAddress } from "@/charts/address";
+import { count } from "@/format/numbers";
+import { Answer } from "@/parts/Answer";
+import { Card } from "@/parts/Card";
 import { PageHead } from "@/parts/PageHead";
+import { Empty } from "@/parts/states";
+import { Table } from "@/parts/Table";
+import { Filter, holds } from "./Filter";
+import styles from "./Filter.module.css";
 
+const SOURCES = { file: "task file of this server", "lm-eval": "lm-eval" } as const;
+
+/** The tasks that specs may name. */
 export default function TasksScreen() {
-  return <PageHead title="Tasks" />;
+  const query = useQuery(tasksQuery);
+  const [{ q = "" }, change] = useAddress();
+  return (
+    <>
+      <PageHead
+        title="Tasks"
+        below="What merges can be scored on: task files below the server's task directories, and tasks of lm-eval that it allows."
+      />
+      <Card title="Tasks on this server" reading="A name is what a spec writes as tasks.task.">
+        <Answer query={query} what="the tasks">
+          {({ tasks }) => {
+            if (tasks.length === 0)
+              return (
+                <Empty title="This server has no tasks">
+                  <p>
+                    Put task files below its task directories, which <code>EVOMERGE_TASK_ROOTS</code> names,
+                    or allow tasks of lm-eval with <code>EVOMERGE_TASKS</code>.
+                  </p>
+                </Empty>
+              );
+            const found = tasks.filter((one) => holds(q, one.name, one.kind));
+            return (
+              <>
+                <div className={styles.filters}>
+                  <Filter
+                    label={`Filter ${count(tasks.length)} tasks`}
+                    value={q}
+                    onChange={(text) => change({ q: text || undefined })}
+                  />
+                </div>
+                {found.length === 0 ? (
+                  <Empty title="No task holds these words" />
+                ) : (
+                  <Table caption="Tasks">
+                    <thead>
+                      <tr>
+                        <th scope="col">Name</th>
+                        <th scope="col">Source</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {found.map((one) => (
+                        <tr key={one.name}>
+                          <th scope="row">
+                            <code>{one.name}</code>
+                          </th>
+                          <td>{SOURCES[one.kind]}</td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </Table>
+                )}
+              </>
+            );
+          }}
+        </Answer>
+      </Card>
+    </>
+  );
 }

@@ -4,6 +4,7 @@ import { experimentQuery, partQuery } from "@/api/queries";
 import { useSwitch } from "@/charts/address";
 import { GapCharts } from "@/charts/gap/GapCharts";
 import { bestHeldOut, type HeldOut } from "@/charts/gap/gaps";
+import { LIMIT } from "@/charts/racing/drawing";
 import { RacingCharts } from "@/charts/racing/RacingCharts";
 import { Choice } from "@/parts/Choice";
 import { Stack } from "@/parts/Stack";
@@ -15,14 +16,14 @@ const WORDS = { selection: "Selection items", test: "Test items" } as const;
 export default function GeneralisationTab() {
   const { id } = useParams({ from: "/experiments/$id/generalisation" });
   const query = useQuery(partQuery(id, "generalisation"));
-  const racing = useQuery(partQuery(id, "racing", { limit: 2000 }));
+  const racing = useQuery(partQuery(id, "racing", { limit: LIMIT }));
   const winner = useQuery(experimentQuery(id)).data?.outcome?.winner?.number ?? null;
   const first = query.data === undefined ? "test" : bestHeldOut(query.data);
   const splits: readonly HeldOut[] = first === "test" ? ["test", "selection"] : ["selection", "test"];
   const [split, setSplit] = useSwitch("split", splits);
   return (
     <Stack>
-      <FreshItems query={query} />
+      <FreshItems query={query} winner={winner} />
       <Choice
         label="Compare with"
         value={split}

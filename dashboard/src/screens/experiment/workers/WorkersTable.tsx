@@ -13,7 +13,7 @@ export function WorkersTable({ query }: { query: UseQueryResult<Schemas["WorkerL
     <Card
       id="workers"
       title="Workers"
-      reading="The last seen first. Lost evaluations were done again, perhaps by another worker."
+      reading="The last seen first. What one of them lost is done again, and counts for who did it."
     >
       <Answer query={query} what="the workers">
         {(data) =>
