@@ -1,6 +1,7 @@
 import { coefficient } from "@/format/numbers";
 import type { Drawing } from "../ChartCard";
-import { AMOUNTS, DIVERGING, inkOn, onScale, type Palette } from "../palette";
+import type { Palette } from "../palette";
+import { AMOUNTS, DIVERGING, inkOn, onScale } from "../scales";
 import type { Shown } from "./views";
 
 const MOST_NUMBERS = 400;

@@ -1,6 +1,7 @@
 import { coefficient, count, percent } from "@/format/numbers";
 import type { Drawing } from "../ChartCard";
-import { AMOUNTS, type Palette } from "../palette";
+import type { Palette } from "../palette";
+import { AMOUNTS } from "../scales";
 import type { Row } from "./rows";
 
 const MOST_STRETCHES = 16;

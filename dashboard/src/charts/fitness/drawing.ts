@@ -1,6 +1,6 @@
 import type { Schemas } from "@/api/client";
 import { count, interval, score } from "@/format/numbers";
-import { GRID, legend, valueAxis } from "../axes";
+import { DASH_ICON, GRID, LINE_ICON, legend, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import { band, intervals } from "../marks";
 import type { Palette } from "../palette";
@@ -63,7 +63,14 @@ export function fitnessDrawing(
     height: 400,
     option: {
       grid: { ...GRID, top: 44, right: margin },
-      legend: legend(palette, { data: ["best so far", "median", "10 to 90 %", "candidates"] }),
+      legend: legend(palette, {
+        data: [
+          { name: "best so far", icon: LINE_ICON },
+          { name: "median", icon: DASH_ICON },
+          { name: "10 to 90 %", itemStyle: { opacity: 0.3 } },
+          "candidates",
+        ],
+      }),
       xAxis: valueAxis(palette, places.name, { min: 0, max: places.ends.at(-1) ?? 1 }),
       yAxis: valueAxis(palette, "fitness", { nameGap: 44 }),
       tooltip: { trigger: "axis", formatter: bucketText(series, wide) },

@@ -2,7 +2,8 @@ import { coefficient, count, difference, score } from "@/format/numbers";
 import type { Drawing } from "../ChartCard";
 import { areSeveral, type Gene, shortParts } from "../coefficients/genes";
 import type { Row } from "../coefficients/rows";
-import { type Palette, SEQUENTIAL } from "../palette";
+import type { Palette } from "../palette";
+import { SEQUENTIAL } from "../scales";
 import { type AxisKey, brushText, isInside, parseBrush, type Range } from "./brush";
 import { type Importance, mostImportant } from "./importance";
 
