@@ -111,7 +111,9 @@ const lineage = createRoute({
 const log = createRoute({
   getParentRoute: () => experiment,
   path: "log",
-  validateSearch: (search) => given({ kind: text(search.kind), after: whole(search.after) }),
+  /** Kinds with commas between them, and which page: the entries in front of one, or behind one. */
+  validateSearch: (search) =>
+    given({ kind: text(search.kind), before: whole(search.before), after: whole(search.after) }),
   component: lazyRouteComponent(() => import("./screens/experiment/LogTab")),
 });
 const configuration = createRoute({

@@ -1,7 +1,7 @@
 import { useId, useState } from "react";
 import type { Schemas } from "@/api/client";
-import { snapshot } from "@/api/snapshot";
 import { Button } from "@/parts/Button";
+import { Chips } from "@/parts/Chips";
 import { nameOf } from "../candidates/words";
 import styles from "./Opponents.module.css";
 import { MOST } from "./opponents";
@@ -17,57 +17,54 @@ interface Props {
 
 /** Chooses up to four candidates to compare with, by name or by number. */
 export function Opponents({ number, models, chosen, onChange }: Props) {
+  const known = models
+    .filter((one) => one.number !== number)
+    .map((one) => [one.number, nameOf(one)] as const);
+  const others = chosen
+    .filter((one) => !known.some(([model]) => model === one))
+    .map((one) => [one, `candidate ${one}`] as const);
+  return (
+    <Chips
+      legend={`Compared with, up to ${MOST}`}
+      options={[...known, ...others]}
+      chosen={chosen}
+      onChange={onChange}
+      most={MOST}
+    >
+      <Another
+        disabled={chosen.length >= MOST}
+        onAdd={(one) => {
+          if (one !== number && !chosen.includes(one)) onChange([...chosen, one]);
+        }}
+      />
+    </Chips>
+  );
+}
+
+function Another({ disabled, onAdd }: { disabled: boolean; onAdd: (number: number) => void }) {
   const [typed, setTyped] = useState("");
   const field = useId();
-  const full = chosen.length >= MOST;
-  const known = models.filter((one) => one.number !== number);
-  const others = chosen.filter((one) => !known.some((model) => model.number === one));
-  const toggle = (one: number) =>
-    onChange(chosen.includes(one) ? chosen.filter((kept) => kept !== one) : [...chosen, one]);
   const add = () => {
-    const wanted = Number(typed);
-    if (typed !== "" && wanted !== number && !chosen.includes(wanted)) onChange([...chosen, wanted]);
+    if (typed !== "") onAdd(Number(typed));
     setTyped("");
   };
   return (
-    <fieldset className={styles.opponents}>
-      <legend>Compared with, up to {MOST}</legend>
-      {known.map((one) => (
-        <label key={one.number}>
-          <input
-            type="checkbox"
-            checked={chosen.includes(one.number)}
-            disabled={full && !chosen.includes(one.number)}
-            onChange={() => toggle(one.number)}
-          />
-          {nameOf(one)}
-        </label>
-      ))}
-      {others.map((one) => (
-        <label key={one}>
-          <input type="checkbox" checked onChange={() => toggle(one)} />
-          candidate {one}
-        </label>
-      ))}
-      {snapshot === null ? (
-        <span className={styles.other}>
-          <label htmlFor={field}>another, by number</label>
-          <input
-            id={field}
-            type="number"
-            min={0}
-            value={typed}
-            disabled={full}
-            onChange={(event) => setTyped(event.target.value)}
-            onKeyDown={(event) => {
-              if (event.key === "Enter") add();
-            }}
-          />
-          <Button onClick={add} disabled={full || typed === ""}>
-            Add
-          </Button>
-        </span>
-      ) : null}
-    </fieldset>
+    <span className={styles.other}>
+      <label htmlFor={field}>another, by number</label>
+      <input
+        id={field}
+        type="number"
+        min={0}
+        value={typed}
+        disabled={disabled}
+        onChange={(event) => setTyped(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") add();
+        }}
+      />
+      <Button onClick={add} disabled={disabled || typed === ""}>
+        Add
+      </Button>
+    </span>
   );
 }
