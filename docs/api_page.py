@@ -16,6 +16,7 @@ TITLES = {
     "experiments": "Experiments",
     "candidates": "Candidates, evaluations, items",
     "charts": "Columns for charts",
+    "report": "Reports",
     "operations": "Running",
     "events": "Events",
     "workers": "Workers",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from api.schemas.events import EventView
     from api.schemas.experiments import ExperimentDetail, ExperimentView, Injected
     from evomerge.client.artifacts import Saved
+    from optimizer.reporting.document import Document
 
 
 class Desk(Protocol):
@@ -39,6 +40,7 @@ class Desk(Protocol):
     def compare(self, references: Sequence[str]) -> Comparison: ...  # noqa: D102
     def events(self, reference: str, *, after: int = 0) -> Iterator[EventView]: ...  # noqa: D102
     def last_seq(self, reference: str) -> int: ...  # noqa: D102
+    def report(self, reference: str) -> Document: ...  # noqa: D102
     def save(self, reference: str, out: Path, candidate: int | None = None) -> Saved: ...  # noqa: D102
     def models(self) -> list[ModelView]: ...  # noqa: D102
     def tasks(self) -> list[TaskView]: ...  # noqa: D102

@@ -24,6 +24,7 @@ from experiments.entities import Experiment
 from experiments.spec import AnySpec, BlackboxExperiment, load_any, parse_any
 from experiments.states import EXPERIMENT_STEPS, Wanted
 from experiments.store import Store
+from optimizer.reporting.document import Document
 
 BY = "command line"
 _TICK_S = 0.5
@@ -146,6 +147,12 @@ class LocalDesk:
     def last_seq(self, reference: str) -> int:
         """See ``Client.last_seq``."""
         return self.store.get_experiment(reference).last_seq
+
+    def report(self, reference: str) -> Document:
+        """See ``Client.report``."""
+        from optimizer.reporting.build import build_document
+
+        return build_document(self.store, self.store.get_experiment(reference))
 
     def save(self, reference: str, out: Path, candidate: int | None = None) -> Saved:
         """See ``Client.save``."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -124,6 +125,21 @@ class Output:
         """Print the doctor's whole report for programs."""
         if self.json:
             self.document({"ok": all(check.ok for check in checks), "checks": list(checks)})
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        InvalidInput: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InvalidInput("--out", f"{path} cannot be written: {error.strerror}", "name another file") from error
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from experiments.entities import Evaluation, StoredItem
 from experiments.reading import to_evaluation
 from experiments.recording import Recorder
 from experiments.records import CandidateRecord, EvaluationRecord, ItemScoreRecord, ProvenanceRecord
-from experiments.states import EvaluationState, Split
+from experiments.states import CandidateKind, EvaluationState, Split
 from experiments.texts import insert_missing
 
 # Of the same weights on the same number of items; more than a few provenances of these say nothing new.
@@ -68,6 +68,27 @@ class ProvenanceBook(Recorder):
         )
         with self._session() as session:
             return [Precedent(to_evaluation(row), data) for row, data in session.execute(query)]
+
+    def timings_of(self, evaluations: Sequence[int]) -> list[Mapping[str, float]]:
+        """Return the seconds per phase of evaluations by their ids, those that are still there."""
+        query = select(EvaluationRecord.timings_s).where(EvaluationRecord.id.in_(evaluations))
+        with self._session() as session:
+            return list(session.scalars(query))
+
+    def item_refs(self, experiment_id: str, split: Split) -> list[tuple[str, str]]:
+        """Return task and hash of every item of a split, in order, as far as any was scored on."""
+        # Plain merges are scored on all search items; of the others there may be thousands.
+        whose = (CandidateRecord.kind == CandidateKind.BASELINE,) if split is Split.SEARCH else ()
+        query = (
+            select(ItemScoreRecord.task, ItemScoreRecord.item)
+            .join(EvaluationRecord, EvaluationRecord.id == ItemScoreRecord.evaluation_id)
+            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
+            .where(CandidateRecord.experiment_id == experiment_id, EvaluationRecord.split == split, *whose)
+            .distinct()
+            .order_by(ItemScoreRecord.task, ItemScoreRecord.item)
+        )
+        with self._session() as session:
+            return [(task, item) for task, item in session.execute(query)]
 
     def items_of(self, evaluation: Evaluation) -> list[StoredItem]:
         """Return the items of one evaluation with what the model wrote, by task and item."""
