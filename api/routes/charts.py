@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.dependencies import ExperimentDep, StoreDep
+from api.figures.headlines import headlines
 from api.routes.candidates import Order
 from api.schemas.charts import Coefficients, Compared, Comparison, Points, Series
-from api.schemas.experiments import experiment_view, standing_view
+from api.schemas.experiments import Headline, experiment_view, standing_view
+from experiments.entities import ExperimentSummary
 from experiments.store import Store
 
 router = APIRouter(prefix="/experiments", tags=["charts"])
@@ -26,7 +28,10 @@ def compare_experiments(
     points: _Points = 200,
 ) -> Comparison:
     """Show experiments side by side: curves, the best candidates, what came out."""
-    return Comparison(experiments=[_compared(store, reference, points) for reference in ids.split(",")])
+    found = [store.get_experiment(reference) for reference in ids.split(",")]
+    summaries = [ExperimentSummary(one, store.progress(one.id)) for one in found]
+    lines = headlines(store, summaries)
+    return Comparison(experiments=[_compared(store, one, lines[one.experiment.id], points) for one in summaries])
 
 
 @router.get("/{experiment_id}/series")
@@ -61,13 +66,13 @@ def get_coefficients(
     return Coefficients.model_validate({**vars(found), "genes": experiment.resolved["genes"]})
 
 
-def _compared(store: Store, reference: str, points: int) -> Compared:
-    experiment = store.get_experiment(reference)
+def _compared(store: Store, summary: ExperimentSummary, headline: Headline, points: int) -> Compared:
+    key = summary.experiment.id
     return Compared.model_validate(
         {
-            "experiment": experiment_view(experiment, store.progress(experiment.id)),
-            "series": store.curve(experiment.id, points=points),
-            "standings": [standing_view(one) for one in store.leaderboard(experiment.id, limit=10)],
-            "outcome": store.decisions(experiment.id).get("outcome"),
+            "experiment": experiment_view(summary.experiment, summary.progress, headline),
+            "series": store.curve(key, points=points),
+            "standings": [standing_view(one) for one in store.leaderboard(key, limit=10)],
+            "outcome": store.decisions(key).get("outcome"),
         }
     )

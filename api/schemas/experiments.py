@@ -160,7 +160,7 @@ class ExperimentView(Answer):
     error: str | None
     progress: ProgressView
     headline: Headline | None = None
-    """Null but in lists."""
+    """Null but in lists and comparisons."""
 
 
 class ExperimentPage(Answer):

@@ -132,6 +132,7 @@ class TestCharts:
         assert (two["experiment"]["id"], one["experiment"]["id"]) == (second.id, first.id)
         assert (two["outcome"], one["outcome"]["winner"]["number"]) == (None, 1)
         assert len(two["series"]["best"]) == 5 and len(one["standings"]) == 10
+        assert one["experiment"]["headline"]["best"]["number"] == 1
 
     @pytest.mark.parametrize(("ids", "status"), [("", 422), ("a,,b", 422), (",".join("abcdefg"), 422), ("nobody", 404)])
     def test_what_cannot_be_compared(self, reader: TestClient, ids: str, status: int) -> None:
