@@ -82,3 +82,74 @@ export function intervals(
     },
   };
 }
+
+export interface EndLabel {
+  x: number;
+  y: number;
+  text: string;
+  color: string;
+  bold?: boolean;
+}
+
+const LINE_HEIGHT = 15;
+
+/** Moves heights apart until neighbours are a line apart, as little as that takes; returns them in the given order. */
+export function apart(heights: readonly number[], step = LINE_HEIGHT): number[] {
+  const order = heights.map((_, i) => i).sort((a, b) => (heights[a] as number) - (heights[b] as number));
+  // Groups of labels that touch, each spread around the mean of where its labels belong.
+  const groups: { members: number[]; centre: number }[] = [];
+  for (const index of order) {
+    groups.push({ members: [index], centre: heights[index] as number });
+    for (
+      let last = groups.at(-1), before = groups.at(-2);
+      last && before;
+      last = groups.at(-1), before = groups.at(-2)
+    ) {
+      const needed = ((last.members.length + before.members.length) * step) / 2;
+      if (last.centre - before.centre >= needed) break;
+      const members = [...before.members, ...last.members];
+      groups.splice(-2, 2, {
+        members,
+        centre: members.reduce((sum, one) => sum + (heights[one] as number), 0) / members.length,
+      });
+    }
+  }
+  const found = [...heights];
+  for (const { members, centre } of groups)
+    members.forEach((one, i) => {
+      found[one] = centre + (i - (members.length - 1) / 2) * step;
+    });
+  return found;
+}
+
+/** The names of lines at their ends, beside the plot, moved apart where they would cover each other. */
+export function endLabels(labels: readonly EndLabel[], width: number): object {
+  return {
+    type: "custom",
+    silent: true,
+    z: 6,
+    encode: { x: 0, y: 1 },
+    data: labels.map(({ x, y }) => [x, y]),
+    renderItem: (item: Item, api: Api) => {
+      if (item.dataIndexInside !== 0) return null;
+      const places = labels.map(({ x, y }) => api.coord([x, y]));
+      const heights = apart(places.map(([, y]) => y));
+      return {
+        type: "group",
+        children: labels.map(({ text, color, bold }, i) => ({
+          type: "text",
+          x: (places[i] as Place)[0] + 6,
+          y: heights[i],
+          style: {
+            text,
+            fill: color,
+            font: `${bold ? "bold " : ""}12px sans-serif`,
+            verticalAlign: "middle",
+            width,
+            overflow: "truncate",
+          },
+        })),
+      };
+    },
+  };
+}

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it, vi } from "vitest";
 import type { Schemas } from "@/api/client";
 import { paletteForTests } from "../palette.fixture";
@@ -21,7 +22,10 @@ describe("names of coordinates", () => {
     ["density code", ["density", "code", "whole model", ""]],
     ["weight (shared) block 3", ["weight", "all models", "block 3", ""]],
     ["weight math,code:law at block 7.5 other", ["weight", "math, code : law", "at block 7.5", "other"]],
-    ["weight math block 3 attention (layer+module)", ["weight", "math", "block 3 (layer+module)", "attention"]],
+    [
+      "weight math block 3 attention (layer+module)",
+      ["weight", "math", "block 3 (layer+module)", "attention"],
+    ],
     ["lambda chunk 4", ["lambda", "", "chunk 4", ""]],
     ["method ties", ["method", "", "ties", ""]],
     ["x", ["x", "", "whole model", ""]],

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it, vi } from "vitest";
 import type { Schemas } from "@/api/client";
 import { paletteForTests } from "../palette.fixture";

@@ -2,7 +2,7 @@ import type { Schemas } from "@/api/client";
 import { count, interval, score } from "@/format/numbers";
 import { DASH_ICON, GRID, LINE_ICON, legend, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
-import { band, intervals } from "../marks";
+import { band, type EndLabel, endLabels, intervals } from "../marks";
 import type { Palette } from "../palette";
 import { type Axis, type Places, placesOn } from "./places";
 
@@ -35,7 +35,6 @@ const FEWEST = 4;
 /** Width of the longest label beside the plot, in pixels. */
 const LONGEST = 150;
 
-const labelOf = (model: Role): string => `${model.label} ${score(model.fitness)}`;
 const isParent = ({ role }: Role): boolean => role === "base" || role === "expert";
 
 /** The 95 % interval of a candidate around its fitness, which may hold the reference term that scores do not. */
@@ -57,8 +56,8 @@ export function fitnessDrawing(
   const widePlaces = wide === null ? places : placesOn(wide, axis, places.unit);
   const best = series.best.at(-1) ?? null;
   const merge = models.find((one) => one.role === "merge");
-  const ends = [`best ${score(best)}`, ...references(models).map(labelOf)];
-  const margin = Math.min(Math.max(...ends.map((text) => text.length)) * 6.6 + 14, LONGEST + 10);
+  const labels = labelsOf(best, wide, models, places, palette);
+  const margin = Math.min(Math.max(...labels.map(({ text }) => text.length)) * 6.6 + 14, LONGEST);
   return {
     height: 400,
     option: {
@@ -84,7 +83,6 @@ export function fitnessDrawing(
           lineStyle: { width: 1.5, type: [4, 3] },
           color: palette.muted,
           data: line(wide?.median, widePlaces),
-          ...endLabel(wide === null ? "" : "median", palette.muted),
         },
         ...references(models).map((model) => baselineLine(model, places, palette)),
         {
@@ -96,9 +94,9 @@ export function fitnessDrawing(
           color: palette["series-1"],
           data: line(series.best, places),
           z: 4,
-          ...endLabel(`best ${score(best)}`, palette["series-1"], "bold"),
         },
         ...incumbentMark(merge, places, palette),
+        endLabels(labels, margin - 10),
       ],
     },
     description: finding(series, models, merge),
@@ -115,37 +113,44 @@ export function fitnessDrawing(
   };
 }
 
-function endLabel(text: string, color: string, fontWeight: "normal" | "bold" = "normal"): object {
-  return {
-    endLabel: {
-      show: true,
-      formatter: () => text,
-      color,
-      fontWeight,
-      fontSize: 12,
-      distance: 6,
-      width: LONGEST,
-      overflow: "truncate",
-    },
-    labelLayout: { moveOverlap: "shiftY" },
-  };
+function labelsOf(
+  best: number | null,
+  wide: Series | null,
+  models: readonly Role[],
+  { ends }: Places,
+  palette: Palette,
+): EndLabel[] {
+  const x = ends.at(-1) ?? 1;
+  const middle = wide?.median?.at(-1) ?? null;
+  return [
+    ...(best === null
+      ? []
+      : [{ x, y: best, text: `best ${score(best)}`, color: palette["series-1"], bold: true }]),
+    ...(middle === null ? [] : [{ x, y: middle, text: "median", color: palette.muted }]),
+    ...references(models).map((model) => ({
+      x,
+      y: model.fitness as number,
+      text: `${model.label} ${score(model.fitness)}`,
+      color: colorOf(model, palette),
+    })),
+  ];
 }
 
+const colorOf = (model: Role, palette: Palette): string => palette[isParent(model) ? "series-2" : "series-3"];
+
 function baselineLine(model: Role, { ends }: Places, palette: Palette): object {
-  const color = isParent(model) ? palette["series-2"] : palette["series-3"];
   const value = model.fitness as number;
   return {
     name: model.label,
     type: "line",
     symbol: "none",
     silent: true,
-    color,
+    color: colorOf(model, palette),
     lineStyle: { width: 1.25, type: isParent(model) ? [6, 4] : [2, 3] },
     data: [
       [0, value],
       [ends.at(-1) ?? 1, value],
     ],
-    ...endLabel(labelOf(model), color),
   };
 }
 

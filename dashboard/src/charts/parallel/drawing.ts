@@ -52,6 +52,8 @@ export function parallelDrawing(
         axisLabel: {
           color: palette.muted,
           fontSize: 11,
+          textBorderColor: palette.surface,
+          textBorderWidth: 3,
           formatter: (value: number) => String(Number(value.toPrecision(3))),
         },
         areaSelectStyle: { width: 18, color: palette.accent, borderColor: palette.accent, opacity: 0.25 },

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it, vi } from "vitest";
 import { genesOf } from "../coefficients/views";
 import { paletteForTests } from "../palette.fixture";

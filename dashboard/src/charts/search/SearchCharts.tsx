@@ -20,14 +20,14 @@ const CHOICES = [
 export function SearchCharts({ experiment }: { experiment: string }) {
   const [axis, setAxis] = useSwitch("x", AXES);
   const trace = useQuery(partQuery(experiment, "trace", { points: 500 }));
+  const chart = (panel: Panel) => (
+    <SearchChart key={panel.id} experiment={experiment} panel={panel} axis={axis} trace={trace} />
+  );
   return (
     <Stack>
       <Choice label="Along" value={axis} choices={CHOICES} onChange={setAxis} />
-      <Stack pairs>
-        {PANELS.map((panel) => (
-          <SearchChart key={panel.id} experiment={experiment} panel={panel} axis={axis} trace={trace} />
-        ))}
-      </Stack>
+      <Stack pairs>{PANELS.slice(0, -1).map(chart)}</Stack>
+      {PANELS.slice(-1).map(chart)}
     </Stack>
   );
 }

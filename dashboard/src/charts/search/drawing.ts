@@ -24,11 +24,15 @@ export function searchDrawing(trace: Trace, panel: Panel, axis: Axis, palette: P
     group: "search",
     option: {
       grid: { ...GRID, top: 20, bottom: 12 },
-      xAxis: valueAxis(palette, NAMES[axis], { min: "dataMin", max: "dataMax" }),
+      xAxis: valueAxis(palette, NAMES[axis], { min: 0, max: "dataMax" }),
       yAxis: valueAxis(palette, panel.unit, {
         nameGap: 48,
         ...(panel.log
-          ? { type: "log", axisLabel: { color: palette.muted, fontSize: 12, formatter: panel.show } }
+          ? {
+              type: "log",
+              logBase: baseFor(lines),
+              axisLabel: { color: palette.muted, fontSize: 12, formatter: panel.show },
+            }
           : {}),
         ...(panel.id === "bounds"
           ? { min: 0, axisLabel: { color: palette.muted, fontSize: 12, formatter: panel.show } }
@@ -64,6 +68,12 @@ export function searchDrawing(trace: Trace, panel: Panel, axis: Axis, palette: P
       ]),
     },
   };
+}
+
+/** Powers that are near enough to each other for at least a few to be on the axis. */
+function baseFor(lines: readonly (readonly (number | null)[])[]): number {
+  const known = lines.flat().filter((value): value is number => value !== null && value > 0);
+  return Math.max(...known) / Math.min(...known) > 30 ? 10 : 2;
 }
 
 const shade = (index: number, lines: number, palette: Palette): string =>

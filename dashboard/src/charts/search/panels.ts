@@ -90,20 +90,6 @@ export const PANELS: readonly Panel[] = [
     },
   },
   {
-    id: "eigenvalues",
-    title: "Eigenvalues of the covariance",
-    reading: "Lines that part show directions that the search has learned to take long or short steps in.",
-    unit: "variance, without σ",
-    log: true,
-    show: (value) => ratio(value ?? null),
-    lines: ({ eigenvalues }) =>
-      (eigenvalues[0] ?? []).map((_, place) => eigenvalues.map((row) => row[place] ?? null)),
-    finding({ eigenvalues }) {
-      const now = (eigenvalues.at(-1) ?? []).filter((value): value is number => value !== null);
-      return `From ${ratio(now.at(-1) ?? null)} to ${ratio(now[0] ?? null)} now; all are 1 in a round distribution.`;
-    },
-  },
-  {
     id: "bounds",
     title: "Bound hits",
     reading:
@@ -117,6 +103,20 @@ export const PANELS: readonly Panel[] = [
       return now === null
         ? "No draws are recorded yet."
         : `${percent(now)} of the latest draws were outside of their range${now > 0.2 ? ": widen the ranges" : ""}.`;
+    },
+  },
+  {
+    id: "eigenvalues",
+    title: "Eigenvalues of the covariance",
+    reading: "Lines that part show directions that the search has learned to take long or short steps in.",
+    unit: "variance, without σ",
+    log: true,
+    show: (value) => ratio(value ?? null),
+    lines: ({ eigenvalues }) =>
+      (eigenvalues[0] ?? []).map((_, place) => eigenvalues.map((row) => row[place] ?? null)),
+    finding({ eigenvalues }) {
+      const now = (eigenvalues.at(-1) ?? []).filter((value): value is number => value !== null);
+      return `From ${ratio(now.at(-1) ?? null)} to ${ratio(now[0] ?? null)} now; all are 1 in a round distribution.`;
     },
   },
 ];

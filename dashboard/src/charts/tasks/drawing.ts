@@ -21,6 +21,10 @@ const WORDS = { up: "better", down: "worse", noise: "within noise" };
 
 const verdictOf = ({ low, high }: Paired): Verdict => (low > 0 ? "up" : high < 0 ? "down" : "noise");
 
+/** An interval of all items, moved to the mean of those that both sides were scored on. */
+const around = (mean: number, found: Schemas["Scored"] | undefined) =>
+  found && { low: found.low + mean - found.mean, high: found.high + mean - found.mean };
+
 /** All tasks together first, then task by task from the largest gain to the largest loss. */
 export function linesOf(view: Schemas["PairedView"], sides: Sides): Line[] {
   const [own, rival] = [sides.model, sides.against].map((one) => one.splits[sides.split]);
@@ -28,8 +32,8 @@ export function linesOf(view: Schemas["PairedView"], sides: Sides): Line[] {
     ...paired,
     name,
     verdict: verdictOf(paired),
-    own: task === undefined ? own : own?.tasks[task],
-    rival: task === undefined ? rival : rival?.tasks[task],
+    own: around(paired.mean, task === undefined ? own : own?.tasks[task]),
+    rival: around(paired.against_mean, task === undefined ? rival : rival?.tasks[task]),
   });
   const tasks = view.tasks
     .map((one) => line(one.task, one, one.task))
