@@ -97,6 +97,12 @@ def problem_response(
     sent = dict(headers or {})
     if isinstance(error, InvalidInput):
         document.field, document.problem, document.fix = error.field, error.problem, error.fix
+    if isinstance(error, errors.SpecError) and error.others:
+        first = (error.field, error.problem, error.fix.split("\n")[0])
+        document.errors = [
+            FieldProblem(field=field, problem=f"{problem}. To fix it: {fix}")
+            for field, problem, fix in (first, *error.others)
+        ]
     if isinstance(error, TooManyRequests):
         document.retry_after_s = error.retry_after_s
         sent["Retry-After"] = str(error.retry_after_s)

@@ -68,9 +68,13 @@ class InvalidInput(EvomergeError):
 
 
 class SpecError(InvalidInput):
-    """The experiment spec is not valid."""
+    """The experiment spec is not valid.
+
+    ``others`` are further problems of the same spec, each as (field, problem, fix); ``fix`` lists them too.
+    """
 
     code = "invalid_spec"
+    others: tuple[tuple[str, str, str], ...] = ()
 
 
 class ModelError(InvalidInput):

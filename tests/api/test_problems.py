@@ -198,6 +198,29 @@ def test_a_spec_error_has_the_status_of_its_family(app: FastAPI, client: TestCli
     assert type(error_from_problem(document)) is errors.SpecError
 
 
+def test_everything_that_is_wrong_with_a_spec_is_listed_by_field(app: FastAPI, client: TestClient) -> None:
+    @app.get("/several")
+    def several() -> None:
+        parse_any({"name": "x", "nonsense": 1})
+
+    @app.get("/one")
+    def one() -> None:
+        parse_any(
+            {
+                "blackbox": {"parameters": {"x": {"range": [0, 1]}}, "url": "http://a"},
+                "search": {"budget": {"items": 1}},
+            }
+        )
+
+    document = check(client.get("/several"), 422)
+    listed = [one["field"] for one in document["errors"]]
+    assert listed[0] == document["field"] == "nonsense"
+    assert {"base_model", "merge", "tasks", "search"} <= set(listed)
+    assert all("\n" not in one["problem"] and "To fix it: " in one["problem"] for one in document["errors"])
+    document = check(client.get("/one"), 422)
+    assert document["field"] == "name" and "errors" not in document, "one problem needs no list"
+
+
 def test_the_document_of_the_api_promises_problems_everywhere(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     for path, item in document["paths"].items():

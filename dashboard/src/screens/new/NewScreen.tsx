@@ -19,6 +19,8 @@ interface Start {
   text: string;
 }
 
+const EMPTY: JsonObject = { tasks: [{}], search: { budget: {} } };
+
 /** Write a spec, see what it would take, and submit it. */
 export default function NewScreen() {
   const may = useMay("run");
@@ -83,7 +85,7 @@ function useStart(search: Search): { start: Start | null; error: Error | null } 
     return { start: past.data ? { name, spec: recorded(past.data), text: "" } : null, error: past.error };
   if (template && !chosen) return { start: null, error: new Error(`There is no template "${template}".`) };
   if (template) return { start: read?.name === name ? read : null, error: null };
-  return { start: { name, spec: method ? { merge: { method } } : {}, text: "" }, error: null };
+  return { start: { name, spec: { ...EMPTY, merge: method ? { method } : {} }, text: "" }, error: null };
 }
 
 /** A past experiment's spec, with the budget that it had in the end. */

@@ -58,7 +58,10 @@ const total = (parts: Record<string, number>): number =>
 function NeedsTables({ needs }: { needs: Needs }) {
   return (
     <>
-      <h3>Work, at most</h3>
+      <div>
+        <h3>Work, at most</h3>
+        <p className={styles.small}>Read and written are tokens.</p>
+      </div>
       <Table caption="Work by stage">
         <thead>
           <tr>
@@ -70,7 +73,7 @@ function NeedsTables({ needs }: { needs: Needs }) {
               Items
             </th>
             <th scope="col" data-number>
-              Tokens read
+              Read
             </th>
             <th scope="col" data-number>
               Written

@@ -6,13 +6,14 @@ import { CUSTOM } from "./fields/custom";
 import { Fields } from "./fields/Fields";
 import styles from "./fields/fields.module.css";
 import { FormContext, useField } from "./fields/form";
+import { Entries } from "./fields/ListField";
 import { Problems } from "./fields/Row";
-import { SchemaField } from "./fields/SchemaField";
 import { Suggestions } from "./fields/Suggestions";
 import type { Json, JsonObject, Path } from "./spec/paths";
-import { fieldOf, labelOf, required, rootOf, type Schema } from "./spec/schema";
+import { fieldOf, labelOf, rootOf, type Schema, USUAL } from "./spec/schema";
 
 const TITLES: Record<string, readonly [string, string]> = {
+  blackbox: ["Black box", "Who turns numbers into scores."],
   merge: ["Merge method", "Which method combines the models, and what is searched of it."],
   tasks: [
     "Tasks",
@@ -20,7 +21,6 @@ const TITLES: Record<string, readonly [string, string]> = {
   ],
   search: ["Search and budget", "How candidates are proposed, and when the search ends."],
   workers: ["Workers", "What merges and scores candidates."],
-  blackbox: ["Black box", "Who turns numbers into scores."],
 };
 
 interface Props {
@@ -31,7 +31,7 @@ interface Props {
 
 export function SpecForm({ value, change, problems }: Props) {
   const root = rootOf(value);
-  const keys = Object.keys(root.properties ?? {});
+  const keys = [...new Set([...(USUAL[root.title ?? ""] ?? []), ...Object.keys(root.properties ?? {})])];
   const sections = keys.filter((key) => isSection(root.properties?.[key] ?? {}));
   const form = useMemo(() => ({ value, change, problems, custom: CUSTOM }), [value, change, problems]);
   return (
@@ -47,12 +47,7 @@ export function SpecForm({ value, change, problems }: Props) {
           <Fields path={[]} schema={root} keys={keys.filter((key) => !sections.includes(key))} />
         </Card>
         {sections.map((key) => (
-          <Section
-            key={key}
-            name={key}
-            schema={root.properties?.[key] ?? {}}
-            required={required(root, key)}
-          />
+          <Section key={key} name={key} schema={root.properties?.[key] ?? {}} />
         ))}
       </Stack>
     </FormContext>
@@ -65,20 +60,17 @@ function isSection(schema: Schema): boolean {
   return field.kind === "list" || (field.kind === "group" && field.short === null);
 }
 
-function Section({ name, schema, required }: { name: string; schema: Schema; required: boolean }) {
+function Section({ name, schema }: { name: string; schema: Schema }) {
   const { id, problems } = useField([name]);
   const field = fieldOf(schema);
   const [title, reading] = TITLES[name] ?? [labelOf(name), schema.description ?? ""];
   return (
     <Card title={title} reading={reading}>
-      {field.kind === "group" ? (
-        <section id={id} tabIndex={-1} className={styles.section} aria-label={title}>
-          <Problems id={`${id}-problems`} problems={problems} />
-          <Fields path={[name]} schema={field.schema} />
-        </section>
-      ) : (
-        <SchemaField path={[name]} schema={schema} label={labelOf(name)} required={required} />
-      )}
+      <section id={id} tabIndex={-1} className={styles.section} aria-label={title}>
+        <Problems id={`${id}-problems`} problems={problems} />
+        {field.kind === "group" ? <Fields path={[name]} schema={field.schema} /> : null}
+        {field.kind === "list" ? <Entries path={[name]} label={title} entry={field.schema} /> : null}
+      </section>
     </Card>
   );
 }

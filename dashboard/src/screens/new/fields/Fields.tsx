@@ -1,21 +1,11 @@
 /** The fields of a group: the usual ones, and the others folded away. */
+import type { ReactNode } from "react";
 import { getAt, isObject, type Path } from "../spec/paths";
-import { labelOf, required, type Schema } from "../spec/schema";
+import { labelOf, required, type Schema, USUAL } from "../spec/schema";
 import styles from "./fields.module.css";
 import { useForm } from "./form";
 import { SchemaField } from "./SchemaField";
 
-/** What most people set, in this order; whatever else a schema has stands below "More". */
-const USUAL: Record<string, readonly string[]> = {
-  ExperimentSpec: ["name", "base_model", "models"],
-  BlackboxExperiment: ["name"],
-  MergeSpec: ["method", "granularity", "parameters"],
-  ParameterSpec: ["init"],
-  TaskSpec: ["task", "metric", "weight", "splits"],
-  SearchSpec: ["budget", "algorithm", "seed"],
-  WorkersSpec: ["engine", "count", "gpus", "dtype"],
-  BlackboxSpec: ["url", "parameters", "items", "selection", "test", "workers"],
-};
 /** Shown only where a spec has them: a server refuses them. */
 const UNUSUAL = new Set(["output", "callable"]);
 
@@ -24,9 +14,11 @@ interface Props {
   schema: Schema;
   /** The keys to show; all of the schema's where it is left out. */
   keys?: readonly string[];
+  /** Stands before the first field. */
+  lead?: ReactNode;
 }
 
-export function Fields({ path, schema, keys = Object.keys(schema.properties ?? {}) }: Props) {
+export function Fields({ path, schema, lead, keys = Object.keys(schema.properties ?? {}) }: Props) {
   const form = useForm();
   const found = getAt(form.value, path);
   const set = new Set(isObject(found) ? Object.keys(found) : []);
@@ -46,7 +38,10 @@ export function Fields({ path, schema, keys = Object.keys(schema.properties ?? {
   );
   return (
     <>
-      <div className={styles.grid}>{[...usual, ...unknown].map(field)}</div>
+      <div className={styles.grid}>
+        {lead}
+        {[...usual, ...unknown].map(field)}
+      </div>
       {rest.length > 0 ? (
         <details className={styles.more}>
           <summary>

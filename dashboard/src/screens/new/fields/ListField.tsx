@@ -1,6 +1,6 @@
 import { Button } from "@/parts/Button";
-import { isObject } from "../spec/paths";
-import { helpOf, resolved, type Schema } from "../spec/schema";
+import { isObject, type Path } from "../spec/paths";
+import { helpOf, labelOf, resolved, type Schema } from "../spec/schema";
 import { Fields } from "./Fields";
 import styles from "./fields.module.css";
 import { type FieldProps, useField } from "./form";
@@ -11,18 +11,27 @@ const one = (label: string): string => label.toLowerCase().replace(/s$/, "");
 
 /** Several of one kind. */
 export function ListField({ path, schema, label, entry }: FieldProps & { entry: Schema }) {
-  const { value, set, id, problems } = useField(path);
-  const entries = Array.isArray(value) ? value : [];
+  const { id, problems } = useField(path);
   return (
     <fieldset className={styles.group} id={id} tabIndex={-1} aria-describedby={`${id}-problems`}>
       <legend>{label}</legend>
       <p className={styles.help}>{helpOf(schema)}</p>
       <Problems id={`${id}-problems`} problems={problems} />
+      <Entries path={path} label={label} entry={entry} />
+    </fieldset>
+  );
+}
+
+export function Entries({ path, label, entry }: { path: Path; label: string; entry: Schema }) {
+  const { value, set } = useField(path);
+  const entries = Array.isArray(value) ? value : [];
+  return (
+    <>
       {entries.map((found, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: an entry is its place in the spec
         <fieldset key={index} className={styles.entry}>
           <legend>
-            {one(label)} {index + 1}
+            {labelOf(one(label))} {index + 1}
             {isObject(found) && typeof found.name === "string" ? `: ${found.name}` : ""}
           </legend>
           <Fields path={[...path, index]} schema={resolved(entry)} />
@@ -38,6 +47,6 @@ export function ListField({ path, schema, label, entry }: FieldProps & { entry: 
       <div>
         <Button onClick={() => set([...entries, {}])}>Add a {one(label)}</Button>
       </div>
-    </fieldset>
+    </>
   );
 }

@@ -24,13 +24,18 @@ export function MapField({ path, schema, label, required, entry }: FieldProps & 
       <Problems id={`${id}-problems`} problems={problems} />
       {Object.keys(entries).map((key) => (
         <fieldset key={key} className={styles.entry}>
-          <legend className="visually-hidden">{key}</legend>
-          <NameInput
-            name={key}
-            taken={Object.keys(entries)}
-            rename={(to) => set(renameKey(entries, key, to))}
+          <legend>{key}</legend>
+          <Fields
+            path={[...path, key]}
+            schema={group.schema}
+            lead={
+              <NameInput
+                name={key}
+                taken={Object.keys(entries)}
+                rename={(to) => set(renameKey(entries, key, to))}
+              />
+            }
           />
-          <Fields path={[...path, key]} schema={group.schema} />
           <Button
             className={styles.remove}
             onClick={() => set(withoutKey(entries, key))}

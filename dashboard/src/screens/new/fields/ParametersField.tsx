@@ -31,6 +31,11 @@ export function ParametersField({
   if (entry.kind !== "group") return null;
   const given = isObject(value) ? value : {};
   const known = parametersOf(methods);
+  const still = known.filter((one) => !one.searched && !(one.name in given));
+  const named = known.filter((one) => !still.includes(one));
+  const row = (one: Parameter) => (
+    <ParameterRow key={one.name} path={[...path, one.name]} parameter={one} schema={entry.schema} />
+  );
   const others = Object.keys(given).filter((name) => !known.some((one) => one.name === name));
   return (
     <fieldset className={styles.group} id={id} tabIndex={-1} aria-describedby={`${id}-problems`}>
@@ -39,9 +44,16 @@ export function ParametersField({
         {known.length === 0 ? "Choose a method to see what can be searched." : helpOf(schema)}
       </p>
       <Problems id={`${id}-problems`} problems={problems} />
-      {known.map((one) => (
-        <ParameterRow key={one.name} path={[...path, one.name]} parameter={one} schema={entry.schema} />
-      ))}
+      {named.map(row)}
+      {still.length > 0 ? (
+        <details className={styles.more}>
+          <summary>
+            Parameters that stay as they are
+            <span className={styles.hint}>{still.map((one) => one.name).join(", ")}</span>
+          </summary>
+          {still.map(row)}
+        </details>
+      ) : null}
       {others.map((name) => (
         <p key={name} className={styles.nested} id={`${id}-${name}`}>
           <code>{name}</code>
@@ -69,19 +81,23 @@ function ParameterRow({ path, parameter, schema }: { path: Path; parameter: Para
     required: false,
   });
   return (
-    <fieldset className={styles.entry} id={id} tabIndex={-1} aria-describedby={`${id}-problems`}>
-      <legend>
-        {parameter.name}, one {SCOPES[parameter.scope] ?? parameter.scope}
-      </legend>
-      <p className={styles.help}>{parameter.doc}</p>
-      <Problems id={`${id}-problems`} problems={problems} />
-      <div className={styles.grid}>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be a grid with its legend in a cell
+    <div className={styles.parameter} role="group" aria-labelledby={`${id}-name`} id={id} tabIndex={-1}>
+      <div>
+        <h3 id={`${id}-name`}>{parameter.name}</h3>
+        <p className={styles.help}>
+          One {SCOPES[parameter.scope] ?? parameter.scope}. {parameter.doc}
+        </p>
+        <Problems id={`${id}-problems`} problems={problems} />
+      </div>
+      <div className={styles.section}>
         <div className={styles.row}>
           <label htmlFor={select}>How it is chosen</label>
           <select
             id={select}
             className={styles.input}
             value={mode}
+            aria-describedby={`${id}-problems`}
             onChange={(event) => set(withMode(value, event.target.value as Mode, parameter))}
           >
             {modesOf(parameter).map(([one, words]) => (
@@ -93,9 +109,9 @@ function ParameterRow({ path, parameter, schema }: { path: Path; parameter: Para
         </div>
         {mode === "range" ? <ValueField {...property("range")} label="Range" /> : null}
         {mode === "fixed" ? <ValueField {...property("fixed")} label="Value" /> : null}
+        {searched ? <Fields path={path} schema={schema} keys={finer(schema, parameter, value)} /> : null}
       </div>
-      {searched ? <Fields path={path} schema={schema} keys={finer(schema, parameter, value)} /> : null}
-    </fieldset>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Switches: keys with plain values, of which a method or algorithm says what they are. */
 import { Button } from "@/parts/Button";
-import type { KnownValue } from "../spec/catalog";
+import { type KnownValue, sentence } from "../spec/catalog";
 import { isObject } from "../spec/paths";
 import { helpOf } from "../spec/schema";
 import styles from "./fields.module.css";
@@ -53,7 +53,7 @@ function KnownField({ path, known }: { path: FieldProps["path"]; known: KnownVal
   const { value, set, id, problems } = useField(path);
   const placeholder = known.left === undefined || known.left === "" ? undefined : String(known.left);
   return (
-    <Row id={id} label={known.name} help={known.doc} problems={problems}>
+    <Row id={id} label={known.name} help={sentence(known.doc)} problems={problems}>
       {(control) => {
         const props = { control, value, set, placeholder };
         if (known.choices) return <ChoiceInput {...props} choices={known.choices} left={known.left} />;

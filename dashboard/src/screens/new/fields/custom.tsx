@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { algorithmsQuery, methodsQuery } from "@/api/queries";
-import { algorithmValue, type KnownValue, methodsIn } from "../spec/catalog";
+import { algorithmValue, type KnownValue, methodsIn, sentence } from "../spec/catalog";
 import { readGranularity } from "../spec/granularity";
 import { getAt } from "../spec/paths";
 import { helpOf } from "../spec/schema";
@@ -84,7 +84,12 @@ function AlgorithmField({ path, schema, label }: FieldProps) {
   const { value, set, id, problems } = useField(path);
   const { known, chosen } = useAlgorithms();
   return (
-    <Row id={id} label={label} problems={problems} help={chosen?.summary ?? helpOf(schema)}>
+    <Row
+      id={id}
+      label={label}
+      problems={problems}
+      help={chosen ? `${sentence(chosen.summary)}.` : helpOf(schema)}
+    >
       {(control) => (
         <ChoiceInput
           control={control}

@@ -124,7 +124,12 @@ export function ChoiceInput({ control, value, set, choices, left }: ChoiceProps)
       onChange={(event) => set(others.find((one) => show(one) === event.target.value))}
     >
       <option value="">{left === undefined ? "not set" : `${show(left)} (default)`}</option>
-      {unknown ? <option value={show(chosen)}>{show(chosen)} (not a choice)</option> : null}
+      {unknown ? (
+        <option value={show(chosen)}>
+          {show(chosen)}
+          {choices.length > 0 ? " (not a choice)" : ""}
+        </option>
+      ) : null}
       {others.map((one) => (
         <option key={show(one)} value={show(one)}>
           {show(one)}

@@ -27,3 +27,7 @@ export function algorithmValue({ name, doc, kind, default: left }: Schemas["Algo
   const choices = kind === "true or false" ? [true, false] : quoted.length > 0 ? quoted : null;
   return { name, doc, choices, left: left ?? undefined, kind: kind.includes("number") ? "number" : "text" };
 }
+
+/** A docstring as a sentence of the page. */
+export const sentence = (doc: string): string =>
+  (doc.charAt(0).toUpperCase() + doc.slice(1)).replaceAll("`", "");

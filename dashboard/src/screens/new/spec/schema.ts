@@ -45,6 +45,18 @@ const SHORT: Record<string, string> = {
   ModelParameterSpec: "fixed",
 };
 
+/** What most people set, in the order in which they think of it; the API's document has the order of the alphabet. */
+export const USUAL: Record<string, readonly string[]> = {
+  ExperimentSpec: ["name", "base_model", "models", "merge", "tasks", "search", "workers"],
+  BlackboxExperiment: ["name", "blackbox", "search"],
+  MergeSpec: ["method", "granularity", "parameters"],
+  ParameterSpec: ["init"],
+  TaskSpec: ["task", "metric", "weight", "splits"],
+  SearchSpec: ["budget", "algorithm", "seed"],
+  WorkersSpec: ["engine", "count", "gpus", "dtype"],
+  BlackboxSpec: ["url", "parameters", "items", "selection", "test", "workers"],
+};
+
 export const rootOf = (spec: Json | undefined): Schema =>
   isObject(spec) && "blackbox" in spec ? BLACKBOX : ROOT;
 
@@ -101,13 +113,18 @@ export function schemaAt(root: Schema, path: readonly (string | number)[]): Sche
   }, root);
 }
 
+const SPELT: Record<string, string> = { gpus: "GPUs", cpus: "CPUs", url: "URL", dtype: "Number format" };
+
 /** A key as a label: `max_model_len` is "Max model len". */
 export const labelOf = (key: string): string =>
-  (key.charAt(0).toUpperCase() + key.slice(1)).replaceAll("_", " ");
+  SPELT[key] ?? (key.charAt(0).toUpperCase() + key.slice(1)).replaceAll("_", " ");
 
-/** What a key means, in the words of a form: an empty field stands for null. */
+/** What a key means, in the words of a form: an empty field stands for null, and there is no file. */
 export const helpOf = (schema: Schema): string =>
-  (schema.description ?? "").replace(/\bnull = /g, "empty = ").replace(/ \(relative to the spec file\)/, "");
+  (schema.description ?? "")
+    .replace(/\bnull = /g, "empty = ")
+    .replace(" -> ", " and ")
+    .replace(/,? \(?relative to the spec file\)?/, "");
 
 /** The value that a key has where it is left out; undefined where it must be given or is some other thing's. */
 export function defaultOf(schema: Schema): Json | undefined {

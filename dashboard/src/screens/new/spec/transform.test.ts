@@ -33,6 +33,17 @@ describe("a spec in the form", () => {
     };
     expect(toSpec(toForm(box))).toEqual(box);
   });
+  it("comes out in the order in which people think of it, whatever was filled in first", () => {
+    const late = {
+      search: {},
+      surprise: 1,
+      tasks: [{ metric: "acc", name: "a", task: "one" }],
+      merge: {},
+      name: "x",
+    };
+    expect(Object.keys(toSpec(late))).toEqual(["name", "merge", "tasks", "search", "surprise"]);
+    expect(JSON.stringify(toSpec(late).tasks)).toBe('[{"task":"one","metric":"acc","name":"a"}]');
+  });
   it("keeps what the schema does not know, and what is of another type than it says", () => {
     const odd = { ...SPEC, surprise: { deep: [1, { x: null }] }, workers: "many", tasks: "all" };
     expect(toSpec(toForm(odd))).toEqual(odd);

@@ -1,6 +1,6 @@
 /** A spec as people write it ⇄ as the form holds it: there, what may be one value or a mapping is a mapping. */
 import { equal, isObject, type Json, type JsonObject } from "./paths";
-import { defaultOf, type Field, fieldOf, required, resolved, rootOf, type Schema } from "./schema";
+import { defaultOf, type Field, fieldOf, required, resolved, rootOf, type Schema, USUAL } from "./schema";
 
 type Step = (schema: Schema, value: Json) => Json;
 
@@ -29,8 +29,15 @@ const collapse: Step = (schema, value) => {
   if (field.kind !== "group" || !isObject(inner)) return inner;
   const kept = Object.entries(inner).filter(([key, one]) => !isEmptied(field.schema, key, one));
   const [only] = kept;
-  return kept.length === 1 && only?.[0] === field.short ? only[1] : Object.fromEntries(kept);
+  return kept.length === 1 && only?.[0] === field.short ? only[1] : inOrder(field.schema, kept);
 };
+
+/** The usual keys first; the others stay in the order that they have. */
+function inOrder(group: Schema, entries: [string, Json][]): JsonObject {
+  const usual = USUAL[group.title ?? ""] ?? [];
+  const placeOf = (key: string) => (usual.includes(key) ? usual.indexOf(key) : usual.length);
+  return Object.fromEntries(entries.toSorted(([one], [other]) => placeOf(one) - placeOf(other)));
+}
 
 /** Whether a group or list is there only because something in it was filled in once. */
 function isEmptied(group: Schema, key: string, value: Json): boolean {
