@@ -33,9 +33,11 @@ class Settings(BaseSettings):
         otlp_endpoint: where traces go by OTLP over HTTP (``http://127.0.0.1:4318/v1/traces``); None for no traces.
         model_roots: directories that hold the models which specs may name. Comma-separated.
         task_roots: directories that hold the task files, and other files, which specs may name. Comma-separated.
-        tasks: lm-eval tasks that specs may name; their data comes from where they say. Comma-separated.
+        tasks: tasks and suites of the catalog, and tasks of lm-eval, that specs may name; their data comes from where
+            they say. Comma-separated.
         allow_hub: whether specs may name models of the Hugging Face hub, with the commit that they are at.
-        endpoint_hosts: hosts, addresses and networks (10.0.0.0/8) that black boxes may be at. Comma-separated.
+        endpoint_hosts: hosts, addresses and networks (10.0.0.0/8) that black boxes and judges may be at.
+            Comma-separated.
         artifact_root: directory of exported checkpoints.
         max_open_experiments: so many experiments that have not ended may one owner have; admins are free.
         max_priority: larger priorities are for admins.

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from evals.opening import open_task
 from evals.splits import cut, item_id
-from evals.taskfile import check_prompt_columns, read_config, read_data, sandbox_templates
 from evals.tasks import TaskDefinition
 from evomerge.errors import TaskError, nearest
 
 OUTPUT_TYPES = ("generate_until", "loglikelihood", "multiple_choice")
 TOKEN_LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A data split that items come from.
+
+    Attributes:
+        split: its name.
+        rows: in it, duplicates included.
+    """
+
+    split: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,8 @@ class LoadedTask:
         num_fewshot: worked examples in each prompt.
         splits: items of each split in scoring order.
         docs: the task's document of every item in the splits.
-        pool: name of the data split that the items come from.
-        rows: rows in the pool, duplicates included.
+        pools: where the search and selection items, and the test items, come from.
+        places: file and line of every row of a local task, by item; empty for others.
     """
 
     definition: TaskDefinition
@@ -43,8 +53,8 @@ class LoadedTask:
     num_fewshot: int
     splits: Mapping[str, tuple[str, ...]]
     docs: Mapping[str, dict[str, Any]]
-    pool: str
-    rows: int
+    pools: Mapping[str, Pool]
+    places: Mapping[str, str]
 
 
 def load_task(definition: TaskDefinition) -> LoadedTask:
@@ -54,18 +64,29 @@ def load_task(definition: TaskDefinition) -> LoadedTask:
         TaskError: anything in the definition, the task or its data cannot be used.
     """
     _check_definition(definition)
-    is_file = Path(definition.source).suffix in (".yaml", ".yml")
-    task = _open_file(definition) if is_file else _open_by_name(definition)
+    task = open_task(definition)
     _check_kind(definition, task)
     metric, pipeline = _choose_metric(definition, task)
     _limit_tokens(definition, task)
-    pool, rows = _pool(definition, task)
+    test_from = str(task.config.test_split if task.has_test_docs() else task.config.validation_split)
+    own = definition.search_from or getattr(task, "search_from", None)
+    search_from = own if own and definition.search else test_from
     docs: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        docs.setdefault(_identify(definition, row), row)
-    splits = cut(list(docs), definition)
-    chosen = {item: docs[item] for items in splits.values() for item in items}
-    shots = _fewshot_pool(definition, task, pool, chosen)
+    places: dict[str, str] = {}
+    pools: dict[str, Pool] = {}
+    items: dict[str, list[str]] = {}
+    for split in dict.fromkeys((test_from, search_from)):
+        rows = _rows(definition, task, split)
+        pools[split] = Pool(split, len(rows))
+        items[split] = [_identify(definition, row) for row in rows]
+        for item, row in zip(items[split], rows, strict=True):
+            docs.setdefault(item, row)
+        for item, place in zip(items[split], getattr(task, "places", {}).get(split, ()), strict=False):
+            places.setdefault(item, place)
+    distinct = {split: list(dict.fromkeys(found)) for split, found in items.items()}
+    splits = cut(distinct[search_from], definition, None if search_from == test_from else distinct[test_from])
+    chosen = {item: docs[item] for members in splits.values() for item in members}
+    shots = _fewshot_pool(definition, task, {*pools}, chosen)
     return LoadedTask(
         definition=definition,
         task=task,
@@ -75,8 +96,8 @@ def load_task(definition: TaskDefinition) -> LoadedTask:
         num_fewshot=shots,
         splits=splits,
         docs=chosen,
-        pool=pool,
-        rows=len(rows),
+        pools={"search": pools[search_from], "test": pools[test_from]},
+        places=places,
     )
 
 
@@ -88,7 +109,7 @@ def where(definition: TaskDefinition, field: str = "") -> str:
 def filter_steps(loaded: LoadedTask) -> list[str]:
     """Return the names of the filters that prepare a task's answers for its metric; ``take_first`` may go unnamed."""
     return [
-        step["function"]
+        str(step["function"])
         for entry in loaded.task.config.filter_list or []
         if entry["name"] == loaded.pipeline.name
         for step in entry["filter"]
@@ -96,88 +117,14 @@ def filter_steps(loaded: LoadedTask) -> list[str]:
 
 
 def _check_definition(definition: TaskDefinition) -> None:
-    lowest = {"search": 1, "selection": 0, "test": 0, "num_fewshot": 0, "max_tokens": 1, "weight": 0}
+    lowest = {"search": 0, "selection": 0, "test": 0, "num_fewshot": 0, "max_tokens": 1, "weight": 0}
     for field, low in lowest.items():
         value = getattr(definition, field)
         if value is not None and not value >= low:
             raise TaskError(where(definition, field), f"found {value}, expected at least {low}", "raise it")
-
-
-@functools.cache
-def _task_manager() -> Any:
-    """Index of the tasks that ship with lm-eval; building it takes seconds."""
-    from lm_eval.tasks import TaskManager
-
-    return TaskManager()
-
-
-def _open_by_name(definition: TaskDefinition) -> Any:
-    manager = _task_manager()
-    name = definition.source
-    entry = manager.task_index.get(name)
-    if entry is None:
-        close = difflib.get_close_matches(name, manager.all_subtasks, n=3)
-        raise TaskError(
-            where(definition, "source"),
-            f"{name!r} is neither an lm-eval task nor a path ending in .yaml",
-            f"did you mean {' or '.join(map(repr, close))}?" if close else "see 'lm-eval ls tasks' for all names",
-        )
-    if name not in manager.all_subtasks:
-        listed = entry.tags or (entry.cfg or {}).get("task", [])
-        members = sorted(
-            part if isinstance(part, str) else str(part.get("task") or part.get("group")) for part in listed
-        )
-        raise TaskError(
-            where(definition, "source"),
-            f"{name!r} is a group of tasks",
-            f"list the members that you want as tasks of their own: {', '.join(members)}",
-        )
-    try:
-        return manager.load(name)["tasks"][name]
-    except Exception as error:
-        raise TaskError(
-            where(definition, "source"),
-            f"lm-eval cannot open task {name!r}: {type(error).__name__}: {error}",
-            "check that its data set is reachable or in the local cache and that its packages are installed",
-        ) from error
-
-
-def _open_file(definition: TaskDefinition) -> Any:
-    from datasets import Dataset
-    from jinja2 import UndefinedError
-    from lm_eval.api.task import ConfigurableTask
-
-    path = Path(definition.source)
-    config = read_config(path)
-    rows = read_data(path, config)
-    pools = [config[key] for key in ("test_split", "validation_split", "training_split") if config.get(key)]
-    if not pools:
-        raise TaskError(str(path), "names no split of the data", "write test_split: test, say")
-    columns = list(rows[pools[0]][0])
-    check_prompt_columns(path, config, columns)
-    sandbox_templates()
-    if not config.get("validation_split"):
-        # lm-eval only evaluates test and validation splits; we may have to fall back to the training split.
-        config.setdefault("test_split", pools[0])
-
-    class FileTask(ConfigurableTask):  # type: ignore[misc]
-        def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-            self.dataset = {split: Dataset.from_list(entries) for split, entries in rows.items()}
-
-    try:
-        return FileTask(config={"task": definition.name, **config})
-    except UndefinedError as error:
-        raise TaskError(
-            str(path),
-            f"a template uses a column that the data do not have: {error}",
-            f"use the columns of the data: {', '.join(columns)}",
-        ) from error
-    except Exception as error:
-        raise TaskError(
-            str(path),
-            f"lm-eval cannot build the task: {type(error).__name__}: {error}",
-            "correct the task file",
-        ) from error
+    if definition.selection and not definition.search:
+        problem = f"found {definition.selection} for a task without search items"
+        raise TaskError(where(definition, "selection"), problem, "give it search items, or none of both")
 
 
 def _check_kind(definition: TaskDefinition, task: Any) -> None:
@@ -193,21 +140,27 @@ def _check_kind(definition: TaskDefinition, task: Any) -> None:
     if getattr(task, "MULTIMODAL", False):
         raise TaskError(where(definition, "source"), "needs images or sound", "use a text task")
     if getattr(task, "UNSAFE_CODE", False):
-        raise TaskError(where(definition, "source"), "executes code that the model wrote", "use another task")
+        raise TaskError(
+            where(definition, "source"),
+            "lm-eval would run programs that the model wrote",
+            "use coding/mbpp or coding/humaneval of the catalog, or a task file of score: code, which confine them",
+        )
     if definition.max_tokens is not None and kind != "generate_until":
         raise TaskError(where(definition, "max_tokens"), f"a {kind} task generates nothing", "remove max_tokens")
 
 
 def _choose_metric(definition: TaskDefinition, task: Any) -> tuple[str, Any]:
     """Return metric key and filter ensemble; the definition writes ``metric`` or ``metric,filter``."""
-    name, _, pipeline = definition.metric.partition(",")
     field = where(definition, "metric")
     produced = task.aggregation()
+    usable = [key for key, function in produced.items() if getattr(function, "__name__", "") == "mean"]
+    if definition.metric is None and len(usable) != 1:
+        raise TaskError(field, "missing, and the task has not just one", f"choose from: {', '.join(usable)}")
+    name, _, pipeline = (definition.metric or usable[0]).partition(",")
     if name not in produced:
         raise TaskError(field, f"the task does not produce {name!r}", nearest(name, produced))
     aggregation = getattr(produced[name], "__name__", repr(produced[name]))
     if aggregation != "mean":
-        usable = [key for key, function in produced.items() if getattr(function, "__name__", "") == "mean"]
         raise TaskError(
             field,
             f"{name!r} is computed over the whole corpus ({aggregation}), not per item",
@@ -230,12 +183,20 @@ def _limit_tokens(definition: TaskDefinition, task: Any) -> None:
         task.set_config("generation_kwargs", kept | {"max_gen_toks": definition.max_tokens})
 
 
-def _pool(definition: TaskDefinition, task: Any) -> tuple[str, list[dict[str, Any]]]:
-    rows = list(task.eval_docs)
-    name = str(task.config.test_split if task.has_test_docs() else task.config.validation_split)
+def _rows(definition: TaskDefinition, task: Any, split: str) -> list[dict[str, Any]]:
+    readers = {
+        task.config.training_split: task.training_docs,
+        task.config.validation_split: task.validation_docs,
+        task.config.test_split: task.test_docs,
+    }
+    readers.pop(None, None)
+    if split not in readers:
+        problem = f"the task has no data split {split!r} with items of its own"
+        raise TaskError(where(definition, "search_from"), problem, nearest(split, readers))
+    rows = list(readers[split]())
     if not rows:
-        raise TaskError(where(definition, "source"), f"its {name!r} split holds no items", "use another task")
-    return name, rows
+        raise TaskError(where(definition, "source"), f"its {split!r} split holds no items", "use another task")
+    return rows
 
 
 def _identify(definition: TaskDefinition, row: Mapping[str, Any]) -> str:
@@ -246,17 +207,17 @@ def _identify(definition: TaskDefinition, row: Mapping[str, Any]) -> str:
         raise TaskError(where(definition, "source"), problem, "use a text task") from error
 
 
-def _fewshot_pool(definition: TaskDefinition, task: Any, pool: str, chosen: Mapping[str, Any]) -> int:
+def _fewshot_pool(definition: TaskDefinition, task: Any, pools: set[str], chosen: Mapping[str, Any]) -> int:
     """Keep worked examples out of the splits; return how many examples each prompt gets."""
     shots = definition.num_fewshot if definition.num_fewshot is not None else task.config.num_fewshot or 0
     if not shots:
         return 0
     field = where(definition, "num_fewshot")
-    same_split = task.fewshot_cfg.split == pool
-    if same_split and task.fewshot_cfg.process_docs is not task.config.process_docs:
+    other_form = task.fewshot_cfg.process_docs is not task.config.process_docs
+    if task.fewshot_cfg.split in pools and other_form:
         raise TaskError(
             field,
-            f"examples come from the scored split {pool!r} in another form, so no item can be kept out",
+            f"examples come from the scored split {task.fewshot_cfg.split!r} in another form: none can be kept out",
             "use zero examples or a task with a fewshot_split of its own",
         )
     source = list(task.fewshot_docs())

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import UndefinedError
+
 from evals.answers import Answer, check_teacher_forced, forced_answers, reference_answer, reference_text
 from evals.decisions import decided_by
 from evals.loading import LoadedTask, where
+from evals.local.scorer import Scorer, scorer_of
 from evals.tasks import ItemScore
 from evomerge.errors import Infeasible, TaskError
 
@@ -162,25 +165,40 @@ def rehearse(loaded: LoadedTask) -> None:
     """
     task, definition = loaded.task, loaded.definition
     for item, doc in loaded.docs.items():
+        place = loaded.places.get(item) or f"{where(definition, 'source')}: item {item}"
         try:
             task.doc_to_text(doc)
             task.doc_to_target(doc)
             right = gold_choice(task, doc) if task.OUTPUT_TYPE == "multiple_choice" else 0
         except Exception as error:
             raise TaskError(
-                where(definition, "source"),
-                f"a template fails on item {item} ({str(doc)[:80]}): {type(error).__name__}: {error}",
+                place,
+                f"a template fails on {str(doc)[:80]}: {type(error).__name__}: {error}",
                 f"correct the template or the item; the columns are {', '.join(doc)}",
             ) from error
         if right is None:
             raise TaskError(
-                where(definition, "source"),
-                f"item {item} ({str(doc)[:80]}) names no right choice",
-                "use data with labels; doc_to_target must be the position or the text of one choice",
+                place,
+                f"{str(doc)[:80]} names no right choice",
+                "use data with labels; the answer must be the position or the text of one choice",
             )
     if definition.teacher_forced:
         check_teacher_forced(loaded)
-    _rehearse_scorer(loaded, loaded.splits["search"][0])
+    if (scorer := scorer_of(task)) is not None:
+        _rehearse_own(loaded, scorer)
+    else:
+        _rehearse_scorer(loaded, next(iter(loaded.docs)))
+
+
+def _rehearse_own(loaded: LoadedTask, scorer: Scorer) -> None:
+    for item, doc in loaded.docs.items():
+        place = loaded.places.get(item) or f"{where(loaded.definition, 'source')}: item {item}"
+        try:
+            problem = scorer.rehearse(doc)
+        except UndefinedError as error:
+            problem = f"a template of the score fails: {error}"
+        if problem:
+            raise TaskError(place, problem, "correct the item or the task file")
 
 
 def _rehearse_scorer(loaded: LoadedTask, item: str) -> None:

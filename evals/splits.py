@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,31 +26,47 @@ def item_id(doc: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def cut(items: Sequence[str], definition: TaskDefinition) -> dict[str, tuple[str, ...]]:
+def cut(
+    items: Sequence[str], definition: TaskDefinition, tested: Sequence[str] | None = None
+) -> dict[str, tuple[str, ...]]:
     """Cut distinct items into disjoint splits, in the order of a hash keyed by the definition's seed.
 
     The test split is cut first and the search split last, so a larger search split leaves the others as
     they were.
 
+    Args:
+        items: of the search and selection splits.
+        definition: sizes and seed.
+        tested: items of the test split; those that are among ``items`` too are left to it. None takes the test split
+            from ``items`` as well.
+
     Raises:
-        TaskError: there are fewer items than the three splits need together.
+        TaskError: there are fewer items than the splits need.
     """
+
+    def ordered(pool: Sequence[str]) -> list[str]:
+        return sorted(pool, key=lambda item: (_keyed_hash(definition.seed, item), item))
+
     sizes = {"test": definition.test, "selection": definition.selection, "search": definition.search}
+    if tested is not None:
+        unseen = set(items) - set(tested)
+        size = {"test": sizes.pop("test")}
+        test = _deal(ordered(tested), size, definition)
+        return test | _deal(ordered([item for item in items if item in unseen]), sizes, definition)
+    return _deal(ordered(items), sizes, definition)
+
+
+def _deal(ordered: Sequence[str], sizes: Mapping[str, int], definition: TaskDefinition) -> dict[str, tuple[str, ...]]:
     needed = sum(sizes.values())
-    if len(items) < needed:
+    if len(ordered) < needed:
         wanted = ", ".join(f"{name} {size}" for name, size in sizes.items())
         raise TaskError(
             f"tasks[{definition.name}]",
-            f"the splits need {needed} distinct items ({wanted}) but the task has {len(items)}",
+            f"the splits need {needed} distinct items ({wanted}) but the task has {len(ordered)}",
             "make the splits smaller or give the task more data",
         )
-    ordered = sorted(items, key=lambda item: (_keyed_hash(definition.seed, item), item))
-    splits: dict[str, tuple[str, ...]] = {}
-    start = 0
-    for name, size in sizes.items():
-        splits[name] = tuple(ordered[start : start + size])
-        start += size
-    return splits
+    rest = iter(ordered)
+    return {name: tuple(itertools.islice(rest, size)) for name, size in sizes.items()}
 
 
 def _keyed_hash(seed: int, item: str) -> str:

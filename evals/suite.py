@@ -174,7 +174,7 @@ def _describe(loaded: LoadedTask) -> dict[str, Any]:
         "generation_kwargs": config.get("generation_kwargs"),
         "teacher_forced": definition.teacher_forced,
         "seed": definition.seed,
-        "pool": {"split": loaded.pool, "rows": loaded.rows},
+        "pools": {use: {"split": pool.split, "rows": pool.rows} for use, pool in loaded.pools.items()},
         "items": {split: len(loaded.splits[split]) for split in SPLITS},
         "items_hash": {split: _hash(loaded.splits[split]) for split in SPLITS},
     }

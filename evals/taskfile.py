@@ -9,35 +9,43 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from evals.local.places import place
+from evals.local.rows import Row, read_rows
 from evomerge.errors import TaskError, nearest
 
 CODE_KEYS = ("class", "custom_dataset", "process_docs", "process_results", "use_prompt", "unsafe_code")
 SPLIT_KEYS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     """Read a task file and the files that it includes; its own keys win over included ones.
 
     Paths under ``dataset_kwargs.data_files`` come back absolute, resolved against the folder of the file
     that names them.
 
     Raises:
-        TaskError: unreadable or invalid YAML, an include cycle, code, unknown keys, or a group of tasks.
+        TaskError: unreadable or invalid YAML, an include cycle, or code.
     """
-    config = _read_yaml(path.resolve(), ())
+    return _read_yaml(path.resolve(), ())
+
+
+def check_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Refuse what an lm-eval task file must not hold.
+
+    Raises:
+        TaskError: code, unknown keys, or a group of tasks.
+    """
     _check_keys(path, config)
     _check_metrics(path, config)
-    return config
 
 
-def read_data(path: Path, config: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def read_data(path: Path, config: Mapping[str, Any]) -> dict[str, list[Row]]:
     """Return the rows of every data split that a task file names.
 
     Raises:
@@ -45,10 +53,9 @@ def read_data(path: Path, config: Mapping[str, Any]) -> dict[str, list[dict[str,
             names a split without data.
     """
     kind = config.get("dataset_path")
-    readers = {"json": _read_json, "parquet": _read_parquet}
-    if kind not in readers:
+    if kind not in ("json", "parquet"):
         raise TaskError(
-            f"{path}: dataset_path",
+            place(path, "dataset_path"),
             f"found {kind!r}; a local task file reads local data only, so 'json' or 'parquet' was expected",
             "save the data as JSON Lines or Parquet, or name a task that ships with lm-eval as the source",
         )
@@ -56,20 +63,18 @@ def read_data(path: Path, config: Mapping[str, Any]) -> dict[str, list[dict[str,
     files = options.get("data_files") if isinstance(options, Mapping) else None
     if not files or set(options) - {"data_files"}:
         raise TaskError(
-            f"{path}: dataset_kwargs",
+            place(path, "dataset_kwargs"),
             f"found {options!r}; exactly one key, data_files, was expected",
             "write dataset_kwargs: {data_files: {test: items.jsonl}}",
         )
     splits = files if isinstance(files, Mapping) else {"train": files}
-    data: dict[str, list[dict[str, Any]]] = {}
+    data: dict[str, list[Row]] = {}
     for split, names in splits.items():
         paths = [Path(name) for name in ([names] if isinstance(names, str) else names)]
-        data[split] = [row for source in paths for row in readers[kind](source)]
-        if not data[split]:
-            raise TaskError(", ".join(map(str, paths)), "the file holds no items", "put data into it")
+        data[split] = [row for source in paths for row in read_rows(source, kind)]
     for key in SPLIT_KEYS:
         if (split := config.get(key)) is not None and split not in data:
-            raise TaskError(f"{path}: {key}", f"{split!r} is not a split of data_files", nearest(str(split), data))
+            raise TaskError(place(path, key), f"{split!r} is not a split of data_files", nearest(str(split), data))
     return data
 
 
@@ -83,7 +88,7 @@ def check_prompt_columns(path: Path, config: Mapping[str, Any], columns: list[st
         value = config.get(key)
         if isinstance(value, str) and value and "{" not in value and value not in columns:
             raise TaskError(
-                f"{path}: {key}",
+                place(path, key),
                 f"{value!r} is neither a column of the data nor a template",
                 nearest(value, columns),
             )
@@ -120,11 +125,14 @@ def _read_yaml(path: Path, parents: tuple[Path, ...]) -> dict[str, Any]:
             f"a task file must not call code: {error.problem}",
             "express the task with templates and filters, or use a task that ships with lm-eval",
         ) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TaskError(f"{path}:{line}", f"is not valid YAML: {error.problem}", "correct the file") from error
     except yaml.YAMLError as error:
         raise TaskError(str(path), f"is not valid YAML: {error}", "correct the file") from error
     if not isinstance(config, dict):
         found = type(config).__name__
-        raise TaskError(str(path), f"found a {found}, expected a mapping", "see lm-eval's task guide")
+        raise TaskError(str(path), f"found a {found}, expected a mapping", "see docs/tasks.md")
     _resolve_data_files(path, config)
     includes = config.pop("include", [])
     merged: dict[str, Any] = {}
@@ -156,7 +164,7 @@ def _check_keys(path: Path, config: Mapping[str, Any]) -> None:
     for key in CODE_KEYS:
         if config.get(key):
             raise TaskError(
-                f"{path}: {key}",
+                place(path, key),
                 "needs Python code, which a task file must not bring",
                 "express the task with templates and filters, or use a task that ships with lm-eval",
             )
@@ -165,7 +173,7 @@ def _check_keys(path: Path, config: Mapping[str, Any]) -> None:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "remove it"
-            raise TaskError(f"{path}: {key}", "is not a key of lm-eval task files", hint)
+            raise TaskError(place(path, key), "is not a key of lm-eval task files", hint)
 
 
 def _check_metrics(path: Path, config: Mapping[str, Any]) -> None:
@@ -176,47 +184,7 @@ def _check_metrics(path: Path, config: Mapping[str, Any]) -> None:
         name = entry.get("metric") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or name not in metric_registry or entry.get("hf_evaluate"):
             raise TaskError(
-                f"{path}: metric_list",
+                place(path, "metric_list"),
                 f"found {entry!r}; a metric that ships with lm-eval was expected (others would run code)",
                 nearest(str(name), metric_registry.keys()),
             )
-
-
-def _read_json(path: Path) -> list[dict[str, Any]]:
-    text = _read_text(path)
-    if text.lstrip().startswith("["):
-        rows = [(1, row) for row in _parse(path, 1, text)]
-    else:
-        lines = text.split("\n")
-        rows = [(number, _parse(path, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
-    for number, row in rows:
-        if not isinstance(row, dict):
-            raise TaskError(f"{path}:{number}", f"found {row!r:.60}, expected an object", "correct the line")
-    columns = list(dict.fromkeys(key for _, row in rows for key in row))
-    return [{column: row.get(column) for column in columns} for _, row in rows]
-
-
-def _parse(path: Path, first_line: int, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        line = first_line + error.lineno - 1
-        raise TaskError(f"{path}:{line}", f"is not valid JSON: {error.msg}", "correct the line") from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(str(path), f"cannot be read: {error}", "name a readable data file") from error
-
-
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet  # type: ignore[import-untyped]
-
-    try:
-        rows: list[dict[str, Any]] = pyarrow.parquet.ParquetFile(path).read().to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise TaskError(str(path), f"cannot be read: {error}", "name a readable Parquet file") from error
-    return rows

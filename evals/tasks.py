@@ -14,23 +14,26 @@ class TaskDefinition:
 
     Attributes:
         name: unique within the experiment.
-        source: name of an lm-eval task, or absolute path of a local lm-eval task file (YAML).
-        metric: lm-eval metric key that the task produces per item, such as ``exact_match`` or ``acc``.
+        source: name of an lm-eval task, ``suite/task`` of the catalog, or absolute path of a local task file (YAML).
+        metric: lm-eval metric key that the task produces per item, such as ``exact_match`` or ``acc``; None where the
+            task has only one.
         weight: share of the task in the fitness; only ratios between tasks matter.
         num_fewshot: worked examples in the prompt; None keeps the task's own number.
         chat_template: wrap prompts in the model's chat template, examples as separate turns.
         max_tokens: limit of generated tokens; None keeps the task's own limit.
         teacher_forced: judge the search split of an exact-match generation task by one forward pass over
             prompt and reference instead of generating; the other splits always generate.
-        search: items that the search may see.
+        search: items that the search may see; 0, with 0 of selection, makes a task for the report alone.
         selection: items that choose among the finalists.
         test: items that are scored once, for the report.
         seed: keys which items go to which split.
+        search_from: data split of the search and selection items; None takes them from the split of the test items,
+            or from where a short task file says.
     """
 
     name: str
     source: str
-    metric: str
+    metric: str | None = None
     weight: float = 1.0
     num_fewshot: int | None = None
     chat_template: bool = False
@@ -40,6 +43,7 @@ class TaskDefinition:
     selection: int = 64
     test: int = 200
     seed: int = 0
+    search_from: str | None = None
 
 
 @dataclass(frozen=True)

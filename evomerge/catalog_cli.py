@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from api.schemas.catalog import TaskView
 from evomerge.desk import open_desk
+from evomerge.errors import NotFound, nearest
 from evomerge.options import FormatOption, LocalStoreOption, ServerOption
 from evomerge.output import Format, Output
 
@@ -53,8 +55,26 @@ def models(server: ServerOption = None, store: LocalStoreOption = None, format: 
     Output(format is Format.JSON).listed("models", found, columns, rows)
 
 
-def tasks(server: ServerOption = None, store: LocalStoreOption = None, format: FormatOption = Format.TEXT) -> None:
-    """List the tasks that specs for a server may name."""
+def tasks(
+    suite: Annotated[str | None, typer.Argument(help="Show only the tasks of this suite.")] = None,
+    server: ServerOption = None,
+    store: LocalStoreOption = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """List the tasks that specs may name: task files, the catalog, tasks of lm-eval."""
     with open_desk(server, store) as desk:
         found = desk.tasks()
-    Output(format is Format.JSON).listed("tasks", found, ("name", "kind"), [[one.name, one.kind] for one in found])
+    if suite is not None:
+        known = sorted({one.benchmark.suite for one in found if one.benchmark})
+        if suite not in known:
+            raise NotFound("suite", f"there is no suite '{suite}'", nearest(suite, known))
+        found = [one for one in found if one.benchmark and one.benchmark.suite == suite]
+    columns = ("name", "kind", "metric", "search from", "test on", "licence", "source")
+    Output(format is Format.JSON).listed("tasks", found, columns, [_task_row(one) for one in found])
+
+
+def _task_row(task: TaskView) -> list[str]:
+    if (one := task.benchmark) is None:
+        return [task.name, task.kind, "", "", "", "", ""]
+    source = one.source.removeprefix("https://huggingface.co/datasets/")
+    return [task.name, task.kind, one.metric, one.search or "(report only)", one.test, one.licence, source]

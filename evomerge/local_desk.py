@@ -169,12 +169,14 @@ class LocalDesk:
         return [ModelView.model_validate(one) for one in list_models(load_settings().model_roots)]
 
     def tasks(self) -> list[TaskView]:
-        """Return the tasks that a server with this environment would offer."""
+        """Return the task files that a server with this environment would offer, what it allows, and the catalog."""
         from api.catalog.tasks import list_tasks
         from api.settings import load_settings
+        from evals.catalog import suites
 
         settings = load_settings()
-        return [TaskView.model_validate(one) for one in list_tasks(settings.task_roots, settings.tasks)]
+        found = list_tasks(settings.task_roots, (*suites(), *settings.tasks))
+        return [TaskView.model_validate(one) for one in found]
 
     def methods(self) -> list[MethodView]:
         """See ``Client.methods``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator
@@ -17,6 +16,7 @@ from experiments.spec_base import Section as _Section
 from experiments.spec_errors import complaint
 from experiments.spec_merge import MergeSpec
 from experiments.spec_search import SearchSpec
+from experiments.spec_tasks import TaskSpec, written_out
 
 _HUB_ID_WITH_REVISION = re.compile(r"(?P<model>\w[\w.-]*(?:/\w[\w.-]*)?)@(?P<revision>[^@\s]+)")
 
@@ -42,39 +42,6 @@ def _model_from_text(value: object) -> object:
 
 
 ModelField = Annotated[ModelSpec, BeforeValidator(_model_from_text, json_schema_input_type=Text | ModelSpec)]
-
-
-class SplitSpec(_Section):
-    """Number of items in each of the three disjoint splits of a task."""
-
-    search: int = Field(default=64, ge=1, description="Items that every candidate of the search is scored on.")
-    selection: int = Field(default=64, ge=1, description="Items that choose among the finalists.")
-    test: int = Field(default=200, ge=1, description="Items of the final comparison with the parents.")
-
-
-class TaskSpec(_Section):
-    """One calibration task."""
-
-    task: Text = Field(description="lm-eval task name, or a task YAML file relative to the spec file.")
-    name: Text = Field(
-        default_factory=lambda data: _task_name(data.get("task", "")),
-        description="Name of the task in reports; default: the file's name without .yaml, or the task name.",
-    )
-    metric: Text = Field(description="lm-eval metric, such as exact_match or acc.")
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Weight of the task in the fitness.")
-    num_fewshot: int | None = Field(default=None, ge=0, description="Examples in the prompt; null = the task's own.")
-    chat_template: bool = Field(default=False, description="Whether prompts go through the model's chat template.")
-    max_tokens: int | None = Field(
-        default=None, ge=1, description="Generated tokens per item at most; null = the task's own."
-    )
-    teacher_forced: bool = Field(
-        default=False, description="Score the search split in one forward pass over the reference answer."
-    )
-    splits: SplitSpec = Field(default=SplitSpec(), description="Number of items per split.")
-
-
-def _task_name(task: str) -> str:
-    return Path(task).stem if task.endswith((".yaml", ".yml")) else task
 
 
 class WorkersSpec(_Section):
@@ -134,6 +101,9 @@ class ExperimentSpec(_Section):
     def _some_with_unique_names(cls, value: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
         if not value:
             raise complaint("there is no task", "add at least one, with 'task' and 'metric'")
+        value = written_out(value)
+        if not any(task.splits.search for task in value):
+            raise complaint("no task has search items: all are for the report alone", "add one that the search can use")
         names = [task.name for task in value]
         double = next((name for name in names if names.count(name) > 1), None)
         if double is not None:
@@ -143,13 +113,15 @@ class ExperimentSpec(_Section):
     @field_validator("search")
     @classmethod
     def _fits_its_tasks(cls, value: SearchSpec, info: ValidationInfo) -> SearchSpec:
-        names = [task.name for task in info.data.get("tasks", ())]
+        names = [task.name for task in info.data.get("tasks", ()) if task.splits.search]
         if value.objectives == "pareto" and len(names) == 1:
-            raise complaint("objectives 'pareto' needs two tasks, and there is one", "add one, or use weighted")
+            raise complaint(
+                "objectives 'pareto' needs two tasks to search on, and there is one", "add one, or use weighted"
+            )
         for number, constraint in enumerate(value.constraints if names else ()):
             if constraint.task not in names:
                 raise complaint(
-                    f"constraints[{number}] is about a task named '{constraint.task}', and there is none",
+                    f"constraints[{number}] is about a task named '{constraint.task}', and none is searched on",
                     nearest(constraint.task, names),
                 )
         return value

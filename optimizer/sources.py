@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from evals.catalog import find
 from evals.tasks import TaskDefinition
 from evomerge.errors import ModelError, SpecError, TaskError
 from experiments.spec import ExperimentSpec, resolve_path
 from experiments.spec_merge import MergeSpec
 from experiments.spec_sections import ModelSpec
+from experiments.spec_tasks import TaskSpec
 from merging.models import ModelRef
 from merging.operators import get_operator
 from merging.resolve import resolve_model
@@ -33,7 +36,16 @@ def task_definitions(spec: ExperimentSpec, source_dir: Path) -> tuple[TaskDefini
     Raises:
         TaskError: a task file does not exist.
     """
-    return tuple(_task_definition(spec, index, source_dir) for index in range(len(spec.tasks)))
+    return definitions_of(spec.tasks, source_dir)
+
+
+def definitions_of(tasks: Sequence[TaskSpec], source_dir: Path) -> tuple[TaskDefinition, ...]:
+    """Return tasks of a spec as the evaluation room takes them.
+
+    Raises:
+        TaskError: a task file does not exist.
+    """
+    return tuple(_task_definition(task, index, source_dir) for index, task in enumerate(tasks))
 
 
 def output_path(spec: ExperimentSpec, source_dir: Path, experiment: str) -> Path | None:
@@ -62,20 +74,21 @@ def with_option_paths(merge: MergeSpec, source_dir: Path) -> MergeSpec:
     return merge.model_copy(update={"options": {**merge.options, **found}})
 
 
-def _task_definition(spec: ExperimentSpec, index: int, source_dir: Path) -> TaskDefinition:
-    task = spec.tasks[index]
-    source = resolve_path(task.task, source_dir)
-    if task.task.endswith((".yaml", ".yml")) and not Path(source).is_file():
+def _task_definition(task: TaskSpec, index: int, source_dir: Path) -> TaskDefinition:
+    named = task.task or ""
+    source = named if find(named) else resolve_path(named, source_dir)
+    if named.endswith((".yaml", ".yml")) and not Path(source).is_file():
         raise TaskError(
             f"tasks[{index}].task",
-            f"there is no file '{source_dir / task.task}'",
-            "give a path relative to the spec file, or the name of an lm-eval task",
+            f"there is no file '{source_dir / named}'",
+            "give a path relative to the spec file, or the name of a task of lm-eval or the catalog",
         )
     return TaskDefinition(
         name=task.name,
         source=source,
         metric=task.metric,
-        weight=task.weight,
+        # A task for the report alone is no part of the fitness.
+        weight=task.weight if task.splits.search else 0.0,
         num_fewshot=task.num_fewshot,
         chat_template=task.chat_template,
         max_tokens=task.max_tokens,
@@ -83,6 +96,7 @@ def _task_definition(spec: ExperimentSpec, index: int, source_dir: Path) -> Task
         search=task.splits.search,
         selection=task.splits.selection,
         test=task.splits.test,
+        search_from=task.search_from,
         # Not the search seed: two searches of one task must see the same items to be comparable.
         seed=0,
     )

@@ -22,7 +22,7 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-pytest_plugins = ["run_fixtures", "service", "store_fixtures"]
+pytest_plugins = ["judges", "run_fixtures", "service", "store_fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SMOLLM2 = ROOT / "models" / "smollm2-135m-instruct"

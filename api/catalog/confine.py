@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from api.catalog.endpoints import check_endpoint
 from api.catalog.models import check_model, list_models
 from api.catalog.places import locate
-from api.catalog.tasks import SUFFIXES, list_tasks
+from api.catalog.tasks import SUFFIXES, is_allowed, list_tasks
 from api.settings import Settings
+from evals.opening import judge_of
 from evomerge.errors import ModelError, SpecError, TaskError, nearest
 from experiments.spec import BlackboxExperiment, ExperimentSpec, parse_any
 from experiments.spec_sections import ModelSpec
@@ -55,7 +56,7 @@ def confine(data: Mapping[str, Any], settings: Settings, methods: Methods) -> di
     for name, model in spec.models.items():
         confined["models"][name] = _model(f"models.{name}", model, settings)
     for number, task in enumerate(spec.tasks):
-        confined["tasks"][number]["task"] = _task(f"tasks[{number}].task", task.task, settings)
+        confined["tasks"][number]["task"] = _task(f"tasks[{number}].task", task.task or "", settings)
     _confine_files(confined["merge"], spec, settings, methods)
     return confined
 
@@ -79,9 +80,11 @@ def _model(field: str, model: ModelSpec, settings: Settings) -> dict[str, Any]:
 
 def _task(field: str, text: str, settings: Settings) -> str:
     if not text.endswith(SUFFIXES):
-        if text in settings.tasks:
+        if is_allowed(text, settings.tasks):
             return text
     elif (found := _file(text, settings)) is not None:
+        if (judge := judge_of(Path(found))) is not None:
+            check_endpoint(judge, settings.endpoint_hosts, field)
         return found
     known = [task.name for task in list_tasks(settings.task_roots, settings.tasks)]
     problem = f"there is no {reprlib.repr(text)} among this server's tasks"

@@ -1,4 +1,4 @@
-"""The calibration tasks that specs may name: files below the server's roots, and the lm-eval tasks that it allows."""
+"""The tasks that specs may name: files below the server's roots, and what it allows of the catalog and of lm-eval."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from api.catalog.places import is_inside
+from evals.catalog import CatalogTask, suites
 
 SUFFIXES = (".yaml", ".yml")
 _MAX_TASKS = 1000
@@ -16,10 +17,17 @@ _MAX_TASKS = 1000
 
 @dataclass(frozen=True)
 class Task:
-    """A task; ``name`` is how a spec names it, ``kind`` is file or lm-eval."""
+    """A task; ``name`` is how a spec names it, ``kind`` is file, catalog or lm-eval.
+
+    Attributes:
+        name: how a spec names it.
+        kind: file, catalog or lm-eval.
+        benchmark: of a task of the catalog, what the catalog says about it.
+    """
 
     name: str
     kind: str
+    benchmark: CatalogTask | None = None
 
 
 def list_tasks(roots: Sequence[Path], allowed: Sequence[str]) -> list[Task]:
@@ -32,4 +40,12 @@ def list_tasks(roots: Sequence[Path], allowed: Sequence[str]) -> list[Task]:
         if is_inside(path.resolve(), roots)
     )
     files = sorted(set(islice(found, _MAX_TASKS)))
-    return [Task(name, "file") for name in files] + [Task(name, "lm-eval") for name in sorted(allowed)]
+    benchmarks = [one for tasks in suites().values() for one in tasks if is_allowed(one.full_name, allowed)]
+    catalog = [Task(one.full_name, "catalog", one) for one in benchmarks]
+    others = sorted({*allowed} - {*suites(), *(one.full_name for one in benchmarks)})
+    return [Task(name, "file") for name in files] + catalog + [Task(name, "lm-eval") for name in others]
+
+
+def is_allowed(name: str, allowed: Sequence[str]) -> bool:
+    """Return whether the operator lists a task, or the suite that it is of."""
+    return name in allowed or ("/" in name and name.partition("/")[0] in {*allowed} & {*suites()})

@@ -27,15 +27,33 @@ class ModelList(Answer):
     models: list[ModelView]
 
 
+class BenchmarkView(Answer):
+    """What the catalog says about a task."""
+
+    suite: str
+    """Its domain; specs may name all tasks of it at once."""
+    metric: str
+    search: str | None
+    """Data split that a search sees; null where the task is for reports alone."""
+    test: str
+    """Data split that is scored for the report alone."""
+    runs_code: bool
+    """Whether it runs programs that the model wrote."""
+    licence: str
+    source: str
+
+
 class TaskView(Answer):
     """A task that specs may name."""
 
     name: str
-    kind: Literal["file", "lm-eval"]
+    kind: Literal["file", "catalog", "lm-eval"]
+    benchmark: BenchmarkView | None
+    """Null for tasks that are not of the catalog."""
 
 
 class TaskList(Answer):
-    """The tasks below the server's directories, and those of lm-eval that it allows."""
+    """The tasks below the server's directories, and what it allows of the catalog and of lm-eval."""
 
     tasks: list[TaskView]
 

@@ -64,24 +64,14 @@ def write_task(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-@pytest.fixture(scope="session")
-def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Path]) -> Iterator[Any]:
-    """An lm-eval model: a small Llama that memorized the answers in chat form and as plain text."""
+def train(path: Path, pairs: Sequence[tuple[str, str]], steps: int, loss: float = 0.1) -> Any:
+    """Return an lm-eval model: the checkpoint, trained until it answers each text with what belongs to it."""
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    threads = torch.get_num_threads()
-    # On a busy machine the threads of so small a model wait for each other most of the time.
-    torch.set_num_threads(1)
-    path = tiny_llama(tmp_path_factory.mktemp("learnt") / "model", seed=3, num_hidden_layers=1)
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    pairs = []
-    for row in questions():
-        chat = [{"role": "user", "content": row["question"]}]
-        pairs.append((tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True), row["answer"]))
-        pairs.append((row["question"], row["answer"]))
     prompts = [tokenizer.encode(prompt) for prompt, _ in pairs]
     answers = [tokenizer.encode(answer + END) for _, answer in pairs]
     width = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
@@ -92,17 +82,47 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., P
         before[number, len(prompt) - 1 : len(prompt) + len(answer) - 1] = True
     targets = tokens.roll(-1, dims=1)[before]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    for _ in range(60):
+    for _ in range(steps):
         # Logits of the answers only: those of all positions over 49152 words are most of the work.
         logits = model.lm_head(model.model(input_ids=tokens).last_hidden_state[before])
-        loss = torch.nn.functional.cross_entropy(logits, targets)
-        loss.backward()
+        found = torch.nn.functional.cross_entropy(logits, targets)
+        found.backward()
         optimizer.step()
         optimizer.zero_grad()
-        if loss.item() < 0.1:
+        if found.item() < loss:
             break
-    yield HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=8, max_length=256)
+    return HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=8, max_length=256)
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """On a busy machine the threads of a small model wait for each other most of the time."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def teach(one_thread: None) -> Callable[..., Any]:
+    return train
+
+
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Callable[..., Path], one_thread: None) -> Any:
+    """An lm-eval model: a small Llama that memorized the answers in chat form and as plain text."""
+    from transformers import AutoTokenizer
+
+    path = tiny_llama(tmp_path_factory.mktemp("learnt") / "model", seed=3, num_hidden_layers=1)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    pairs = []
+    for row in questions():
+        chat = [{"role": "user", "content": row["question"]}]
+        pairs.append((tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True), row["answer"]))
+        pairs.append((row["question"], row["answer"]))
+    return train(path, pairs, 60)
 
 
 @pytest.fixture
@@ -116,14 +136,16 @@ def reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
     monkeypatch.setattr(evaluator, "add_env_info", lambda results: None)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 
-    def run(lm: Any, source: str, **options: Any) -> list[dict[str, Any]]:
+    def run(lm: Any, source: str | dict[str, Any], **options: Any) -> list[dict[str, Any]]:
         results = evaluator.simple_evaluate(
             model=lm,
             tasks=[source],
-            task_manager=TaskManager(include_defaults=False),
-            bootstrap_iters=0,
-            log_samples=True,
-            **options,
+            **{
+                "task_manager": TaskManager(include_defaults=False),
+                "bootstrap_iters": 0,
+                "log_samples": True,
+                **options,
+            },
         )
         samples: list[dict[str, Any]] = next(iter(results["samples"].values()))
         return samples

@@ -82,7 +82,7 @@ def test_another_process_cuts_the_same_items(write_task: Callable[..., str]) -> 
 def test_duplicates_count_once(write_task: Callable[..., str], rows: list[dict[str, Any]]) -> None:
     source = write_task(rows=[*rows, *rows[:10]])
     suite = TaskSuite.load([define(source=source)])
-    assert suite.describe()["quiz"]["pool"]["rows"] == 34
+    assert suite.describe()["quiz"]["pools"]["test"]["rows"] == 34
     with pytest.raises(TaskError, match=r"25 distinct items .*has 24"):
         TaskSuite.load([define(source=source, search=11)])
 

@@ -224,7 +224,7 @@ def test_describe_is_plain_and_stable_data(write_task: Any) -> None:
     assert json.loads(json.dumps(described)) == described
     quiz = described["quiz"]
     assert quiz["items"] == SIZES
-    assert quiz["pool"] == {"split": "test", "rows": 24}
+    assert quiz["pools"] == {use: {"split": "test", "rows": 24} for use in ("search", "test")}
     assert (quiz["chat_template"], quiz["num_fewshot"], quiz["metric"]) == (True, 0, "exact_match")
     assert TaskSuite.load([define(source, chat_template=True)]).describe() == described
     changed = TaskSuite.load([define(write_task(doc_to_text="Q: {{question}}"), chat_template=True)]).describe()

@@ -111,7 +111,7 @@ def test_missing_empty_and_undecodable_files(write_task: Callable[..., str], tmp
 
 
 def test_mixed_column_types_are_refused(write_task: Callable[..., str], rows: list[dict[str, Any]]) -> None:
-    with pytest.raises(TaskError, match="cannot build the task"):
+    with pytest.raises(TaskError, match=r"quiz.jsonl:25: .question. holds a list, and a text"):
         load(write_task(rows=[*rows, {"question": ["a"], "answer": "b"}]))
 
 

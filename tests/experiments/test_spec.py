@@ -188,7 +188,7 @@ def test_task_name_is_derived_from_the_task() -> None:
             "",
         ),
         ({"name": None}, "name", "missing", "add it: Name of the experiment"),
-        ({"tasks__0__metric": None}, "tasks[0].metric", "missing", "exact_match or acc"),
+        ({"tasks__0__task": None}, "tasks[0]", "neither task nor suite", "give one of them"),
         ({"search__budget": None}, "search.budget", "missing", "at least one limit"),
         ({"name": "Json Math"}, "name", "found 'Json Math', expected 1 to 64 lower-case letters", ""),
         ({"name": "x" * 65}, "name", "1 to 64 lower-case", ""),
@@ -304,8 +304,8 @@ def test_every_problem_is_listed_unknown_keys_first() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(data)
     assert caught.value.field == "tasks[0].metrics"
-    assert "3 more:" in caught.value.fix
-    for field in ("name: found 'Bad Name'", "tasks[0].metric: missing", "workers.count: found 0"):
+    assert "2 more:" in caught.value.fix
+    for field in ("name: found 'Bad Name'", "workers.count: found 0"):
         assert f"\n  {field}" in str(caught.value)
 
 
@@ -343,10 +343,10 @@ def test_bad_yaml(text: str, field: str, problem: str, load: Callable[[str], Exp
 def test_problem_in_a_file_names_its_line(load: Callable[[str], ExperimentSpec]) -> None:
     for old, new, field, line in (
         ("group:6+module", "groups:6", "merge.granularity", 8),
-        ("search: 64", "search: 0", "tasks[0].splits.search", 28),
+        ("search: 64", "search: 0", "tasks[0].splits", 28),
         ("algorithm: cma", "algoritm: cma", "search.algoritm", 30),
         ("range: [-0.5, 1.8]", "range: [1.8, -0.5]", "merge.parameters.weight.range", 10),
-        ("    metric: exact_match\n", "", "tasks[0].metric", 20),
+        ("    task: tasks/arithmetic_json.yaml\n", "", "tasks[0]", 20),
     ):
         with pytest.raises(SpecError) as caught:
             load(FULL.replace(old, new))

@@ -227,6 +227,26 @@ class TestEndpoints:
             confine({**BLACKBOX, "blackbox": box}, settings, Methods())
 
 
+def test_suites_of_the_catalog_are_offered_as_the_operator_lists_them(settings: Settings) -> None:
+    allowed = settings.model_copy(update={"tasks": ("safety", "mathematics/gsm8k")})
+    for task in ({"suite": "safety"}, {"task": "safety/toxigen"}, {"task": "mathematics/gsm8k"}):
+        assert confine(merge_spec(tasks=[task]), allowed, Methods())["tasks"]
+    for task in ({"suite": "mathematics"}, {"task": "mathematics/mathqa"}, {"task": "gsm8k", "metric": "m"}):
+        with pytest.raises(TaskError, match="among this server's tasks"):
+            confine(merge_spec(tasks=[task]), allowed, Methods())
+
+
+def test_judges_are_at_hosts_that_the_operator_lists(house: Path, settings: Settings) -> None:
+    score = {"kind": "judge", "url": "http://127.0.0.1:8000/v1", "model": "m", "rubric": "{{output}}"}
+    (house / "tasks" / "judged.yaml").write_text(json.dumps({"data": "d.jsonl", "prompt": "{{q}}", "score": score}))
+    (house / "tasks" / "hidden.yaml").write_text("include: judged.yaml")
+    for name in ("judged.yaml", "hidden.yaml"):
+        spec = merge_spec(tasks=[{"task": name}])
+        with pytest.raises(SpecError, match=r"tasks\[0\].task: the host '127.0.0.1' is not one of those"):
+            confine(spec, settings, Methods())
+        confine(spec, settings.model_copy(update={"endpoint_hosts": ("127.0.0.1/32",)}), Methods())
+
+
 def test_nothing_is_written_where_a_spec_says(settings: Settings) -> None:
     with pytest.raises(SpecError, match="output"):
         confine(merge_spec(output="/etc/cron.d/x"), settings, Methods())

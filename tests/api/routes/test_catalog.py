@@ -7,6 +7,8 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from seeded import write_model
 
+from api.catalog.tasks import list_tasks
+from api.schemas.catalog import TaskView
 from api.settings import Settings
 from merging.operators import operator_names
 from optimizer.search.catalog import algorithms
@@ -41,6 +43,18 @@ def test_tasks(reader: TestClient, settings: Settings, tmp_path: Path) -> None:
     (root / "link.yaml").symlink_to(tmp_path / "secret.yaml")
     found = [(one["name"], one["kind"]) for one in reader.get("/api/v1/tasks").json()["tasks"]]
     assert found == [("more/choice.yml", "file"), ("words.yaml", "file"), ("gsm8k", "lm-eval")]
+
+
+def test_the_catalog_is_offered_by_suite_and_by_task(tmp_path: Path) -> None:
+    found = list_tasks((tmp_path,), ("winogrande", "safety", "mathematics/gsm8k"))
+    names = [(one.name, one.kind) for one in found]
+    assert ("mathematics/gsm8k", "catalog") in names and ("safety/toxigen", "catalog") in names
+    assert names[-1] == ("winogrande", "lm-eval")
+    assert {name.partition("/")[0] for name, _ in names} == {"mathematics", "safety", "winogrande"}
+    shown = {one.name: TaskView.model_validate(one).benchmark for one in found}
+    gsm8k, truthful = shown["mathematics/gsm8k"], shown["safety/truthfulqa"]
+    assert gsm8k is not None and (gsm8k.search, gsm8k.test, gsm8k.licence) == ("train", "test", "MIT")
+    assert truthful is not None and truthful.search is None
 
 
 def test_methods_and_algorithms_are_those_of_the_installation(reader: TestClient) -> None:
