@@ -17,6 +17,8 @@ export interface ChartProps {
   /** What the chart shows, for people who do not see it. */
   description: string;
   height?: number;
+  /** Pixels below which it is not drawn narrower, but scrolls within itself. */
+  minWidth?: number;
   /** Handlers by ECharts event name, such as click or brushSelected. */
   on?: Record<string, (event: never) => void>;
   /** Actions of ECharts once it is drawn, such as a selection that the address of the page names. */
@@ -49,7 +51,7 @@ function withDefaults(option: EChartsCoreOption, palette: Palette, description: 
 }
 
 /** Draws an option of ECharts once it is in view, and again whenever it, the theme or the width changes. */
-export function Chart({ option, description, height = 320, on, actions, group, ref }: ChartProps) {
+export function Chart({ option, description, height = 320, minWidth, on, actions, group, ref }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | null>(null);
   const [library, setLibrary] = useState<Library | null>(null);
@@ -129,10 +131,17 @@ export function Chart({ option, description, height = 320, on, actions, group, r
     [option, palette, description, height],
   );
 
-  return (
-    // The height depends on the plot; React sets it through the DOM, which the content security policy allows.
-    <div ref={box} className={styles.chart} style={{ height }} role="img" aria-label={description}>
+  const drawn = (
+    // The size depends on the plot; React sets it through the DOM, which the content security policy allows.
+    <div ref={box} className={styles.chart} style={{ height, minWidth }} role="img" aria-label={description}>
       {library === null ? <Loading what="the chart" /> : null}
     </div>
+  );
+  if (minWidth === undefined) return drawn;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+    <section className={styles.scroll} tabIndex={0} aria-label="The chart, which scrolls sideways">
+      {drawn}
+    </section>
   );
 }

@@ -8,7 +8,8 @@ import { type Action, ChartMenu } from "./ChartMenu";
 import { DataTable, type TableData, toCsv } from "./data";
 
 /** What a plot makes of its data. */
-export interface Drawing extends Pick<ChartProps, "option" | "height" | "on" | "actions" | "group"> {
+export interface Drawing
+  extends Pick<ChartProps, "option" | "height" | "minWidth" | "on" | "actions" | "group"> {
   /** One or two sentences with the numbers that matter: the finding above the chart, and its text alternative. */
   description: string;
   /** The same data as a table, for everybody. */

@@ -37,6 +37,10 @@ export const LINE_ICON = "path://M0 5h22v3H0z";
 export const DASH_ICON = "path://M0 5h6v3H0zM8 5h6v3H8zM16 5h6v3H16z";
 
 export const legend = (palette: Palette, more: object = {}): object => ({
+  type: "scroll",
+  pageIconColor: palette.text,
+  pageIconInactiveColor: palette.line,
+  pageTextStyle: { color: palette.muted },
   top: 0,
   left: 0,
   itemWidth: 22,

@@ -19,9 +19,9 @@ const CHOICES = [
 ] as const;
 
 const READINGS = {
-  best: "Each cell is a coefficient, in initial steps of the search from where it started.",
+  best: "Each cell is a coefficient, in initial steps of the search from where it started: blue above, orange below.",
   real: "Each cell is a coefficient of the recipe, as it is merged.",
-  mean: "Each cell is where the search looks now, in initial steps from where it started.",
+  mean: "Each cell is where the search looks now, in initial steps from where it started: blue above, orange below.",
   spread: "Each cell is how widely the search still looks, in initial steps; 1 is as wide as at its start.",
 };
 
@@ -29,11 +29,12 @@ const READINGS = {
 export function CoefficientsChart({ experiment, query }: Props) {
   const palette = usePalette();
   const [view, setView] = useSwitch("show", VIEWS);
-  const [, change] = useAddress();
+  const [{ gene }, change] = useAddress();
+  const selected = gene === undefined ? null : Number(gene);
   const select = useCallback((gene: number) => change({ gene: String(gene) }), [change]);
   const draw = useCallback(
-    (data: CoefficientData) => coefficientsDrawing(shownIn(view, data) as Shown, palette, select),
-    [view, palette, select],
+    (data: CoefficientData) => coefficientsDrawing(shownIn(view, data) as Shown, selected, palette, select),
+    [view, selected, palette, select],
   );
   return (
     <ChartCard

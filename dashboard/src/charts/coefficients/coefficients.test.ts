@@ -124,7 +124,7 @@ describe("what is shown", () => {
 
 describe("the map", () => {
   const select = vi.fn();
-  const drawing = coefficientsDrawing(shownIn("best", data()) as Shown, paletteForTests, select);
+  const drawing = coefficientsDrawing(shownIn("best", data()) as Shown, 1, paletteForTests, select);
   it("centres its scale at the start", () => {
     expect(drawing.option.visualMap).toMatchObject({ min: -2, max: 2 });
   });

@@ -1,4 +1,4 @@
-import { coefficient } from "@/format/numbers";
+import { coefficient, difference } from "@/format/numbers";
 import type { Drawing } from "../ChartCard";
 import type { Palette } from "../palette";
 import { AMOUNTS, DIVERGING, inkOn, onScale } from "../scales";
@@ -7,7 +7,12 @@ import type { Shown } from "./views";
 const MOST_NUMBERS = 400;
 
 /** The map of coefficients: depth downwards, models and modules side by side. */
-export function coefficientsDrawing(shown: Shown, palette: Palette, select: (gene: number) => void): Drawing {
+export function coefficientsDrawing(
+  shown: Shown,
+  selected: number | null,
+  palette: Palette,
+  select: (gene: number) => void,
+): Drawing {
   const { rows, columns, cells, values, signed } = shown;
   const known = values.filter((value): value is number => value !== null);
   const reach = Math.max(...known.map(Math.abs), 1e-9);
@@ -17,6 +22,7 @@ export function coefficientsDrawing(shown: Shown, palette: Palette, select: (gen
   const tall = rows.length <= 40 ? 24 : 14;
   const ink = (value: number) => inkOn(onScale(scale, high > low ? (value - low) / (high - low) : 0.5));
   return {
+    minWidth: columns.length * (numbered ? 58 : 24) + 110,
     height: Math.min(rows.length * tall + 150, 1100),
     option: {
       grid: { left: 8, right: 8, top: 8, bottom: 56, outerBoundsMode: "same" },
@@ -52,9 +58,7 @@ export function coefficientsDrawing(shown: Shown, palette: Palette, select: (gen
         bottom: 0,
         itemHeight: 180,
         itemWidth: 12,
-        text: signed
-          ? [`${coefficient(high)} above the start`, `${coefficient(low)} below`]
-          : [coefficient(high), coefficient(low)],
+        text: signed ? [difference(high), difference(low)] : [coefficient(high), coefficient(low)],
         textStyle: { color: palette.muted, fontSize: 12 },
       },
       tooltip: {
@@ -64,8 +68,11 @@ export function coefficientsDrawing(shown: Shown, palette: Palette, select: (gen
       series: [
         {
           type: "heatmap",
-          data: cells.map(({ row, column }, i) => ({
+          data: cells.map(({ row, column, gene }, i) => ({
             value: [column, row, values[i] ?? "-"],
+            ...(gene !== null && gene === selected
+              ? { itemStyle: { borderColor: palette.text, borderWidth: 2 } }
+              : {}),
             label: { color: values[i] == null ? palette.muted : ink(values[i] as number) },
           })),
           label: {

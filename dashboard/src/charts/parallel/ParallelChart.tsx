@@ -28,7 +28,7 @@ export function ParallelChart({ experiment, query }: { experiment: string; query
     <ChartCard
       id="settings"
       title="Settings and fitness"
-      reading={`Each line is a candidate, bright ones are fitter; the axes are those whose order agrees most with fitness${
+      reading={`Each line is a candidate, strong ones are fitter; the axes are those whose order agrees most with fitness${
         (data?.genes.length ?? 0) >= MOST_AXES ? `, ${MOST_AXES - 1} of ${data?.genes.length}` : ""
       }.`}
       query={query}

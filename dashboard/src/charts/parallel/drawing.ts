@@ -3,7 +3,7 @@ import type { Drawing } from "../ChartCard";
 import { areSeveral, type Gene, shortParts } from "../coefficients/genes";
 import type { Row } from "../coefficients/rows";
 import type { Palette } from "../palette";
-import { SEQUENTIAL } from "../scales";
+import { AMOUNTS } from "../scales";
 import { type AxisKey, brushText, isInside, parseBrush, type Range } from "./brush";
 import { type Importance, mostImportant } from "./importance";
 
@@ -38,6 +38,7 @@ export function parallelDrawing(
   const chosen = rows.filter((row) => isInside(row, ranges));
   return {
     height: 420,
+    minWidth: keys.length * 72 + 88,
     option: {
       parallel: { left: 40, right: 48, top: 84, bottom: 48 },
       parallelAxis: keys.map((key, dim) => ({
@@ -64,7 +65,7 @@ export function parallelDrawing(
         dimension: keys.length - 1,
         min: fitness[0] ?? 0,
         max: fitness.at(-1) ?? 1,
-        inRange: { color: palette.theme === "light" ? SEQUENTIAL.slice(0, -1) : SEQUENTIAL.slice(1) },
+        inRange: { color: AMOUNTS[palette.theme].slice(1) },
         orient: "horizontal",
         left: "center",
         bottom: 0,
