@@ -27,7 +27,7 @@ def open_task(definition: TaskDefinition) -> Any:
     field = f"tasks[{definition.name}].source"
     found = find(definition.source)
     if found is not None and found.path is None:
-        return _open_by_name(found.task, field)
+        return _open_by_name(found.task, field, found.needs)
     path = found.path if found is not None and found.path is not None else Path(definition.source)
     if path.suffix not in (".yaml", ".yml"):
         return _open_by_name(definition.source, field)
@@ -56,7 +56,7 @@ def task_manager() -> Any:
     return TaskManager()
 
 
-def _open_by_name(name: str, field: str) -> Any:
+def _open_by_name(name: str, field: str, needs: str | None = None) -> Any:
     manager = task_manager()
     entry = manager.task_index.get(name)
     if entry is None:
@@ -82,7 +82,8 @@ def _open_by_name(name: str, field: str) -> Any:
         raise TaskError(
             field,
             f"lm-eval cannot open task {name!r}: {type(error).__name__}: {error}",
-            "check that its data set is reachable or in the local cache and that its packages are installed",
+            "check that its data set is reachable or in the local cache"
+            + (f" and run: pip install '{needs}'" if needs else " and that its packages are installed"),
         ) from error
 
 

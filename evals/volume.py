@@ -58,8 +58,8 @@ def volume(loaded: LoadedTask, split: str, tokenizer: Any) -> Volume:
         if split == "search":
             texts.append(prompts[0] + (reference_text(loaded.task, loaded.docs[item]) or ""))
         if split != "search" or not forced:
-            texts += prompts
-            generated += 1
+            texts += prompts * loaded.task.config.repeats
+            generated += loaded.task.config.repeats
     lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]] if texts else []
     limit = _limit(loaded.task) if generates else 0
     return Volume(len(loaded.splits[split]), sum(lengths), generated * limit, max(lengths, default=0) + limit)

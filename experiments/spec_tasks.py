@@ -49,7 +49,12 @@ class TaskSpec(Section):
     metric: Text | None = Field(
         default=None, description="lm-eval metric, such as exact_match or acc; null = the catalog's, or the only one."
     )
-    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Weight of the task in the fitness.")
+    weight: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the task in the fitness; a task for the report alone always has 0.",
+    )
     num_fewshot: int | None = Field(default=None, ge=0, description="Examples in the prompt; null = the task's own.")
     chat_template: bool = Field(default=False, description="Whether prompts go through the model's chat template.")
     max_tokens: int | None = Field(
@@ -72,6 +77,11 @@ class TaskSpec(Section):
                 "there is neither task nor suite" if self.task is None else "there are both task and suite",
                 "give one of them",
             )
+        if not self.weight and self.splits.search:
+            raise complaint(
+                "weight is 0, and the task has search items",
+                "give it a weight above 0, or splits: {search: 0, selection: 0}: it is for the report alone then",
+            )
         both = [key for key in ("name", "metric", "search_from") if key in self.model_fields_set]
         if self.suite is not None and both:
             raise complaint(f"{both[0]} is given for a whole suite", "remove it, or list the tasks that it is for")
@@ -86,7 +96,8 @@ class TaskSpec(Section):
 
 def written_out(entries: tuple[TaskSpec, ...]) -> tuple[TaskSpec, ...]:
     """Return one entry for each task, with what the catalog says about it where the entry says nothing."""
-    return tuple(one for entry in entries for one in [_filled(entry, task) for task in _known(entry)] or [entry])
+    found = [one for entry in entries for one in [_filled(entry, task) for task in _known(entry)] or [entry]]
+    return tuple(one if one.splits.search else one.model_copy(update={"weight": 0.0}) for one in found)
 
 
 def _known(entry: TaskSpec) -> tuple[CatalogTask, ...]:

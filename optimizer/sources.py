@@ -87,8 +87,7 @@ def _task_definition(task: TaskSpec, index: int, source_dir: Path) -> TaskDefini
         name=task.name,
         source=source,
         metric=task.metric,
-        # A task for the report alone is no part of the fitness.
-        weight=task.weight if task.splits.search else 0.0,
+        weight=task.weight,
         num_fewshot=task.num_fewshot,
         chat_template=task.chat_template,
         max_tokens=task.max_tokens,

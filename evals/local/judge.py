@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from evals.local.scorer import Doc, text_of
+from evals.local.scorer import Doc, moved_on, text_of
 from evomerge.errors import EngineError, Infeasible
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Judge:
         return f"{rubric}\n\nEnd with a line 'Score: N', where N is a number from {self.low:g} to {self.high:g}."
 
     def _mark(self, client: httpx2.Client, question: str) -> float:
+        moved_on()
         place = _cache() / f"{hashlib.sha256(json.dumps([self.url, self.model, question]).encode()).hexdigest()}.json"
         if place.exists():
             return float(json.loads(place.read_text())["mark"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evals.local.sandbox import Limits, passes
-from evals.local.scorer import Doc, text_of
+from evals.local.scorer import Doc, moved_on, text_of
 from evomerge.errors import TaskError
 
 ALLOWED: Final = "EVOMERGE_ALLOW_CODE_TASKS"
@@ -57,7 +57,9 @@ class Programs:
         return None if works else "the reference program fails the item's tests"
 
     def _passes(self, code: str, doc: Doc) -> bool:
-        return passes(text_of(self.program, {**doc, "code": code}), self.limits)
+        passed = passes(text_of(self.program, {**doc, "code": code}), self.limits)
+        moved_on()
+        return passed
 
 
 def code_in(answer: str) -> str:

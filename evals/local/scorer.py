@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 Doc = Mapping[str, Any]
+_watching: list[Callable[[], None]] = []
 
 
 class Scorer(Protocol):
@@ -67,6 +68,17 @@ class _Filter:
 
     def apply(self, resps: Iterable[Sequence[str]], docs: Sequence[Doc]) -> list[list[float]]:
         return [[score] for score in self.scorer.score(list(resps), docs)]
+
+
+def watch(call: Callable[[], None]) -> None:
+    """Have a function called, from any thread, whenever a scorer is done with an answer: some take minutes in all."""
+    _watching.append(call)
+
+
+def moved_on() -> None:
+    """Tell whoever watches that one more answer is scored."""
+    for call in _watching:
+        call()
 
 
 def scorer_of(task: Any) -> Scorer | None:

@@ -251,7 +251,7 @@ def test_task_name_is_derived_from_the_task() -> None:
         ({"tasks": []}, "tasks", "there is no task", "add at least one"),
         ({"tasks": {"task": "x"}}, "tasks", "expected a list", ""),
         ({"tasks": MINIMAL["tasks"] * 2}, "tasks", "two tasks are named 'gsm8k'", "another 'name'"),
-        ({"tasks__0__weight": 0}, "tasks[0].weight", "found 0, expected a number greater than 0", ""),
+        ({"tasks__0__weight": -1}, "tasks[0].weight", "found -1, expected a number of at least 0", ""),
         ({"tasks__0__weight": float("nan")}, "tasks[0].weight", "expected a finite number", ""),
         ({"tasks__0__num_fewshot": -1}, "tasks[0].num_fewshot", "a number of at least 0", ""),
         ({"tasks__0__num_fewshot": 1.5}, "tasks[0].num_fewshot", "found 1.5, expected a whole number", ""),

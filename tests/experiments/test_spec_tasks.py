@@ -37,6 +37,7 @@ def test_a_suite_is_written_out_with_what_the_catalog_says() -> None:
     assert (gsm8k.weight, gsm8k.splits.search, gsm8k.splits.selection, gsm8k.splits.test) == (2.0, 8, 4, 50)
     # It was published with test items alone.
     assert (math500.splits.search, math500.splits.selection, math500.splits.test) == (0, 0, 50)
+    assert math500.weight == 0.0
     assert parse_spec(found.canonical()) == found
 
 
@@ -61,6 +62,7 @@ def test_a_task_of_a_suite_keeps_what_the_spec_says() -> None:
         ([{"suite": "safety", "metric": "acc"}], "metric is given for a whole suite"),
         ([{"suite": "safety", "task": "gsm8k"}], "both task and suite"),
         ([{"metric": "acc"}], "neither task nor suite"),
+        ([{"task": "a", "weight": 0.0}], r"tasks\[0\]: weight is 0, and the task has search items"),
         ([{"task": "a", "splits": {"search": 0}}], r"tasks\[0\].splits: search is 0 and selection is 64"),
         ([{"suite": "safety"}, {"task": "safety/toxigen"}], "two tasks are named 'toxigen'"),
     ],

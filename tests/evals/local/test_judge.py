@@ -11,7 +11,10 @@ import pytest
 from judges import FakeJudge
 
 from evals.local import judge as judging
+from evals.local import scorer
 from evals.local.judge import KEYS, Judge
+from evals.local.programs import Programs
+from evals.local.sandbox import Limits
 from evomerge.errors import EngineError, Infeasible
 
 
@@ -92,3 +95,14 @@ def test_a_key_goes_to_its_own_host_only(
     assert ours.requests[0][0]["Authorization"] == "Bearer OURS"
     assert "Authorization" not in other.requests[0][0]
     assert not any("OURS" in path.read_text() for path in cache.iterdir())
+
+
+def test_whoever_watches_hears_of_every_answer(
+    cache: Path, fake_judge: Callable[[], FakeJudge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(scorer, "_watching", [])
+    scorer.watch(lambda: heard.append(1))
+    ask(judge_at(fake_judge().url), "x", "y")
+    Programs("{{code}}", None, 1, Limits()).score([["pass", "pass"]], [{}])
+    assert len(heard) == 4
