@@ -3,7 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Schemas } from "@/api/client";
 import { candidateQuery, experimentQuery } from "@/api/queries";
-import { count, score } from "@/format/numbers";
+import { score } from "@/format/numbers";
 import { ago, exact } from "@/format/times";
 import { Answer } from "@/parts/Answer";
 import { buttonClass } from "@/parts/Button";
@@ -14,7 +14,7 @@ import { EvaluationsCard } from "./candidate/EvaluationsCard";
 import { ExportCandidate } from "./candidate/ExportCandidate";
 import { RecipeCard } from "./candidate/RecipeCard";
 import { ScoresCard } from "./candidate/ScoresCard";
-import { KIND_WORDS, nameOf } from "./candidates/words";
+import { KIND_WORDS, titleOf } from "./candidates/words";
 import { Compared } from "./items/Compared";
 
 /** One candidate: how it is made, what it reached, and item by item against others. */
@@ -49,16 +49,14 @@ interface HeadProps {
 
 function Head({ candidate, experiment }: HeadProps) {
   const { number } = candidate;
-  const name = nameOf(candidate);
+  const name = titleOf(candidate);
   useEffect(() => {
     document.title = `${name} · ${experiment?.name ?? ""} · evomerge`;
   }, [name, experiment?.name]);
   return (
     <header>
       <div className={styles.head}>
-        <h2>
-          {candidate.label ? `${candidate.label} (candidate ${count(number)})` : `Candidate ${count(number)}`}
-        </h2>
+        <h2>{titleOf(candidate)}</h2>
         <StateBadge state={candidate.state} />
         {experiment?.outcome?.winner?.number === number ? <strong>the winner</strong> : null}
         <span className={styles.steps}>

@@ -53,8 +53,8 @@ export default function ExperimentScreen() {
       />
       {problem?.unreachable && snapshot === null ? <StaleNote since={detail.dataUpdatedAt} /> : null}
       {detail.data.error ? (
-        <p className={styles.error} role="alert">
-          {detail.data.error}
+        <p className={styles.error} data-state={detail.data.state} role="alert">
+          <strong>{detail.data.state === "failed" ? "It failed" : "It stopped"}:</strong> {detail.data.error}
         </p>
       ) : null}
       <nav className={styles.tabs} aria-label="Parts of the experiment">

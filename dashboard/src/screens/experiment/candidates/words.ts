@@ -11,3 +11,9 @@ export const KIND_WORDS: Record<Schemas["CandidateKind"], string> = {
 /** A candidate's label, or its number where it has none. */
 export const nameOf = ({ number, label }: { number: number; label: string }): string =>
   label || `candidate ${number}`;
+
+/** The name as a heading, with the number where the name does not say it. */
+export function titleOf({ number, label }: { number: number; label: string }): string {
+  const plain = `candidate ${number}`;
+  return label === "" || label === plain ? `Candidate ${number}` : `${label} (${plain})`;
+}

@@ -15,7 +15,9 @@ const SERVER = "http://merge:8000/lab";
 describe("how to reproduce", () => {
   it("pins every version that was recorded, and names Python's apart", () => {
     const text = commands(experiment, SERVER);
-    expect(text).toContain("(Python 3.11.7)\npip install 'evomerge==0.1.0' 'torch==2.13.0+cpu'\n");
+    expect(text).toContain(
+      "(Python 3.11.7)\npip install \\\n  'evomerge==0.1.0' \\\n  'torch==2.13.0+cpu'\n",
+    );
     expect(text).not.toContain("python==");
   });
   it("clones on the server, runs alone, and exports the winner", () => {

@@ -20,7 +20,11 @@ export function commands(experiment: Detail, server: string): string {
   const versions = (experiment.resolved.versions ?? {}) as Record<string, string>;
   const number = chosen(experiment);
   const python = versions.python ? ` (Python ${versions.python})` : "";
-  const lines = [`# The versions that it ran with${python}`, `pip install ${pinned(versions).join(" ")}`, ""];
+  const lines = [
+    `# The versions that it ran with${python}`,
+    ["pip install", ...pinned(versions)].join(" \\\n  "),
+    "",
+  ];
   lines.push(
     "# The same search on this server, with the same models, tasks, seed and budget",
     `export EVOMERGE_SERVER=${server}`,

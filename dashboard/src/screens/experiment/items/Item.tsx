@@ -78,9 +78,11 @@ function Answer({ result, name, versus = null }: AnswerProps) {
           <span className={styles.logprob}> answer {score(result.reference_logprob)} nats</span>
         )}
       </h4>
-      <p>
-        {result.output === null ? <i>nothing recorded</i> : <Marked text={result.output} versus={versus} />}
-      </p>
+      {result.output === null ? null : (
+        <p>
+          <Marked text={result.output} versus={versus} />
+        </p>
+      )}
     </div>
   );
 }

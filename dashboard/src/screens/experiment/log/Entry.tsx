@@ -41,7 +41,7 @@ export function Entry({ event }: { event: Schemas["EventView"] }) {
           <pre>{JSON.stringify(event.payload, null, 2)}</pre>
         </details>
       </td>
-      <td>{number === null ? null : <CandidateLink number={number}>open {count(number)}</CandidateLink>}</td>
+      <td>{number === null ? null : <CandidateLink number={number} />}</td>
     </tr>
   );
 }

@@ -46,7 +46,7 @@ function state(payload: Payload): string {
     case "running":
       return payload.from === "created" ? `It began to run${by}` : `It went on${by}`;
     case "interrupted":
-      return `Its driver died${because(payload.error)}`;
+      return `It was interrupted${because(payload.error)}`;
     default:
       return `It is ${text(payload.to)}${because(payload.error)}`;
   }

@@ -92,7 +92,7 @@ function Comparison({ verdict }: { verdict: Verdict }) {
             Score (95 % interval)
           </th>
           <th scope="col" data-number>
-            Merge minus it
+            {verdict.settled ? "Merge" : "Best"} minus it
           </th>
         </tr>
       </thead>

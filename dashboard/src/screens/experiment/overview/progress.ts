@@ -63,8 +63,8 @@ export function happening(detail: Detail, decisions: Decisions): string | null {
       : "It is paused. Nothing is lost; resuming goes on where it stopped.";
   if (detail.state === "interrupted")
     return detail.wanted === "run"
-      ? "Its driver died. Another one takes over in a moment; nothing that was finished is scored again."
-      : "Its driver died. Resume it to go on where it stopped.";
+      ? "It was interrupted. Another driver takes over in a moment; nothing that was finished is scored again."
+      : "It was interrupted. Resume it to go on where it stopped; nothing that was finished is scored again.";
   if (detail.wanted === "pause") return "It stops as soon as that loses nothing.";
   if (decisions.has("winner"))
     return "The winner is chosen. It and its parents are scored on the untouched test items.";
