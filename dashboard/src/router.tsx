@@ -38,8 +38,14 @@ const home = createRoute({
 const experiments = createRoute({
   getParentRoute: () => root,
   path: "/experiments",
+  /** `ids`: those that are picked to be compared. */
   validateSearch: (search) =>
-    given({ q: text(search.q), state: text(search.state), owner: text(search.owner) }),
+    given({
+      q: text(search.q),
+      state: text(search.state),
+      owner: text(search.owner),
+      ids: text(search.ids),
+    }),
   component: lazyRouteComponent(() => import("./screens/experiments/ExperimentsScreen")),
 });
 
