@@ -15,6 +15,7 @@ from evomerge.adapters_cli import adapter_app, pack
 from evomerge.catalog_cli import algorithms, methods, models, tasks
 from evomerge.desk import open_desk
 from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
+from evomerge.evaluate_cli import evaluate
 from evomerge.experiments_cli import (
     cancel,
     clone,
@@ -142,6 +143,7 @@ for name, verb in (
     ("compare", compare),
     ("export", export),
     ("report", report),
+    ("evaluate", evaluate),
     ("methods", methods),
     ("algorithms", algorithms),
     ("models", models),

@@ -12,6 +12,7 @@ from evals.suite import TaskSuite
 from evomerge.errors import SpecError
 from experiments.spec import ExperimentSpec
 from experiments.spec_merge import MergeSpec
+from experiments.spec_sections import WorkersSpec
 from experiments.states import Split
 from merging.coefficients import filled_options
 from merging.export import sha256
@@ -63,7 +64,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         engine=spec.workers.engine,
         dtype=spec.workers.dtype,
         gpus=spec.workers.gpus,
-        cpus=_cpus(spec),
+        cpus=cpus_of(spec.workers),
         tensor_parallel=spec.workers.tensor_parallel,
         max_model_len=spec.workers.max_model_len,
         warm_recipe=cast(Recipe, plain_merges[0].recipe),
@@ -121,13 +122,14 @@ def _depth(merge: MergeSpec, num_blocks: int) -> int | None:
     return depth
 
 
-def _cpus(spec: ExperimentSpec) -> float:
-    if spec.workers.cpus is not None:
-        return spec.workers.cpus
+def cpus_of(workers: WorkersSpec) -> float:
+    """Return the cores of one worker: as the spec says, or an equal share of those of this machine."""
+    if workers.cpus is not None:
+        return workers.cpus
     import psutil
 
     cores = psutil.cpu_count(logical=False) or 1
-    return max(1.0, cores // spec.workers.count) if spec.workers.gpus == 0 else 1.0
+    return max(1.0, cores // workers.count) if workers.gpus == 0 else 1.0
 
 
 def _digest(value: Any) -> str:

@@ -7,8 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
+from evals.local.scorer import watch
 from evals.provenance import Provenance, Way, provenance_of
 from evals.suite import TaskSuite
 from evomerge.errors import EngineError, Infeasible
@@ -16,7 +18,8 @@ from merging.recipe import Recipe
 from workers.config import ScoreResult, WorkerConfig, process_environment
 from workers.memory import check_room, explained
 from workers.population import Trial
-from workers.progress import PREPARING, SCORING, start_guard, under_watch
+from workers.progress import PREPARING, SCORING, beat, start_guard, under_watch
+from workers.swaps import obstacle
 
 if TYPE_CHECKING:
     from evals.tasks import ItemScore
@@ -40,6 +43,7 @@ class ScoringWorker:
         """Take the configuration; ``guarded`` gives this process to a guard that may kill it."""
         if guarded:
             start_guard(config.stall_seconds)
+            watch(beat)
         self._config = config
         self._engine: Engine | None = None
         self._suite: TaskSuite | None = None
@@ -55,13 +59,18 @@ class ScoringWorker:
     def adopt(self, config: WorkerConfig) -> dict[str, Any]:
         """Go on with another experiment on the same engine; returns what ``ready`` returns.
 
+        The base may be another checkpoint that can take the place of the present one (``workers.swaps``): what it
+        costs is writing its weights.
+
         Raises:
             EngineError: the configuration needs another engine.
             TaskError: a task cannot be used.
             ModelError: an expert cannot be opened.
         """
-        if config.engine_only != self._config.engine_only:
+        if replace(config.engine_only, base=self._config.base) != self._config.engine_only:
             raise EngineError("the worker's engine does not fit the configuration: start another worker")
+        if config.base != self._config.base and (why := obstacle(self._config.base, config.base)) is not None:
+            raise EngineError(f"{config.base.path} cannot take the place of {self._config.base.path}: {why}")
         if config != self._config:
             self._config = config
             self._suite = self._resident = None

@@ -90,7 +90,8 @@ class Engine(ABC):
     def adopt(self, config: WorkerConfig) -> None:
         """Go on with other experts: forget all that was computed of the present ones.
 
-        ``config.engine_only`` must be that of the configuration the engine was made with.
+        ``config.engine_only`` must be that of the configuration the engine was made with, but for a base that can take
+        the place of the present one (``workers.swaps``); its weights are there after the next write.
 
         Raises:
             ModelError: a model cannot be opened for merging.

@@ -55,6 +55,9 @@ class TransformersEngine(Engine):
     def adopt(self, config: WorkerConfig) -> None:
         """See :meth:`Engine.adopt`."""
         self._materializer = Materializer(_open(config))
+        if config.base != self._config.base:
+            self._live.at_base.clear()
+        self._config = config
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""

@@ -71,6 +71,7 @@ class MergeExtension:
     """
 
     model_runner: Any
+    evomerge_base: ModelRef
     evomerge_materializer: Materializer
     evomerge_live: LiveWeights | None
     evomerge_packed: Sequence[torch.nn.Module]
@@ -98,6 +99,9 @@ class MergeExtension:
                     self.evomerge_live = LiveWeights(places, set(places))
                 except Unexplained as why:
                     self.evomerge_live, answer.detour = None, str(why)
+            elif self.evomerge_live is not None and base != self.evomerge_base:
+                self.evomerge_live.at_base.clear()
+            self.evomerge_base = base
         return answer
 
     def prepare_recipe(self, recipe: Recipe) -> Answer:

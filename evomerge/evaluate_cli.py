@@ -1,0 +1,147 @@
+"""``evomerge evaluate``: scores of any checkpoints, with errors, and compared item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evomerge.errors import InvalidInput
+from evomerge.options import FormatOption
+from evomerge.output import Format, Output, write_file
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from evals.tasks import TaskDefinition
+    from experiments.spec_sections import WorkersSpec
+    from optimizer.evaluating.results import Evaluation
+    from workers.config import WorkerConfig
+
+_MODELS_HELP = "Checkpoints, LoRA adapters or delta packs: directories, or repositories of the hub."
+
+
+def evaluate(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help=_MODELS_HELP)],
+    spec: Annotated[Path | None, typer.Option(help="Take tasks, items and engine of this experiment spec.")] = None,
+    suite: Annotated[list[str] | None, typer.Option(help="Suite of the catalog; 'evomerge tasks' lists them.")] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Option("--tasks", help="Task file, suite/task, or lm-eval task; may be repeated.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=1, help="Test items of each task; not with --spec.")] = 200,
+    chat_template: Annotated[bool, typer.Option(help="Use the models' chat template; not with --spec.")] = False,
+    split: Annotated[str, typer.Option(help="Split that is scored: search, selection or test.")] = "test",
+    base: Annotated[
+        str | None, typer.Option(help="Base of adapters and packs; default: what an adapter names.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm or transformers; default: the spec's, else vllm.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="Of the engine; default: the spec's, else bfloat16.")] = None,
+    gpus: Annotated[float | None, typer.Option(min=0, help="GPUs; default: the spec's, else 0.")] = None,
+    tensor_parallel: Annotated[int | None, typer.Option(min=1, help="GPUs that a model is split over.")] = None,
+    max_model_len: Annotated[int | None, typer.Option(min=1, help="Context length in tokens.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Compare with the models of a file that --out wrote; may be repeated.")
+    ] = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Compare although the scores were made differently.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write scores of all items with provenance (JSON).")] = None,
+    format: FormatOption = Format.TEXT,
+) -> None:
+    """Score checkpoints on a suite, on task files, or on the items of a spec, and compare them item by item."""
+    from evals.suite import TaskSuite
+    from optimizer.evaluating.results import compare, read_results, write_results
+    from optimizer.evaluating.run import evaluate as score
+    from optimizer.evaluating.subjects import find_subjects
+
+    printed = Output(format is Format.JSON)
+    earlier = [model for path in against or () for model in read_results(path)]
+    definitions, workers = _asked(spec, suite or [], tasks or [], items, chat_template)
+    given = {"engine": engine, "dtype": dtype, "gpus": gpus, "tensor_parallel": tensor_parallel}
+    given["max_model_len"] = max_model_len
+    config = _config(workers, {name: value for name, value in given.items() if value is not None}, definitions)
+    if not TaskSuite.load(definitions).items(split):
+        raise InvalidInput("--split", f"the tasks have no {split} items", "name another split")
+    subjects = find_subjects(models, base, Path.cwd())
+    scored = list(score(subjects, config, split, printed.say))
+    weights = {one.name: one.weight if spec is not None else 1.0 for one in definitions}
+    evaluation = compare([*earlier, *scored], weights, mixed=mixed)
+    if out is not None:
+        write_file(out, write_results(evaluation))
+    printed.shown(evaluation.to_dict() if printed.json else {}, _lines(evaluation))
+    for sentence in evaluation.mixed:
+        printed.say(f"{'compared all the same' if evaluation.pairs else 'not compared (see --mixed)'}: {sentence}")
+
+
+def _asked(
+    spec: Path | None, suites: list[str], tasks: list[str], items: int, chat_template: bool
+) -> tuple[tuple[TaskDefinition, ...], WorkersSpec]:
+    from experiments.spec import load_spec
+    from experiments.spec_sections import WorkersSpec
+    from experiments.spec_tasks import SplitSpec, TaskSpec, written_out
+    from optimizer.sources import definitions_of, task_definitions
+
+    if (spec is not None) == bool(suites or tasks):
+        raise InvalidInput("--spec", "tasks are named by --spec or by --suite and --tasks", "give one of the two ways")
+    if spec is not None:
+        loaded = load_spec(spec)
+        return task_definitions(loaded.spec, loaded.source_dir), loaded.spec.workers
+    splits = SplitSpec(search=0, selection=0, test=items)
+    common: dict[str, Any] = {"chat_template": chat_template, "splits": splits}
+    entries = [TaskSpec(suite=name, **common) for name in suites] + [TaskSpec(task=name, **common) for name in tasks]
+    return definitions_of(written_out(tuple(entries)), Path.cwd()), WorkersSpec()
+
+
+def _config(workers: WorkersSpec, given: dict[str, Any], tasks: tuple[TaskDefinition, ...]) -> WorkerConfig:
+    from experiments.spec_sections import WorkersSpec
+    from merging.models import ModelRef
+    from optimizer.checks import check_engine
+    from optimizer.preflight import cpus_of
+    from workers.config import WorkerConfig
+
+    chosen = WorkersSpec(**{**workers.model_dump(), "count": 1, "population": "off", **given})
+    check_engine(chosen)
+    names = ("engine", "dtype", "gpus", "tensor_parallel", "max_model_len", "batch_invariant", "stall_seconds")
+    # Each model is a base of its own.
+    unset = ModelRef("base", "")
+    return WorkerConfig(unset, (), tasks, cpus=cpus_of(chosen), **{name: getattr(chosen, name) for name in names})
+
+
+def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from optimizer.evaluating.results import scores_of
+
+    tasks = list(evaluation.weights) if len(evaluation.weights) > 1 else []
+    title = f"mean ± standard error on the {evaluation.models[0].split} items"
+    columns = ("model", "all tasks", *map(escape, tasks), "95 %", "items", "seconds", "provenance")
+    table = Table(*columns, title=title, title_justify="left", box=None)
+    for one in evaluation.models:
+        found = scores_of(one, evaluation.weights)
+        cells = [found["overall"], *(found["tasks"][task] for task in tasks)]
+        table.add_row(
+            escape(one.label),
+            *(f"{cell['mean']:.3f}" + ("" if cell["stderr"] is None else f" ± {cell['stderr']:.3f}") for cell in cells),
+            f"{found['overall']['low']:.3f} to {found['overall']['high']:.3f}",
+            str(len(one.items)),
+            f"{sum(one.seconds.values()):.1f}",
+            one.provenance.digest,
+        )
+    yield table
+    if not evaluation.pairs:
+        return
+    columns = ("model", "minus", "difference", "95 %", "p", "p (Holm)", "won", "lost", "tied")
+    table = Table(*columns, title="paired by item", title_justify="left", box=None)
+    for pair in evaluation.pairs:
+        versus = pair.comparison
+        table.add_row(
+            escape(pair.first),
+            escape(pair.second),
+            f"{versus.difference:+.3f}",
+            f"{versus.low:+.3f} to {versus.high:+.3f}",
+            f"{versus.p_value:.2g}",
+            f"{pair.adjusted_p:.2g}",
+            *map(str, (versus.wins, versus.losses, versus.n - versus.wins - versus.losses)),
+        )
+    yield table

@@ -1,0 +1,161 @@
+"""What an evaluation found, as a file keeps it, and the models compared item by item."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from evals.provenance import Provenance, check_comparable
+from evals.statistics import Interval, PairedComparison, aggregate_interval, by_item, holm, interval, paired_comparison
+from evals.tasks import ItemScore
+from evomerge.errors import InvalidInput
+from optimizer.reporting.document import Score
+from optimizer.reporting.scores import stderr, weighted_stderr
+
+_KIND = "evomerge evaluation 1"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One model and its items.
+
+    Attributes:
+        label: of the model.
+        model: as it was named.
+        weights: hash of its files.
+        split: that was scored.
+        provenance: of the scores.
+        items: in the suite's order.
+        seconds: by step, see ``workers.config.ScoreResult``.
+        prompt_tokens: read.
+        generated_tokens: written.
+    """
+
+    label: str
+    model: str
+    weights: str
+    split: str
+    provenance: Provenance
+    items: tuple[ItemScore, ...]
+    seconds: Mapping[str, float]
+    prompt_tokens: int
+    generated_tokens: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {**vars(self), "provenance": self.provenance.to_dict(), "items": [asdict(one) for one in self.items]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Evaluated:
+        """Read :meth:`to_dict` output."""
+        items = tuple(ItemScore(**one) for one in data["items"])
+        provenance = Provenance.from_dict(data["provenance"])
+        known = {name: data[name] for name in cls.__dataclass_fields__}
+        return cls(**{**known, "provenance": provenance, "items": items})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same items; ``difference`` is the first one's score minus the second's."""
+
+    first: str
+    second: str
+    comparison: PairedComparison
+    adjusted_p: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models scored on the same tasks.
+
+    Attributes:
+        weights: weight of each task in the mean.
+        models: in the given order.
+        pairs: every two models, p-values adjusted by Holm; empty where they may not be compared.
+        mixed: why scores are not alike: what was refused, or compared all the same.
+    """
+
+    weights: Mapping[str, float]
+    models: tuple[Evaluated, ...]
+    pairs: tuple[Pair, ...]
+    mixed: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON, with means and errors beside the items."""
+        return {
+            "kind": _KIND,
+            "weights": dict(self.weights),
+            "models": [{**one.to_dict(), "scores": scores_of(one, self.weights)} for one in self.models],
+            "pairs": [{**asdict(one.comparison), **_named(one)} for one in self.pairs],
+            "mixed": list(self.mixed),
+        }
+
+
+def compare(models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed: bool) -> Evaluation:
+    """Compare every two models, unless their scores were made in different ways and ``mixed`` does not ask for it.
+
+    Raises:
+        InvalidInput: the models were scored on different splits, or two have one label.
+    """
+    labels, splits = [one.label for one in models], sorted({one.split for one in models})
+    if len(splits) > 1:
+        raise InvalidInput("--against", f"models were scored on {' and '.join(splits)} items", "compare one split")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InvalidInput("--against", f"two models are called {twice}", "evaluate it under another path")
+    different = check_comparable({one.label: one.provenance for one in models}, models[0].split, mixed=True)
+    items = [{(one.task, one.item) for one in model.items} for model in models]
+    if different and (not mixed or any(own != items[0] for own in items)):
+        return Evaluation(weights, tuple(models), (), different)
+    return Evaluation(weights, tuple(models), tuple(_pairs(models, weights)), different)
+
+
+def write_results(evaluation: Evaluation) -> str:
+    """Return the text of a file of results."""
+    return json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_results(path: Path) -> tuple[Evaluated, ...]:
+    """Read the models of a file of results.
+
+    Raises:
+        InvalidInput: it cannot be read, or is no such file.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        if data["kind"] != _KIND:
+            raise ValueError(f"its kind is {data['kind']!r}")
+        return tuple(Evaluated.from_dict(one) for one in data["models"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"{path} cannot be read: {type(error).__name__}: {error}"
+        raise InvalidInput("--against", problem, "give a file that 'evomerge evaluate --out' wrote") from error
+
+
+def scores_of(model: Evaluated, weights: Mapping[str, float]) -> dict[str, Any]:
+    """Return the mean of all tasks and of each, as ``Score`` data."""
+    by_task: dict[str, list[float]] = {}
+    for one in model.items:
+        by_task.setdefault(one.task, []).append(one.score)
+    errors = {task: stderr(values) for task, values in by_task.items()}
+    tasks = {task: _score(interval(values), errors[task], len(values)) for task, values in by_task.items()}
+    whole = _score(aggregate_interval(by_task, weights), weighted_stderr(errors, weights), len(model.items))
+    return {"overall": asdict(whole), "tasks": {task: asdict(one) for task, one in tasks.items()}}
+
+
+def _score(found: Interval, error: float | None, items: int) -> Score:
+    return Score(found.mean, error, found.low, found.high, items)
+
+
+def _pairs(models: Sequence[Evaluated], weights: Mapping[str, float]) -> list[Pair]:
+    pairs = list(combinations(models, 2))
+    compared = [paired_comparison(by_item(one.items), by_item(two.items), weights) for one, two in pairs]
+    adjusted = holm([one.p_value for one in compared])
+    return [Pair(a.label, b.label, one, p) for (a, b), one, p in zip(pairs, compared, adjusted, strict=True)]
+
+
+def _named(pair: Pair) -> dict[str, Any]:
+    return {"first": pair.first, "second": pair.second, "adjusted_p": pair.adjusted_p}

@@ -1,0 +1,135 @@
+"""``evomerge evaluate``: checkpoints one after the other in one engine, as lm-eval scores each of them on its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evals.provenance import Provenance
+from evals.splits import item_id
+from evomerge import cli
+from runs import TinyExperiment, command, environment
+
+LABELS = ["base", "other", "a"]
+
+
+@pytest.fixture(scope="module")
+def other(tiny_experiment: TinyExperiment, tiny_llama: Callable[..., Path]) -> Path:
+    """A checkpoint of the same architecture with weights of its own."""
+    return tiny_llama(tiny_experiment.folder / "other", seed=7)
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_experiment: TinyExperiment) -> Path:
+    return tiny_experiment.spec("evaluated", lambda one: one["workers"].update(dtype="float32"))
+
+
+def evaluate(*words: object, code: int = 0) -> tuple[str, str]:
+    done = subprocess.run(
+        command("evaluate", *words), capture_output=True, text=True, env=environment(), timeout=300, check=False
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def found(tiny_experiment: TinyExperiment, spec: Path, other: Path) -> tuple[dict[str, Any], str, Path]:
+    """Base, another checkpoint and an adapter, scored in one engine."""
+    folder = tiny_experiment.folder
+    out = folder / "results" / "all.json"
+    words = (folder / "base", other, folder / "a", "--base", folder / "base", "--spec", spec, "--out", out)
+    stdout, stderr = evaluate(*words, "--format", "json")
+    return json.loads(stdout), stderr, out
+
+
+def lm_eval_scores(checkpoint: Path, task: Path) -> dict[str, dict[str, Any]]:
+    """What lm-eval's own evaluator gives every item of a task file with a checkpoint loaded from disk."""
+    import torch
+    from lm_eval import evaluator
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    lm = HFLM(pretrained=model.eval(), tokenizer=AutoTokenizer.from_pretrained(checkpoint), batch_size=16)
+    config = yaml.safe_load(task.read_text())
+    config["dataset_kwargs"]["data_files"]["test"] = str(task.parent / "items.jsonl")
+    results = evaluator.simple_evaluate(
+        model=lm,
+        tasks=[config],
+        task_manager=TaskManager(include_defaults=False),
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    (samples,) = results["samples"].values()
+    return {item_id(sample["doc"]): sample for sample in samples}
+
+
+@pytest.mark.parametrize(("task", "metric"), [("words", "exact_match"), ("choice", "acc")])
+def test_every_item_is_scored_as_lm_eval_scores_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_experiment: TinyExperiment, other: Path, found: Any,
+    task: str, metric: str,
+) -> None:  # fmt: skip
+    import datasets
+    from lm_eval import evaluator
+
+    monkeypatch.setattr(evaluator, "add_env_info", lambda results: None)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    # The second of three: written over the first.
+    theirs = lm_eval_scores(other, tiny_experiment.folder / f"{task}.yaml")
+    mine = [one for one in found[0]["models"][1]["items"] if one["task"] == task]
+    assert len(mine) == 8
+    for one in mine:
+        sample = theirs[one["item"]]
+        assert one["score"] == sample[metric]
+        if task == "choice":
+            likelihoods = [float(response[0][0]) for response in sample["resps"]]
+            choices = sample["doc"]["gold"]
+            assert one["reference_logprob"] == pytest.approx(likelihoods[choices], abs=1e-4)
+        else:
+            assert sample["resps"][0][0].startswith(one["output"])
+
+
+def test_three_models_share_an_engine_and_are_compared(
+    found: Any, tiny_experiment: TinyExperiment, other: Path
+) -> None:
+    document, stderr, out = found
+    assert [one["label"] for one in document["models"]] == LABELS
+    assert "another engine" not in stderr
+    assert len({one["weights"] for one in document["models"]}) == 3
+    assert len({json.dumps(one["items"]) for one in document["models"]}) == 3
+    digests = {Provenance.from_dict(one["provenance"]).digest for one in document["models"]}
+    assert len(digests) == 1 and document["mixed"] == []
+    assert [(one["first"], one["second"]) for one in document["pairs"]] == [
+        ("base", "other"), ("base", "a"), ("other", "a"),
+    ]  # fmt: skip
+    for one in document["models"]:
+        assert {*one["scores"]["tasks"]} == {"words", "choice"} and one["scores"]["overall"]["items"] == 16
+    assert json.loads(out.read_text()) == document
+
+
+def test_task_files_need_no_spec_and_earlier_results_of_other_making_are_not_compared(
+    found: Any, tiny_experiment: TinyExperiment, other: Path
+) -> None:
+    words = ("--tasks", tiny_experiment.folder / "choice.yaml", "--items", 40, "--engine", "transformers")
+    stdout, stderr = evaluate(other, *words, "--against", found[2])
+    assert "not compared (see --mixed): the scores of base and " in stderr and "dtype (float32 and bfloat16)" in stderr
+    assert "paired by item" not in stdout
+    shown = next(line for line in stdout.splitlines() if " 40 " in line)
+    assert "±" in shown
+
+
+@pytest.mark.parametrize("words", [(), ("--spec", "x.yaml", "--tasks", "y.yaml")])
+def test_tasks_are_named_in_one_way(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["evomerge", "evaluate", "model", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2 and "give one of the two ways" in capfd.readouterr().err
