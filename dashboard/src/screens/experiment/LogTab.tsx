@@ -53,13 +53,15 @@ export default function LogTab() {
               <Table caption="Log">
                 <thead>
                   <tr>
-                    <th scope="col" data-number>
+                    <th scope="col" data-number className={styles.wide}>
                       No.
                     </th>
                     <th scope="col">When</th>
                     <th scope="col">Kind</th>
                     <th scope="col">What happened</th>
-                    <th scope="col">Candidate</th>
+                    <th scope="col" className={styles.wide}>
+                      Candidate
+                    </th>
                   </tr>
                 </thead>
                 <tbody>

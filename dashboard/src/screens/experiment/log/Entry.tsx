@@ -30,7 +30,7 @@ export function Entry({ event }: { event: Schemas["EventView"] }) {
         <time dateTime={event.at}>{exact(event.at)}</time>
       </td>
       <td className={styles.kind} data-kind={event.kind}>
-        <span aria-hidden="true">{sign}</span> {word}
+        <span aria-hidden="true">{sign}</span> <span className={styles.word}>{word}</span>
       </td>
       <td className={styles.what}>
         {sentenceOf(event)}
@@ -41,7 +41,7 @@ export function Entry({ event }: { event: Schemas["EventView"] }) {
           <pre>{JSON.stringify(event.payload, null, 2)}</pre>
         </details>
       </td>
-      <td>{number === null ? null : <CandidateLink number={number} />}</td>
+      <td className={styles.candidate}>{number === null ? null : <CandidateLink number={number} />}</td>
     </tr>
   );
 }
