@@ -161,30 +161,32 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import("./screens/settings/SettingsScreen")),
 });
 
-export const router = createRouter({
-  routeTree: root.addChildren([
-    home,
-    experiments,
-    create,
-    experiment.addChildren([
-      overview,
-      candidates,
-      candidate,
-      coefficients,
-      dynamics,
-      generalisation,
-      workers,
-      lineage,
-      log,
-      configuration,
-    ]),
-    compare,
-    models,
-    tasks,
-    methods,
-    method,
-    settings,
+export const routes = root.addChildren([
+  home,
+  experiments,
+  create,
+  experiment.addChildren([
+    overview,
+    candidates,
+    candidate,
+    coefficients,
+    dynamics,
+    generalisation,
+    workers,
+    lineage,
+    log,
+    configuration,
   ]),
+  compare,
+  models,
+  tasks,
+  methods,
+  method,
+  settings,
+]);
+
+export const router = createRouter({
+  routeTree: routes,
   // An exported page is one file: its addresses are behind the #.
   history: snapshot === null ? createBrowserHistory() : createHashHistory(),
   basepath: ROOT || "/",
