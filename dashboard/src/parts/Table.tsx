@@ -12,7 +12,7 @@ interface Props {
 export function Table({ caption, children }: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-    <section className={styles.scroll} tabIndex={0} aria-label={caption}>
+    <section className={styles.scroll} tabIndex={0} aria-label={`${caption}, a table`}>
       <table className={styles.table}>
         <caption className="visually-hidden">{caption}</caption>
         {children}
