@@ -1,6 +1,7 @@
 /** Brings what the server found wrong to the fields, or to the lines, that it is about. */
 import { useCallback, useEffect, useRef, useState } from "react";
 import { idOf } from "./fields/form";
+import { formatPath } from "./spec/paths";
 import { type FieldProblem, shownAt } from "./spec/problems";
 import { lineOf } from "./spec/yaml";
 import type { LineProblem } from "./YamlView";
@@ -40,7 +41,10 @@ export function useLines(found: readonly FieldProblem[], text: string | null): r
     if (text === null) return;
     let gone = false;
     void Promise.all(
-      found.map(async (one) => ({ line: await lineOf(text, one.path), message: one.message })),
+      found.map(async (one) => ({
+        line: await lineOf(text, one.path),
+        message: `${formatPath(one.path)}: ${one.message}`,
+      })),
     ).then((all) => {
       if (!gone) setLines(all);
     });

@@ -1,6 +1,7 @@
 import { Button } from "@/parts/Button";
 import { isObject, type Path } from "../spec/paths";
 import { helpOf, labelOf, resolved, type Schema } from "../spec/schema";
+import { Entry } from "./Entry";
 import { Fields } from "./Fields";
 import styles from "./fields.module.css";
 import { type FieldProps, useField } from "./form";
@@ -28,21 +29,16 @@ export function Entries({ path, label, entry }: { path: Path; label: string; ent
   return (
     <>
       {entries.map((found, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an entry is its place in the spec
-        <fieldset key={index} className={styles.entry}>
-          <legend>
-            {labelOf(one(label))} {index + 1}
-            {isObject(found) && typeof found.name === "string" ? `: ${found.name}` : ""}
-          </legend>
+        <Entry
+          // biome-ignore lint/suspicious/noArrayIndexKey: an entry is its place in the spec
+          key={index}
+          path={[...path, index]}
+          title={`${labelOf(one(label))} ${index + 1}${isObject(found) && typeof found.name === "string" ? `: ${found.name}` : ""}`}
+          name={`${one(label)} ${index + 1}`}
+          remove={() => set(entries.filter((_, at) => at !== index))}
+        >
           <Fields path={[...path, index]} schema={resolved(entry)} />
-          <Button
-            className={styles.remove}
-            onClick={() => set(entries.filter((_, at) => at !== index))}
-            aria-label={`Remove ${one(label)} ${index + 1}`}
-          >
-            Remove
-          </Button>
-        </fieldset>
+        </Entry>
       ))}
       <div>
         <Button onClick={() => set([...entries, {}])}>Add a {one(label)}</Button>

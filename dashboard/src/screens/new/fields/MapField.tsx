@@ -2,6 +2,7 @@ import { useId, useState } from "react";
 import { Button } from "@/parts/Button";
 import { isObject, type Json, type JsonObject, renameKey } from "../spec/paths";
 import { fieldOf, helpOf, type Schema } from "../spec/schema";
+import { Entry } from "./Entry";
 import { Fields } from "./Fields";
 import styles from "./fields.module.css";
 import { type FieldProps, useField } from "./form";
@@ -23,8 +24,13 @@ export function MapField({ path, schema, label, required, entry }: FieldProps & 
       <p className={styles.help}>{helpOf(schema)}</p>
       <Problems id={`${id}-problems`} problems={problems} />
       {Object.keys(entries).map((key) => (
-        <fieldset key={key} className={styles.entry}>
-          <legend>{key}</legend>
+        <Entry
+          key={key}
+          path={[...path, key]}
+          title={key}
+          name={key}
+          remove={() => set(withoutKey(entries, key))}
+        >
           <Fields
             path={[...path, key]}
             schema={group.schema}
@@ -36,14 +42,7 @@ export function MapField({ path, schema, label, required, entry }: FieldProps & 
               />
             }
           />
-          <Button
-            className={styles.remove}
-            onClick={() => set(withoutKey(entries, key))}
-            aria-label={`Remove ${key}`}
-          >
-            Remove
-          </Button>
-        </fieldset>
+        </Entry>
       ))}
       <NewEntry
         models={group.short === "model"}

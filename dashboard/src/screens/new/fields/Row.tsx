@@ -16,18 +16,29 @@ interface Props {
   problems?: readonly string[];
   /** A switch stands before its label. */
   inline?: boolean;
+  /** Needs little room: two of them stand side by side on a phone. */
+  short?: boolean;
   children: (control: ControlProps) => ReactNode;
 }
 
 /** A labelled input with what it means and what is wrong with it. */
-export function Row({ id, label, required, help, problems = [], inline = false, children }: Props) {
+export function Row({
+  id,
+  label,
+  required,
+  help,
+  problems = [],
+  inline = false,
+  short = false,
+  children,
+}: Props) {
   const control = {
     id,
     "aria-describedby": `${id}-help ${id}-problems`,
     "aria-invalid": problems.length > 0,
   };
   return (
-    <div className={inline ? `${styles.row} ${styles.inline}` : styles.row}>
+    <div className={inline ? `${styles.row} ${styles.inline}` : styles.row} data-short={short}>
       <label htmlFor={id}>
         {label}
         {required ? <span className={styles.required}> required</span> : null}
@@ -46,7 +57,7 @@ export function Row({ id, label, required, help, problems = [], inline = false, 
 export function Problems({ id, problems }: { id: string; problems: readonly string[] }) {
   return (
     <div id={id} className={styles.problems} hidden={problems.length === 0}>
-      {problems.map((one) => (
+      {[...new Set(problems)].map((one) => (
         <p key={one}>
           <span aria-hidden="true">✕ </span>
           {one}

@@ -46,6 +46,7 @@ export function ValueField({ path, schema, label, required, note }: FieldProps &
       label={label}
       required={required}
       inline={field.kind === "switch"}
+      short={field.kind === "number" || field.kind === "choice"}
       problems={wrong === null ? problems : [wrong, ...problems]}
       help={
         <>

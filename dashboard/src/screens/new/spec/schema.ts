@@ -51,7 +51,7 @@ export const USUAL: Record<string, readonly string[]> = {
   BlackboxExperiment: ["name", "blackbox", "search"],
   MergeSpec: ["method", "granularity", "parameters"],
   ParameterSpec: ["init"],
-  TaskSpec: ["task", "metric", "weight", "splits"],
+  TaskSpec: ["task", "suite", "name", "metric", "weight", "splits"],
   SearchSpec: ["budget", "algorithm", "seed"],
   WorkersSpec: ["engine", "count", "gpus", "dtype"],
   BlackboxSpec: ["url", "parameters", "items", "selection", "test", "workers"],

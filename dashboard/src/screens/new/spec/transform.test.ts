@@ -42,7 +42,7 @@ describe("a spec in the form", () => {
       name: "x",
     };
     expect(Object.keys(toSpec(late))).toEqual(["name", "merge", "tasks", "search", "surprise"]);
-    expect(JSON.stringify(toSpec(late).tasks)).toBe('[{"task":"one","metric":"acc","name":"a"}]');
+    expect(JSON.stringify(toSpec(late).tasks)).toBe('[{"task":"one","name":"a","metric":"acc"}]');
   });
   it("keeps what the schema does not know, and what is of another type than it says", () => {
     const odd = { ...SPEC, surprise: { deep: [1, { x: null }] }, workers: "many", tasks: "all" };
