@@ -50,7 +50,7 @@ def evaluate(
 ) -> None:
     """Score checkpoints on a suite, on task files, or on the items of a spec, and compare them item by item."""
     from evals.suite import TaskSuite
-    from optimizer.evaluating.results import compare, read_results, write_results
+    from optimizer.evaluating.results import check_names, compare, read_results, write_results
     from optimizer.evaluating.run import evaluate as score
     from optimizer.evaluating.subjects import find_subjects
 
@@ -63,6 +63,7 @@ def evaluate(
     if not TaskSuite.load(definitions).items(split):
         raise InvalidInput("--split", f"the tasks have no {split} items", "name another split")
     subjects = find_subjects(models, base, Path.cwd())
+    check_names([one.label for one in (*earlier, *subjects)], [split, *(one.split for one in earlier)])
     scored = list(score(subjects, config, split, printed.say))
     weights = {one.name: one.weight if spec is not None else 1.0 for one in definitions}
     evaluation = compare([*earlier, *scored], weights, mixed=mixed)

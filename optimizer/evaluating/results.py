@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -101,17 +101,26 @@ def compare(models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed:
     Raises:
         InvalidInput: the models were scored on different splits, or two have one label.
     """
-    labels, splits = [one.label for one in models], sorted({one.split for one in models})
-    if len(splits) > 1:
-        raise InvalidInput("--against", f"models were scored on {' and '.join(splits)} items", "compare one split")
-    if len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise InvalidInput("--against", f"two models are called {twice}", "evaluate it under another path")
+    check_names([one.label for one in models], [one.split for one in models])
     different = check_comparable({one.label: one.provenance for one in models}, models[0].split, mixed=True)
     items = [{(one.task, one.item) for one in model.items} for model in models]
     if different and (not mixed or any(own != items[0] for own in items)):
         return Evaluation(weights, tuple(models), (), different)
     return Evaluation(weights, tuple(models), tuple(_pairs(models, weights)), different)
+
+
+def check_names(labels: Sequence[str], splits: Sequence[str]) -> None:
+    """Refuse models that cannot stand in one table.
+
+    Raises:
+        InvalidInput: two have one label, or they are scored on different splits.
+    """
+    found = sorted(set(splits))
+    if len(found) > 1:
+        raise InvalidInput("--against", f"models were scored on {' and '.join(found)} items", "compare one split")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise InvalidInput("--against", f"two models are called {twice}", "give each file once, or rename one")
 
 
 def write_results(evaluation: Evaluation) -> str:
@@ -120,7 +129,7 @@ def write_results(evaluation: Evaluation) -> str:
 
 
 def read_results(path: Path) -> tuple[Evaluated, ...]:
-    """Read the models of a file of results.
+    """Read the models of a file of results; their labels name the file, so that a model can be compared with itself.
 
     Raises:
         InvalidInput: it cannot be read, or is no such file.
@@ -129,7 +138,8 @@ def read_results(path: Path) -> tuple[Evaluated, ...]:
         data = json.loads(path.read_text("utf-8"))
         if data["kind"] != _KIND:
             raise ValueError(f"its kind is {data['kind']!r}")
-        return tuple(Evaluated.from_dict(one) for one in data["models"])
+        models = [Evaluated.from_dict(one) for one in data["models"]]
+        return tuple(replace(one, label=f"{one.label} of {path.name}") for one in models)
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"{path} cannot be read: {type(error).__name__}: {error}"
         raise InvalidInput("--against", problem, "give a file that 'evomerge evaluate --out' wrote") from error

@@ -119,7 +119,8 @@ def test_task_files_need_no_spec_and_earlier_results_of_other_making_are_not_com
 ) -> None:
     words = ("--tasks", tiny_experiment.folder / "choice.yaml", "--items", 40, "--engine", "transformers")
     stdout, stderr = evaluate(other, *words, "--against", found[2])
-    assert "not compared (see --mixed): the scores of base and " in stderr and "dtype (float32 and bfloat16)" in stderr
+    assert "not compared (see --mixed): the scores of base of all.json and " in stderr
+    assert "dtype (float32 and bfloat16)" in stderr
     assert "paired by item" not in stdout
     shown = next(line for line in stdout.splitlines() if " 40 " in line)
     assert "±" in shown

@@ -56,11 +56,12 @@ def test_files_read_back_and_others_are_refused(tmp_path: Path) -> None:
     models = [model("base", 0.2), model("expert", 0.5)]
     path = tmp_path / "found.json"
     path.write_text(write_results(compare(models, WEIGHTS, mixed=False)))
-    assert list(read_results(path)) == models
+    named = [replace(one, label=f"{one.label} of found.json") for one in models]
+    assert list(read_results(path)) == named
     later = json.loads(path.read_text())
     later["models"][0]["of_a_later_version"] = 1
     path.write_text(json.dumps(later))
-    assert list(read_results(path)) == models
+    assert list(read_results(path)) == named
     for text in ("no JSON", "[]", json.dumps({"kind": "another"}), json.dumps({**later, "models": [{}]})):
         path.write_text(text)
         with pytest.raises(InvalidInput, match="evomerge evaluate --out"):
