@@ -3,8 +3,9 @@
     python benchmarks/service.py [--section record read driver] [--store sqlite postgresql] [--folder DIR]
 
 ``record``: results a second by simulated workers; a result is a candidate asked for, started, and scored on 64 items.
-``read``: with 50,000 candidates stored, 200 viewers connected and 8 results a second recorded, how long reads take over
-HTTP, and events from their commit to their viewers. ``driver``: what a driver adds to the evaluation of a candidate.
+``read``: with 20 experiments stored, of which one has 50,000 candidates, 200 viewers connected and 8 results a second
+recorded, how long reads take over HTTP, and events from their commit to their viewers. ``driver``: what a driver adds
+to the evaluation of a candidate.
 Prints Markdown tables. ``--folder`` keeps the stores of ``read`` and uses them again.
 """
 

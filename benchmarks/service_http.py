@@ -155,7 +155,7 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
     one = f"/api/v1/experiments/{experiment}"
     middle, middle_best = encode_cursor("number", None, candidates // 2), encode_cursor("-fitness", 0.5, 0)
     return {
-        "list of experiments": "/api/v1/experiments",
+        "list of 20 experiments": "/api/v1/experiments?limit=20",
         "experiment": one,
         "candidates, first page": f"{one}/candidates?limit=100",
         "candidates, page in the middle": f"{one}/candidates?limit=100&cursor={middle}",
@@ -166,6 +166,14 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
         "evaluations, latest": f"{one}/evaluations",
         "workers": f"{one}/workers",
         "series, 500 points": f"{one}/series",
+        "points, 2,000": f"{one}/points",
+        "baselines": f"{one}/baselines",
+        "generalisation": f"{one}/generalisation",
+        "racing": f"{one}/racing",
+        "lineage": f"{one}/lineage",
+        "timeline, 2,000": f"{one}/timeline",
+        "cost, 200 points": f"{one}/cost",
+        "vitals": f"{one}/vitals",
         "coefficients, latest 200": f"{one}/coefficients",
         "coefficients, best 200": f"{one}/coefficients?order=-fitness",
         "compare": f"/api/v1/experiments/compare?ids={experiment}",
@@ -187,7 +195,7 @@ def measure_reads(address: Address, paths: Mapping[str, str], seconds: float) ->
                 began = time.perf_counter()
                 client.get(paths[name]).raise_for_status()
                 taken.append((name, time.perf_counter() - began))
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline and len(taken) >= len(names):
                     return taken
         return taken
 

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import Engine, insert, text, update
 
 from experiments import database
 from experiments.entities import Experiment
@@ -27,6 +27,8 @@ GENES = 40
 ITEMS = 64
 WORKERS = 16
 _CHUNK = 1000
+_FEW = 400  # candidates of the experiments beside the large one
+_PLAIN = ("base", "expert a", "expert b", "uniform mean", "task arithmetic 0.3", "task arithmetic 0.7")
 _SPEC = {"name": "load", "search": {"budget": {"evaluations": 60_000}}}
 
 
@@ -123,17 +125,27 @@ def new_experiment(store: Store) -> Experiment:
     return store.create_experiment(_SPEC, "/models", resolved, owner="load", wanted=Wanted.RUN)
 
 
-def seed_large(url: str, candidates: int) -> str:
-    """Return the id of an experiment with so many candidates: found, or made in bulk and left whole.
+def seed_large(url: str, candidates: int, others: int = 19) -> str:
+    """Return the id of an experiment with so many candidates beside small ones: found, or made in bulk and left whole.
 
-    One in 20 is infeasible, and one in 25 of the others has its items.
+    One in 20 is infeasible; one in 25 of the others has its items, as parents, plain merges and the best ones have.
     """
     with Store.open(url) as store:
-        for found in store.list_experiments():
-            if found.progress.candidates >= candidates:
-                return found.experiment.id
-        experiment = new_experiment(store)
+        known = {found.progress.candidates: found.experiment.id for found in store.list_experiments()}
+        if (most := max(known, default=0)) >= candidates:
+            return known[most]
+        made = [(new_experiment(store), _FEW) for _ in range(others)] + [(new_experiment(store), candidates)]
     engine = database.connect(url).execution_options(**{database.WRITES: True})
+    for experiment, number in made:
+        _fill(engine, experiment, number)
+    if engine.dialect.name == "postgresql":  # what the server itself does within a minute
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    engine.dispose()
+    return made[-1][0].id
+
+
+def _fill(engine: Engine, experiment: Experiment, candidates: int) -> None:
     seq = experiment.last_seq
     counts = dict.fromkeys(("scored", "infeasible"), 0)
     with engine.begin() as connection:
@@ -148,7 +160,7 @@ def seed_large(url: str, candidates: int) -> str:
             items = [
                 {"evaluation_id": key, **vars(item)}
                 for key, row in zip(evaluation_ids, rows, strict=True)
-                if row["state"] is CandidateState.SCORED and row["number"] % 25 == 0
+                if row["state"] is CandidateState.SCORED and _has_items(row)
                 for item in some_items(row["number"])
             ]
             connection.execute(insert(ItemScoreRecord), items)
@@ -169,26 +181,27 @@ def seed_large(url: str, candidates: int) -> str:
                 num_infeasible=counts["infeasible"],
                 num_done=counts["scored"],
                 num_search_items=ITEMS * counts["scored"],
+                prompt_tokens=6400 * counts["scored"],
                 generated_tokens=640 * counts["scored"],
             )
         )
-    if engine.dialect.name == "postgresql":  # what the server itself does within a minute
-        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-    engine.dispose()
-    return experiment.id
+
+
+def _has_items(row: dict[str, Any]) -> bool:
+    return row["number"] % 25 == 0 or row["number"] < len(_PLAIN) or row["fitness"] > 0.999
 
 
 def _candidate(experiment: Experiment, number: int) -> dict[str, Any]:
     luck = random.Random(number)
     vector = [luck.gauss(0, 1) for _ in range(GENES)]
-    infeasible = number % 20 == 7
+    infeasible = number % 20 == 17
+    plain = number < len(_PLAIN)
     return {
         "experiment_id": experiment.id,
         "number": number,
-        "kind": CandidateKind.SEARCH,
-        "label": "",
-        "vector": vector,
+        "kind": CandidateKind.BASELINE if plain else CandidateKind.SEARCH,
+        "label": _PLAIN[number] if plain else "",
+        "vector": None if plain else vector,
         "recipe": some_recipe(vector),
         "recipe_digest": f"{number:064x}",
         "state": CandidateState.INFEASIBLE if infeasible else CandidateState.SCORED,
@@ -228,7 +241,7 @@ def _events(candidate: int, row: dict[str, Any]) -> list[dict[str, Any]]:
     if row["state"] is CandidateState.INFEASIBLE:
         ended = (EventKind.INFEASIBLE, {**where, "reason": row["reason"]})
     kinds = [
-        (EventKind.ASK, {**subject, "kind": "search", "block": 0}),
+        (EventKind.ASK, {**subject, "kind": row["kind"].value, "block": 0}),
         (EventKind.START, {**where, "attempt": 1, "worker": worker}),
         ended,
     ]

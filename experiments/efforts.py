@@ -85,7 +85,7 @@ class EffortReader(Reader):
                 one.timings_s,
                 one.prompt_tokens,
                 one.generated_tokens,
-                one.num_items.label("items"),
+                one.num_items,
                 one.fitness,
             )
             .join(whose, whose.id == one.candidate_id)
@@ -97,7 +97,8 @@ class EffortReader(Reader):
         if split is not None:
             query = query.where(one.split == split)
         with self._session() as session:
-            return [Effort(**row._mapping) for row in session.execute(query)]
+            rows: Any = session.execute(query)  # more columns than typed rows can have
+            return [Effort(*row) for row in rows]
 
     def lanes(self, experiment_id: str, *, since: datetime | None = None, until: datetime | None = None) -> list[Lane]:
         """Return the workers of an experiment by their first start; the arguments are those of ``efforts``."""

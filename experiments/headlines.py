@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Integer, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from experiments.moments import MomentReader
@@ -131,7 +131,7 @@ def _leaders(session: Session, ids: Sequence[str]) -> list[int]:
 
 def _sparklines(session: Session, ids: Sequence[str]) -> dict[str, list[float | None]]:
     table, owner = CandidateRecord, ExperimentRecord
-    part = func.floor(table.number * SPARKS / owner.num_candidates).cast(Integer)
+    part = table.number * SPARKS // owner.num_candidates
     query = (
         select(table.experiment_id, part, func.max(table.fitness))
         .join(owner, owner.id == table.experiment_id)

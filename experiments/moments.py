@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Integer, and_, case, column, func, or_, select, values
 from sqlalchemy.orm import aliased
 
 from experiments.reading import Reader
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ItemScoreRecord
-from experiments.states import CandidateKind, EventKind, Split
+from experiments.states import CandidateKind, EvaluationState, EventKind, Split
 
 _ITEM = ItemScoreRecord
 
@@ -93,37 +93,49 @@ class MomentReader(Reader):
                 found.setdefault(candidate, {}).setdefault(split, {})[task] = _moments(sums)
         return found
 
-    def pair_moments(
-        self, ours: Iterable[int], theirs: Iterable[int], split: Split
-    ) -> dict[int, dict[str, PairMoments]]:
-        """Compare each candidate with the one of its own experiment among ``theirs``, on the items that both have.
+    def pair_moments(self, pairs: Mapping[int, int], split: Split) -> dict[int, dict[str, PairMoments]]:
+        """Return the sums over the items that both of a pair were scored on, by id of the first and task; two queries.
 
         Args:
-            ours: ids of candidates.
-            theirs: ids of the others, one of each experiment.
+            pairs: id of a candidate -> id of the one that it is compared with.
             split: the split.
-
-        Returns:
-            Sums by id of ours and task.
         """
-        mine, other = aliased(CandidateRecord), aliased(CandidateRecord)
-        one, two = aliased(EvaluationRecord), aliased(EvaluationRecord)
-        item, same = aliased(ItemScoreRecord), aliased(ItemScoreRecord)
-        query = (
-            select(mine.id, item.task, *_sums(item.score), *_sums(same.score), func.sum(item.score * same.score))
-            .join(other, other.experiment_id == mine.experiment_id)
-            .join(one, and_(one.candidate_id == mine.id, one.split == split))
-            .join(two, and_(two.candidate_id == other.id, two.split == split))
-            .join(item, item.evaluation_id == one.id)
-            .join(same, and_(same.evaluation_id == two.id, same.task == item.task, same.item == item.item))
-            .where(mine.id.in_(list(ours)), other.id.in_(list(theirs)))
-            .group_by(mine.id, item.task)
+        one, item, same = EvaluationRecord, aliased(ItemScoreRecord), aliased(ItemScoreRecord)
+        parts = select(one.candidate_id, one.id).where(
+            one.candidate_id.in_({*pairs, *pairs.values()}), one.split == split, one.state == EvaluationState.DONE
         )
         found: dict[int, dict[str, PairMoments]] = {}
         with self._session() as session:
+            by_candidate: dict[int, list[int]] = {}
+            for candidate, evaluation in session.execute(parts):
+                by_candidate.setdefault(candidate, []).append(evaluation)
+            rows = [
+                (ours, mine, theirs)
+                for ours, other in pairs.items()
+                for mine in by_candidate.get(ours, ())
+                for theirs in by_candidate.get(other, ())
+            ]
+            if not rows:
+                return found
+            names = (column("candidate", Integer), column("mine", Integer), column("theirs", Integer))
+            # One after the other from here: left alone, SQLite compares every pair with every item.
+            pair = values(*names, name="pair").data(rows).cte("pair")
+            query = (
+                select(
+                    pair.c.candidate,
+                    item.task,
+                    *_sums(item.score),
+                    *_sums(same.score),
+                    func.sum(item.score * same.score),
+                )
+                .select_from(pair)
+                .join(item, item.evaluation_id == pair.c.mine)
+                .join(same, and_(same.evaluation_id == pair.c.theirs, same.task == item.task, same.item == item.item))
+                .group_by(pair.c.candidate, item.task)
+            )
             for candidate, task, *sums, products in session.execute(query):
-                pair = PairMoments(_moments(sums[:4]), _moments(sums[4:]), float(products))
-                found.setdefault(candidate, {})[task] = pair
+                both = PairMoments(_moments(sums[:4]), _moments(sums[4:]), float(products))
+                found.setdefault(candidate, {})[task] = both
         return found
 
 

@@ -23,14 +23,13 @@ def headlines(store: Store, found: Sequence[ExperimentSummary]) -> dict[str, Hea
     scores = search_scores(store, races, weights)
     best = {key: leader(race, scores) for key, race in races.items()}
     parents = {key: next((one for one in race.contenders if one.is_parent), None) for key, race in races.items()}
-    ours = [one.id for one in best.values() if one is not None]
-    pairs = store.pair_moments(ours, [one.id for one in parents.values() if one is not None], Split.SEARCH)
+    rivals = {one.id: rival.id for key, one in best.items() if one and (rival := parents[key]) and rival.id != one.id}
+    pairs = store.pair_moments(rivals, Split.SEARCH)
     lines = {}
     for summary in found:
         key = summary.experiment.id
-        first, parent, trail, gain = best[key], parents[key], trails[key], None
-        if first is not None and parent is not None and first.id != parent.id and first.id in pairs:
-            gain = difference(pairs[first.id], weights[key])
+        first, parent, trail = best[key], parents[key], trails[key]
+        gain = difference(pairs[first.id], weights[key]) if first is not None and first.id in pairs else None
         lines[key] = Headline(
             best=_standing(first, scores),
             best_parent=_standing(parent, scores),

@@ -26,7 +26,7 @@ def lineage(store: Store, experiment: Experiment) -> Lineage:
         return Lineage(reason="No merge is scored yet.", nodes=[], edges=[])
     candidate = store.candidate(experiment.id, best.number)
     artifacts = [one for one in store.artifacts(experiment.id) if one.number == candidate.number]
-    used = [name for name in experiment.resolved.get("models", {}) if name not in experiment.spec["models"]]
+    used = [name for name in experiment.resolved.get("models", {}) if name not in experiment.spec.get("models", {})]
     used += candidate.recipe.get("models", [])
     nodes = [_model(experiment, name) for name in used]
     nodes += [_merge(candidate), _candidate(experiment, candidate, chosen=race.winner == candidate.number)]

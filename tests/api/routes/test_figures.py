@@ -328,7 +328,7 @@ class TestHeadlines:
         assert line["best"] == line["best_parent"] and line["difference"] is None
 
     def test_differences_are_on_the_same_items(self, store: Store, raced: Recorder) -> None:
-        pairs = store.pair_moments([raced.ids[3], raced.ids[4]], [raced.ids[1]], Split.SEARCH)
+        pairs = store.pair_moments({raced.ids[3]: raced.ids[1], raced.ids[4]: raced.ids[1]}, Split.SEARCH)
         # The expert has the last four items right, of which candidate 3 was scored on none.
         three, four = pairs[raced.ids[3]]["words"], pairs[raced.ids[4]]["words"]
         assert (three.ours.items, three.ours.total, three.theirs.total, three.products) == (4, 4.0, 0.0, 0.0)
