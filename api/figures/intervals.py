@@ -14,7 +14,7 @@ def scored(by_task: Mapping[str, Moments], weights: Mapping[str, float]) -> Spli
 
     Args:
         by_task: sums of at least one task.
-        weights: of tasks by name; one that has none counts once.
+        weights: of tasks by name; one that has none counts once, and all do where none has any.
     """
     parts = {
         task: summed_interval(one.items, one.total, one.squares, binary=one.binary) for task, one in by_task.items()
@@ -40,4 +40,6 @@ def difference(by_task: Mapping[str, PairMoments], weights: Mapping[str, float])
 
 
 def _shares(tasks: Mapping[str, object], weights: Mapping[str, float]) -> dict[str, float]:
-    return {task: weights.get(task, 1.0) for task in tasks}
+    found = {task: weights.get(task, 1.0) for task in tasks}
+    # Tasks that only the report has weigh nothing: among themselves they count alike.
+    return found if any(found.values()) else dict.fromkeys(found, 1.0)

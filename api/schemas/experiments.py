@@ -125,7 +125,7 @@ class Headline(Answer):
 
     best: StandingScore | None
     """The winner; before there is one, the candidate that is best by the lower end of its interval, of the five with
-    the best fitness and all plain merges."""
+    the best fitness and the best plain merge."""
     best_parent: StandingScore | None
     """The base or expert with the best fitness."""
     difference: float | None

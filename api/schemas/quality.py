@@ -95,7 +95,7 @@ class Racing(Plot):
     blocks: int
     """Blocks that the search items are cut into; 0 before that is decided."""
     total: int
-    """Candidates that were scored block by block."""
+    """Candidates in all."""
     shown: int
     rungs: list[Rung]
     number: list[int]

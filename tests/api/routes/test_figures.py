@@ -11,9 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from seeded import BLACKBOX, Item, merge_spec, new_experiment, seed
 
+from api.figures.intervals import scored
 from evals.statistics import interval
 from experiments import curves
 from experiments.entities import Experiment
+from experiments.moments import Moments
 from experiments.states import WHOLE, CandidateKind, ExperimentState, Split
 from experiments.store import Store
 
@@ -333,3 +335,10 @@ class TestHeadlines:
         three, four = pairs[raced.ids[3]]["words"], pairs[raced.ids[4]]["words"]
         assert (three.ours.items, three.ours.total, three.theirs.total, three.products) == (4, 4.0, 0.0, 0.0)
         assert (four.ours.items, four.ours.total, four.theirs.total, four.products) == (8, 7.0, 4.0, 4.0)
+
+
+def test_tasks_that_weigh_nothing_count_alike_among_themselves() -> None:
+    sums = {"a": Moments(4, 4.0, 4.0, True), "b": Moments(4, 2.0, 2.0, True)}
+    assert scored(sums, {"a": 3.0, "b": 1.0}).mean == 0.875
+    assert scored(sums, {"a": 0.0}).mean == 0.5
+    assert scored(sums, {"a": 0.0, "b": 0.0}).mean == 0.75
