@@ -1,6 +1,6 @@
-import { createColumnHelper, tableFeatures, useTable } from "@tanstack/react-table";
+import { createColumnHelper, FlexRender, type Row, tableFeatures, useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef } from "react";
+import { memo, useEffect, useMemo, useRef } from "react";
 import type { Schemas } from "@/api/client";
 import { score } from "@/format/numbers";
 import { ago, exact } from "@/format/times";
@@ -57,24 +57,25 @@ interface Props {
 /** A table of any length, of which only what is seen is in the document. */
 export function CandidateTable({ candidates, order, onOrder, onMore }: Props) {
   const region = useRef<HTMLElement>(null);
-  const table = useTable({ features, columns, data: candidates, getRowId: (one) => String(one.number) });
-  const rows = table.getRowModel().rows;
   const virtual = useVirtualizer({
-    count: rows.length,
+    count: candidates.length,
     getScrollElement: () => region.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 12,
   });
   const shown = virtual.getVirtualItems();
-  const last = shown.at(-1)?.index ?? 0;
-  const wantsMore = onMore !== null && last >= rows.length - AHEAD;
+  const first = shown[0]?.index ?? 0;
+  const last = shown.at(-1)?.index ?? -1;
+  const seen = useMemo(() => candidates.slice(first, last + 1), [candidates, first, last]);
+  const table = useTable({ features, columns, data: seen, getRowId: (one) => String(one.number) });
+  const wantsMore = onMore !== null && last >= candidates.length - AHEAD;
   useEffect(() => {
     if (wantsMore) onMore?.();
   }, [wantsMore, onMore]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
     <section ref={region} className={styles.scroll} tabIndex={0} aria-label="Candidates">
-      <table className={styles.table} aria-rowcount={onMore === null ? rows.length + 1 : -1}>
+      <table className={styles.table} aria-rowcount={onMore === null ? candidates.length + 1 : -1}>
         <caption className="visually-hidden">Candidates</caption>
         <thead>
           {table.getHeaderGroups().map((group) => (
@@ -87,7 +88,7 @@ export function CandidateTable({ candidates, order, onOrder, onMore }: Props) {
                   aria-sort={sorted(header.column.id, order)}
                 >
                   <Heading id={header.column.id} order={order} onOrder={onOrder}>
-                    <table.FlexRender header={header} />
+                    <FlexRender header={header} />
                   </Heading>
                 </th>
               ))}
@@ -96,24 +97,37 @@ export function CandidateTable({ candidates, order, onOrder, onMore }: Props) {
         </thead>
         <Space height={shown[0]?.start ?? 0} />
         <tbody>
-          {shown.map(({ index }) => {
-            const row = rows[index];
-            return row === undefined ? null : (
-              <tr key={row.id} aria-rowindex={index + 2}>
-                {row.getAllCells().map((cell) => (
-                  <td key={cell.id} data-column={cell.column.id}>
-                    <table.FlexRender cell={cell} />
-                  </td>
-                ))}
-              </tr>
-            );
-          })}
+          {table.getRowModel().rows.map((row) => (
+            <Line key={row.id} row={row} place={first + row.index} />
+          ))}
         </tbody>
         <Space height={virtual.getTotalSize() - (shown.at(-1)?.end ?? 0)} />
       </table>
     </section>
   );
 }
+
+interface LineProps {
+  row: Row<typeof features, Candidate>;
+  /** Among all candidates that are loaded. */
+  place: number;
+}
+
+/** One candidate; drawn again only when it has changed, not whenever the table is scrolled. */
+const Line = memo(
+  function Line({ row, place }: LineProps) {
+    return (
+      <tr aria-rowindex={place + 2}>
+        {row.getAllCells().map((cell) => (
+          <td key={cell.id} data-column={cell.column.id}>
+            <FlexRender cell={cell} />
+          </td>
+        ))}
+      </tr>
+    );
+  },
+  (old, now) => old.row.original === now.row.original && old.place === now.place,
+);
 
 /** Stands for the rows that are not in the document. */
 function Space({ height }: { height: number }) {

@@ -5,6 +5,7 @@ import { exact } from "@/format/times";
 import { isFinal } from "@/live/useLive";
 import { Card } from "@/parts/Card";
 import { type Figure, Figures } from "@/parts/Figures";
+import { Meter } from "@/parts/Meter";
 import styles from "./ProgressCard.module.css";
 import { type Limit, limits } from "./progress";
 import { headlineQuery } from "./useVerdict";
@@ -24,7 +25,7 @@ export function ProgressCard({ experiment, now }: Props) {
     <Card title="Progress" reading={now ?? `Begun ${exact(experiment.created_at)}; nothing runs any more.`}>
       <div className={styles.progress}>
         {limits(experiment).map((one) => (
-          <LimitBar key={one.unit} {...one} />
+          <LimitMeter key={one.unit} {...one} />
         ))}
         <Figures figures={figures(experiment, running ? (headline.data?.eta_s ?? null) : null)} />
       </div>
@@ -32,21 +33,18 @@ export function ProgressCard({ experiment, now }: Props) {
   );
 }
 
-function LimitBar({ unit, limit, used }: Limit) {
-  const share = used === null ? null : used / limit;
+function LimitMeter({ unit, limit, used }: Limit) {
+  const name = `Used of ${amount(limit)} ${unit}`;
+  if (used === null)
+    return (
+      <p>
+        At most {amount(limit)} {unit}
+      </p>
+    );
   return (
-    <div className={styles.limit}>
-      <span>
-        {used === null ? "" : `${amount(used)} of `}
-        {amount(limit)} {unit}
-      </span>
-      <span>{share === null ? "" : percent(share)}</span>
-      <progress
-        value={share === null ? 0 : Math.min(share, 1)}
-        max={1}
-        aria-label={`Used of ${amount(limit)} ${unit}`}
-      />
-    </div>
+    <Meter share={used / limit} name={name}>
+      {amount(used)} of {amount(limit)} {unit}, {percent(used / limit)}
+    </Meter>
   );
 }
 
