@@ -9,40 +9,43 @@ const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(
 function inline(): Plugin {
   return {
     name: "inline",
-    enforce: "post",
-    generateBundle(_options, bundle) {
-      const page = bundle["single.html"];
-      if (page?.type !== "asset") throw new Error("there is no single.html to put everything into");
-      let html = String(page.source);
-      const hashes: Record<"script" | "style", string[]> = { script: [], style: [] };
-      for (const [name, file] of Object.entries(bundle)) {
-        if (file === page) continue;
-        const tag = name.endsWith(".css") ? "style" : "script";
-        const text = file.type === "chunk" ? file.code : String(file.source);
-        // Within a script this would end it; in a string of JavaScript, \/ is /.
-        const code = `\n${text.replaceAll("</script", "<\\/script")}\n`;
-        hashes[tag].push(hashOf(code));
-        const found = new RegExp(
-          tag === "style" ? `<link[^>]*${name}[^>]*>` : `<script type="module"[^>]*${name}[^>]*></script>`,
+    // Behind everything that still changes the script.
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const page = bundle["single.html"];
+        if (page?.type !== "asset") throw new Error("there is no single.html to put everything into");
+        let html = String(page.source);
+        const hashes: Record<"script" | "style", string[]> = { script: [], style: [] };
+        for (const [name, file] of Object.entries(bundle)) {
+          if (file === page) continue;
+          const tag = name.endsWith(".css") ? "style" : "script";
+          const text = file.type === "chunk" ? file.code : String(file.source);
+          // Within a script this would end it; in a string of JavaScript, \/ is /.
+          const code = `\n${text.replaceAll("</script", "<\\/script")}\n`;
+          hashes[tag].push(hashOf(code));
+          const found = new RegExp(
+            tag === "style" ? `<link[^>]*${name}[^>]*>` : `<script type="module"[^>]*${name}[^>]*></script>`,
+          );
+          if (!found.test(html)) throw new Error(`single.html does not ask for ${name}`);
+          html = html.replace(found, () =>
+            tag === "style" ? `<style>${code}</style>` : `<script type="module">${code}</script>`,
+          );
+          delete bundle[name];
+        }
+        const policy = [
+          "default-src 'none'",
+          `script-src ${hashes.script.join(" ")}`,
+          `style-src ${hashes.style.join(" ")}`,
+          "img-src data: blob:",
+          "base-uri 'none'",
+          "form-action 'none'",
+        ].join("; ");
+        page.source = html.replace(
+          "<head>",
+          () => `<head>\n    <meta http-equiv="Content-Security-Policy" content="${policy}" />`,
         );
-        if (!found.test(html)) throw new Error(`single.html does not ask for ${name}`);
-        html = html.replace(found, () =>
-          tag === "style" ? `<style>${code}</style>` : `<script type="module">${code}</script>`,
-        );
-        delete bundle[name];
-      }
-      const policy = [
-        "default-src 'none'",
-        `script-src ${hashes.script.join(" ")}`,
-        `style-src ${hashes.style.join(" ")}`,
-        "img-src data: blob:",
-        "base-uri 'none'",
-        "form-action 'none'",
-      ].join("; ");
-      page.source = html.replace(
-        "<head>",
-        () => `<head>\n    <meta http-equiv="Content-Security-Policy" content="${policy}" />`,
-      );
+      },
     },
   };
 }

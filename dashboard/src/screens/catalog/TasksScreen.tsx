@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import type { Schemas } from "@/api/client";
 import { tasksQuery } from "@/api/queries";
 import { useAddress } from "@/charts/address";
 import { count } from "@/format/numbers";
@@ -10,7 +11,9 @@ import { Table } from "@/parts/Table";
 import { Filter, holds } from "./Filter";
 import styles from "./Filter.module.css";
 
-const SOURCES = { file: "task file of this server", "lm-eval": "lm-eval" } as const;
+type Task = Schemas["TaskView"];
+
+const KINDS = { file: "file of this server", catalog: "catalog", "lm-eval": "lm-eval" } as const;
 
 /** The tasks that specs may name. */
 export default function TasksScreen() {
@@ -34,7 +37,7 @@ export default function TasksScreen() {
                   </p>
                 </Empty>
               );
-            const found = tasks.filter((one) => holds(q, one.name, one.kind));
+            const found = tasks.filter((one) => holds(q, one.name, one.kind, one.benchmark?.suite ?? null));
             return (
               <>
                 <div className={styles.filters}>
@@ -44,33 +47,48 @@ export default function TasksScreen() {
                     onChange={(text) => change({ q: text || undefined })}
                   />
                 </div>
-                {found.length === 0 ? (
-                  <Empty title="No task holds these words" />
-                ) : (
-                  <Table caption="Tasks">
-                    <thead>
-                      <tr>
-                        <th scope="col">Name</th>
-                        <th scope="col">Source</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {found.map((one) => (
-                        <tr key={one.name}>
-                          <th scope="row">
-                            <code>{one.name}</code>
-                          </th>
-                          <td>{SOURCES[one.kind]}</td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </Table>
-                )}
+                {found.length === 0 ? <Empty title="No task holds these words" /> : <Tasks tasks={found} />}
               </>
             );
           }}
         </Answer>
       </Card>
     </>
+  );
+}
+
+function Tasks({ tasks }: { tasks: readonly Task[] }) {
+  return (
+    <Table caption="Tasks">
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">Kind</th>
+          <th scope="col">Suite</th>
+          <th scope="col">Metric</th>
+          <th scope="col">Searched on</th>
+          <th scope="col">Reported on</th>
+          <th scope="col">Licence and source</th>
+        </tr>
+      </thead>
+      <tbody>
+        {tasks.map(({ name, kind, benchmark }) => (
+          <tr key={name}>
+            <th scope="row">
+              <code>{name}</code>
+              {benchmark?.runs_code ? (
+                <div className={styles.note}>runs code that the model wrote</div>
+              ) : null}
+            </th>
+            <td>{KINDS[kind]}</td>
+            <td>{benchmark?.suite ?? "–"}</td>
+            <td>{benchmark?.metric ?? "–"}</td>
+            <td>{benchmark === null ? "–" : (benchmark.search ?? "not for searches")}</td>
+            <td>{benchmark?.test ?? "–"}</td>
+            <td>{benchmark === null ? "–" : `${benchmark.licence}, ${benchmark.source}`}</td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
   );
 }

@@ -12,6 +12,7 @@ import { ExportDialog } from "./actions/ExportDialog";
 import { ExtendDialog } from "./actions/ExtendDialog";
 import { InjectDialog } from "./actions/InjectDialog";
 import { type Action, type Legal, legal } from "./actions/legal";
+import { ExportPage } from "./ExportPage";
 import { useDecisions } from "./useDecisions";
 import { useOwn } from "./useOwn";
 
@@ -33,7 +34,8 @@ export function Actions({ experiment }: { experiment: Detail }) {
   const possible = legal(experiment, useDecisions(experiment.id));
   const [open, setOpen] = useState<Action | null>(null);
   const [said, setSaid] = useState<string | null>(null);
-  if (snapshot !== null || !mayRun) return null;
+  if (snapshot !== null) return null;
+  if (!mayRun) return <ExportPage experiment={experiment} />;
   const button = (action: Action) => (
     <Offer key={action} action={action} possible={possible} onOpen={() => setOpen(action)} />
   );
@@ -54,6 +56,7 @@ export function Actions({ experiment }: { experiment: Detail }) {
           {isFinal(experiment.state) ? button("export") : null}
         </>
       ) : null}
+      <ExportPage experiment={experiment} />
       <Link to="/experiments/new" search={{ from: experiment.id }} className={buttonClass()}>
         Clone
       </Link>
