@@ -32,7 +32,15 @@ export function Shell() {
   }, [path]);
   return (
     <>
-      <a className={styles.skip} href="#main">
+      <a
+        className={styles.skip}
+        href="#main"
+        onClick={(event) => {
+          // In an exported page the part behind the # is the address of the screen.
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         Skip to the content
       </a>
       <header className={styles.bar}>
