@@ -17,6 +17,7 @@ from experiments.entities import Candidate, Evaluation, Event, StoredItem
 from experiments.headlines import HeadlineReader
 from experiments.reading import to_candidate, to_evaluation
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
+from experiments.sampling import stride
 from experiments.states import (
     EXPERIMENT_STEPS,
     WHOLE,
@@ -29,6 +30,7 @@ from experiments.states import (
 from experiments.vitals import VitalsReader
 
 Order = Literal["number", "-number", "-fitness"]
+MatrixOrder = Order | Literal["even"]
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,11 @@ class Pages(Curves, EffortReader, HeadlineReader, VitalsReader):
                 for row in session.scalars(query)
             ]
 
-    def coefficients(self, experiment_id: str, *, order: Order = "-number", limit: int = 200) -> Matrix:
-        """Return the searched points of at most ``limit`` candidates, in an order of ``candidates_page``."""
+    def coefficients(self, experiment_id: str, *, order: MatrixOrder = "-number", limit: int = 200) -> Matrix:
+        """Return the searched points of at most ``limit`` candidates, in an order of ``candidates_page``.
+
+        ``even`` takes one of every few candidates from the first to the last, by number.
+        """
         table = CandidateRecord
         query = select(table.number, table.kind, table.fitness, table.vector).where(
             table.experiment_id == experiment_id, table.kind.in_([CandidateKind.SEARCH, CandidateKind.MEAN])
@@ -166,6 +171,9 @@ class Pages(Curves, EffortReader, HeadlineReader, VitalsReader):
         else:
             query = query.order_by(table.number.desc() if order == "-number" else table.number)
         with self._session() as session:
+            if order == "even":
+                total = session.scalar(select(ExperimentRecord.num_candidates).filter_by(id=experiment_id)) or 0
+                query = query.where(table.number % stride(total, limit) == 0)
             rows = session.execute(query.limit(limit)).all()
         return Matrix(
             number=[row.number for row in rows],

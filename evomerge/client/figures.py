@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from api.schemas.charts import Coefficients, Points, Series
 from api.schemas.lineage import Lineage
@@ -27,8 +28,13 @@ class FigureCalls(Caller):
         return self._get(experiment_path(reference, "points"), Points, limit=limit)
 
     @operation
-    def coefficients(self, reference: str, *, order: Order = "-number", limit: int = 200) -> Steps[Coefficients]:
-        """Return the searched points of at most ``limit`` candidates as a matrix, in an order of ``candidates``."""
+    def coefficients(
+        self, reference: str, *, order: Order | Literal["even"] = "-number", limit: int = 200
+    ) -> Steps[Coefficients]:
+        """Return the searched points of at most ``limit`` candidates as a matrix, in an order of ``candidates``.
+
+        ``even`` takes one of every few candidates from the first to the last.
+        """
         return self._get(experiment_path(reference, "coefficients"), Coefficients, order=order, limit=limit)
 
     @operation
