@@ -63,7 +63,8 @@ def evaluate(
     if not TaskSuite.load(definitions).items(split):
         raise InvalidInput("--split", f"the tasks have no {split} items", "name another split")
     subjects = find_subjects(models, base, Path.cwd())
-    check_names([one.label for one in (*earlier, *subjects)], [split, *(one.split for one in earlier)])
+    labels = [one.label for one in earlier] + [one.label for one in subjects]
+    check_names(labels, [split, *(one.split for one in earlier)])
     scored = list(score(subjects, config, split, printed.say))
     weights = {one.name: one.weight if spec is not None else 1.0 for one in definitions}
     evaluation = compare([*earlier, *scored], weights, mixed=mixed)

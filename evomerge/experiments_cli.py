@@ -173,13 +173,15 @@ def compare(
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Show experiments side by side."""
+    from rich.text import Text
+
     from evomerge.tables import comparison_table
 
     if not 2 <= len(experiments) <= 6:
         raise InvalidInput("ID", f"{len(experiments)} experiments are named", "name two to six")
     with open_desk(server, store) as desk:
         found = desk.compare(experiments)
-    Output(format is Format.JSON).shown(found, [comparison_table(found)])
+    Output(format is Format.JSON).shown(found, [comparison_table(found), *map(Text, found.warnings)])
 
 
 def export(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from experiments.entities import Evaluation, StoredItem
 from experiments.reading import to_evaluation
@@ -47,6 +47,22 @@ class ProvenanceBook(Recorder):
         with self._session() as session:
             rows = session.scalars(select(ProvenanceRecord).where(ProvenanceRecord.digest.in_(used)))
             return {row.digest: row.data for row in rows}
+
+    def provenance_uses(self, experiment_id: str) -> dict[Split, dict[str, int]]:
+        """Return how many evaluations of each split have which provenance, by digest, most first; one query."""
+        count = func.count(EvaluationRecord.id)
+        query = (
+            select(EvaluationRecord.split, EvaluationRecord.provenance, count)
+            .join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
+            .where(CandidateRecord.experiment_id == experiment_id, EvaluationRecord.provenance.is_not(None))
+            .group_by(EvaluationRecord.split, EvaluationRecord.provenance)
+            .order_by(count.desc(), EvaluationRecord.provenance)
+        )
+        found: dict[Split, dict[str, int]] = {}
+        with self._session() as session:
+            for split, digest, number in session.execute(query):
+                found.setdefault(split, {})[str(digest)] = number
+        return found
 
     def precedents(self, weights: str, split: Split, items: int) -> list[Precedent]:
         """Return how the same weights were scored on so many items of a split before, the latest first.

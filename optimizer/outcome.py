@@ -24,6 +24,7 @@ from optimizer.card import model_card
 from optimizer.design import estimate
 from optimizer.front import Front, Tradeoffs, draw_front, report_front
 from optimizer.honesty import Gap, measure_gap, notes
+from optimizer.mixed import mixed_within
 from optimizer.tables import SplitTable
 
 
@@ -85,7 +86,10 @@ def summarize(store: Store, experiment: Experiment, *, leaders: int = 10) -> Sum
         report=_report(store, experiment, decisions),
         gap=gap,
         test_uses=uses,
-        notes=tuple(notes(decisions, winner, gap, uses)),
+        notes=(
+            *notes(decisions, winner, gap, uses),
+            *(f"Warning: {one}" for one in mixed_within(store, experiment.id)),
+        ),
     )
 
 

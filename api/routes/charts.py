@@ -13,6 +13,7 @@ from api.schemas.charts import Coefficients, Compared, Comparison, Points, Serie
 from api.schemas.experiments import Headline, experiment_view, standing_view
 from experiments.entities import ExperimentSummary
 from experiments.store import Store
+from optimizer.mixed import mixed_between
 
 router = APIRouter(prefix="/experiments", tags=["charts"])
 _Points = Annotated[int, Query(ge=1, le=2000, description="Buckets at most.")]
@@ -31,7 +32,8 @@ def compare_experiments(
     found = [store.get_experiment(reference) for reference in ids.split(",")]
     summaries = [ExperimentSummary(one, store.progress(one.id)) for one in found]
     lines = headlines(store, summaries)
-    return Comparison(experiments=[_compared(store, one, lines[one.experiment.id], points) for one in summaries])
+    compared = [_compared(store, one, lines[one.experiment.id], points) for one in summaries]
+    return Comparison(experiments=compared, warnings=mixed_between(store, found))
 
 
 @router.get("/{experiment_id}/series")

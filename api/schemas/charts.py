@@ -89,3 +89,5 @@ class Comparison(Answer):
     """Experiments side by side, in the order that was asked for."""
 
     experiments: list[Compared]
+    warnings: tuple[str, ...] = ()
+    """What must be known before test scores are compared: in which experiments they were made in another way."""

@@ -15,6 +15,7 @@ from experiments.states import Split
 from experiments.store import Store
 from experiments.texts import text_sources
 from optimizer.honesty import measure_gap, notes
+from optimizer.mixed import mixed_within
 from optimizer.reporting import outputs, scores
 from optimizer.reporting.costs import cost
 from optimizer.reporting.document import (
@@ -53,7 +54,10 @@ def build_document(store: Store, experiment: Experiment) -> Document:
         subject=_subject(experiment, decisions),
         verdict=None if report is None else report.statement,
         reason=_reason(experiment, report),
-        warnings=_mixed(evaluations, known, {row["title"]: found[0].candidate_id for row, found in tested}),
+        warnings=(
+            *_mixed_rows(evaluations, known, {row["title"]: found[0].candidate_id for row, found in tested}),
+            *mixed_within(store, experiment.id, (Split.SEARCH, Split.SELECTION)),
+        ),
         notes=_notes(store, experiment, decisions, winner, uses),
         winner=None if winner is None else winner.label,
         rows=() if report is None else scores.rows(report, items, numbers, weights),
@@ -68,7 +72,7 @@ def build_document(store: Store, experiment: Experiment) -> Document:
         outputs=outputs.describe(items),
         contamination=_contamination(store, experiment),
         test_uses=uses,
-        provenance=_uses(evaluations, known),
+        provenance=_uses(store, experiment, known),
     )
 
 
@@ -156,33 +160,25 @@ def _test_uses(store: Store, evaluations: Sequence[Evaluation]) -> int:
     return max((store.tests_on(str(digest)) for digest in digests), default=0)
 
 
-def _uses(evaluations: Sequence[Evaluation], known: Mapping[str, Mapping[str, Any]]) -> tuple[ProvenanceUse, ...]:
-    counts: dict[str, dict[str, int]] = {}
-    for one in evaluations:
-        if one.provenance is not None:
-            of_splits = counts.setdefault(one.provenance, {})
-            of_splits[one.split.value] = of_splits.get(one.split.value, 0) + 1
-    return tuple(ProvenanceUse(digest, counts[digest], known[digest]) for digest in counts)
+def _uses(store: Store, experiment: Experiment, known: Mapping[str, Mapping[str, Any]]) -> tuple[ProvenanceUse, ...]:
+    counts: dict[str, dict[str, int]] = {digest: {} for digest in known}
+    for split, used in store.provenance_uses(experiment.id).items():
+        for digest, number in used.items():
+            counts[digest][split.value] = number
+    return tuple(ProvenanceUse(digest, counts[digest], data) for digest, data in known.items())
 
 
-def _mixed(
+def _mixed_rows(
     evaluations: Sequence[Evaluation], known: Mapping[str, Mapping[str, Any]], tested: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """Say where scores that are compared with each other were made in different ways."""
-    read = {digest: Provenance.from_dict(data) for digest, data in known.items()}
+    """Say which models of the final table were scored in another way than its first one."""
     of_tests = {
-        one.candidate_id: read[one.provenance]
+        one.candidate_id: Provenance.from_dict(known[one.provenance])
         for one in evaluations
         if one.split is Split.TEST and one.provenance is not None
     }
-    found = check_comparable(
-        {label: of_tests[owner] for label, owner in tested.items() if owner in of_tests}, Split.TEST.value, mixed=True
-    )
-    for split in (Split.SEARCH, Split.SELECTION):
-        used = {one.provenance for one in evaluations if one.split is split and one.provenance is not None}
-        named = {f"{split.value} evaluations of provenance {digest}": read[digest] for digest in sorted(used)}
-        found += check_comparable(named, split.value, mixed=True)
-    return tuple(f"Mixed provenance: {sentence}." for sentence in found)
+    rows = {label: of_tests[owner] for label, owner in tested.items() if owner in of_tests}
+    return tuple(f"Mixed provenance: {one}." for one in check_comparable(rows, Split.TEST.value, mixed=True))
 
 
 def _contamination(store: Store, experiment: Experiment) -> Contamination:
