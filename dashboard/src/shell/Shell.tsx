@@ -32,6 +32,7 @@ export function Shell() {
   }, [path]);
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a part of this page */}
       <a
         className={styles.skip}
         href="#main"
