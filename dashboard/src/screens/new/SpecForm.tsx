@@ -66,11 +66,11 @@ function Section({ name, schema }: { name: string; schema: Schema }) {
   const [title, reading] = TITLES[name] ?? [labelOf(name), schema.description ?? ""];
   return (
     <Card title={title} reading={reading}>
-      <section id={id} tabIndex={-1} className={styles.section} aria-label={title}>
+      <div id={id} tabIndex={-1} className={styles.section}>
         <Problems id={`${id}-problems`} problems={problems} />
         {field.kind === "group" ? <Fields path={[name]} schema={field.schema} /> : null}
         {field.kind === "list" ? <Entries path={[name]} label={title} entry={field.schema} /> : null}
-      </section>
+      </div>
     </Card>
   );
 }

@@ -45,14 +45,18 @@ export function YamlView({ text, type, mistake, problems }: Props) {
           onChange={(event) => type(event.target.value)}
         />
       </div>
-      <ul id={`${id}-problems`} className={styles.problems} role="alert">
-        {shown.map((one) => (
-          <li key={`${one.line} ${one.message}`}>
-            <Button onClick={() => select(area.current, one.line)}>Line {one.line}</Button>
-            <span>{one.message}</span>
-          </li>
-        ))}
-      </ul>
+      <div id={`${id}-problems`} role="alert">
+        {shown.length > 0 ? (
+          <ul className={styles.problems}>
+            {shown.map((one) => (
+              <li key={`${one.line} ${one.message}`}>
+                <Button onClick={() => select(area.current, one.line)}>Line {one.line}</Button>
+                <span>{one.message}</span>
+              </li>
+            ))}
+          </ul>
+        ) : null}
+      </div>
       {mistake ? (
         <p className={styles.note}>The text stays as it is. The form opens again once it is valid YAML.</p>
       ) : null}

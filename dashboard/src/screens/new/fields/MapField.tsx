@@ -8,6 +8,7 @@ import styles from "./fields.module.css";
 import { type FieldProps, useField } from "./form";
 import { shortName } from "./names";
 import { Problems } from "./Row";
+import { listFor } from "./Suggestions";
 
 /** Entries that the user names. */
 export function MapField({ path, schema, label, required, entry }: FieldProps & { entry: Schema }) {
@@ -46,6 +47,7 @@ export function MapField({ path, schema, label, required, entry }: FieldProps & 
       ))}
       <NewEntry
         models={group.short === "model"}
+        suggestions={listFor(path)}
         taken={Object.keys(entries)}
         add={(key, added) => set({ ...entries, [key]: added })}
       />
@@ -98,11 +100,13 @@ function NameInput({ name, taken, rename }: NameProps) {
 interface NewProps {
   /** Whether what is added is a model, which is named after itself. */
   models: boolean;
+  /** Id of a list of names. */
+  suggestions: string | undefined;
   taken: readonly string[];
   add: (key: string, value: Json) => void;
 }
 
-function NewEntry({ models, taken, add }: NewProps) {
+function NewEntry({ models, suggestions, taken, add }: NewProps) {
   const [typed, setTyped] = useState("");
   const id = useId();
   const text = typed.trim();
@@ -120,7 +124,7 @@ function NewEntry({ models, taken, add }: NewProps) {
         <input
           id={id}
           className={styles.input}
-          list={models ? "known-models" : undefined}
+          list={suggestions}
           value={typed}
           autoComplete="off"
           spellCheck={false}

@@ -19,6 +19,7 @@ const GRANULARITIES = [
 /** Returns the id of the list for a place. */
 export function listFor(path: Path): string | undefined {
   const key = path.at(-1);
+  if (key === "models") return path.length === 1 ? "known-models" : "known-experts";
   if (key === "task") return path[0] === "tasks" ? "known-tasks" : "known-names";
   return { model: "known-models", metric: "known-metrics", granularity: "known-granularities" }[String(key)];
 }
@@ -38,6 +39,7 @@ export function Suggestions() {
           </option>
         ))}
       </datalist>
+      <List id="known-experts" values={isObject(value.models) ? Object.keys(value.models) : []} />
       <List id="known-tasks" values={tasks.map((task) => task.name)} />
       <List id="known-names" values={names} />
       <List id="known-metrics" values={METRICS} />
