@@ -14,16 +14,14 @@ from evals.tasks import ItemScore
 from experiments.entities import Experiment
 from experiments.states import CandidateKind, ExperimentState, Split, Wanted
 from experiments.store import Store
+from experiments.texts import StoredText
 
 TASKS = {"arithmetic_json": 2.0, "capitals": 1.0, "word_problems": 1.0}
 MODELS = ("arithmetic", "json", "french")
-GENES = [
-    f"weight {model} blocks {first}-{first + 5} {module}"
-    for model in MODELS
-    for first in range(0, 30, 6)
-    for module in ("attention", "mlp")
-]
-BASELINES = ("base", *MODELS, "uniform average", "best scale")
+SLOTS = [f"blocks {first}-{first + 5} {module}" for first in range(0, 30, 6) for module in ("attention", "mlp")]
+GENES = [f"weight {model} {slot}" for model in MODELS for slot in SLOTS]
+EXPERTS = tuple(f"expert {model}" for model in MODELS)
+BASELINES = ("base", *EXPERTS, "uniform mean", "task arithmetic 0.7")
 SPLITS = {Split.SEARCH: 32, Split.SELECTION: 30, Split.TEST: 60}
 BLOCKS = 4
 # Whatever people and models may write must be shown as text.
@@ -54,9 +52,42 @@ def new(store: Store, name: str) -> Experiment:
         "genes": GENES,
         "inputs": {"models": {}},
         "models": {model: {"path": f"/models/{model}", "revision": None} for model in ("base", *MODELS)},
+        "slots": SLOTS,
+        "tasks": {task: _task(task) for task in TASKS},
+        "worker_cpus": 2,
         "versions": {"evomerge": "0.1.0", "torch": "2.13.0", "vllm": "0.32.0"},
     }
     return store.create_experiment(spec, "/models", resolved, owner="ada", wanted=Wanted.RUN)
+
+
+def _task(task: str) -> dict[str, object]:
+    return {
+        "source": f"/tasks/{task}.yaml",
+        "config_hash": f"{hash_of(task, Split.SEARCH, -1):016x}",
+        "lm_eval": "0.4.13",
+        "metric": "exact_match",
+        "weight": TASKS[task],
+        "seed": 0,
+        "items": {split.value: size for split, size in SPLITS.items()},
+        "items_hash": {split.value: f"{hash_of(task, split, -2):016x}" for split in SPLITS},
+    }
+
+
+def _texts() -> list[StoredText]:
+    """Return what every item asks; one in seven prompts is hostile."""
+    return [
+        StoredText(
+            source=str(_task(task)["config_hash"]),
+            item=f"{hash_of(task, split, place):016x}",
+            prompt=f"Question {place} of {task}: how much is {place} + {place}?\nAnswer in JSON." if place % 7 else XSS,
+            reference=f'{{"answer": {2 * place}}}',
+            choices=("Paris", "Rome", XSS) if task == "capitals" else None,
+            truncated=False,
+        )
+        for task in TASKS
+        for split, size in SPLITS.items()
+        for place in range(size)
+    ]
 
 
 def drive(
@@ -66,9 +97,13 @@ def drive(
     experiment = new(store, name)
     store.claim_driver(experiment.id)
     draw = random.Random(name)
+    store.record_texts(experiment.id, _texts())
     with store.together():
         for number in range(candidates):
             _candidate(store, experiment, number, candidates, draw)
+    design = {"algorithm": "merge-cma", "options": {"popsize": 8}, "block_size": 24, "reason": "weights are searched"}
+    store.record_decision(experiment.id, "search", design)
+    store.extend(experiment.id, {"evaluations": 80}, by="ada")
     if end is ExperimentState.FINISHED:
         _finals(store, experiment, draw)
     if end is not None:
@@ -130,17 +165,21 @@ def scored(split: Split, block: int, chance: float, draw: random.Random) -> list
     """Return the items of a block, or of a whole split."""
     size = SPLITS[split]
     places = range(size) if split is not Split.SEARCH else range(block, size, BLOCKS)
-    return [
-        ItemScore(
-            task=task,
-            item=f"{hash_of(task, split, place):016x}",
-            score=float(draw.random() < min(max(chance, 0.02), 0.97)),
-            reference_logprob=-3 * (1 - chance) - draw.random(),
-            output=f'{{"answer": {place}}}' if place % 7 else XSS,
-        )
-        for task in TASKS
-        for place in places
-    ]
+    found = []
+    for task in TASKS:
+        for place in places:
+            right = draw.random() < min(max(chance, 0.02), 0.97)
+            said = f'{{"answer": {2 * place + (not right)}}}'
+            found.append(
+                ItemScore(
+                    task=task,
+                    item=f"{hash_of(task, split, place):016x}",
+                    score=float(right),
+                    reference_logprob=-3 * (1 - chance) - draw.random(),
+                    output=said if place % 7 else XSS,
+                )
+            )
+    return found
 
 
 def hash_of(task: str, split: Split, place: int) -> int:
@@ -150,7 +189,9 @@ def hash_of(task: str, split: Split, place: int) -> int:
 
 def _finals(store: Store, experiment: Experiment, draw: random.Random) -> None:
     standings = store.leaderboard(experiment.id, limit=4)
-    numbers = [*range(len(BASELINES)), *(one.candidate.number for one in standings)]
+    finalists = [one.candidate.number for one in standings]
+    store.record_decision(experiment.id, "finalists", {"numbers": finalists, "estimates": {}, "below_floors": 0})
+    numbers = [*range(len(BASELINES)), *finalists]
     winner = standings[0].candidate.number
     by_number = {one.number: one for one in store.candidates(experiment.id)}
     scores: dict[str, list[ItemScore]] = {}
@@ -171,8 +212,8 @@ def _finals(store: Store, experiment: Experiment, draw: random.Random) -> None:
             )
             if split is Split.TEST and (number < len(BASELINES) or number == winner):
                 scores[by_number[number].label or "merge"] = items
-    roles = {label: "expert" for label in MODELS} | {"base": "base", "merge": "merge"}
-    roles |= {label: "baseline" for label in ("uniform average", "best scale")}
+    roles = {label: "expert" for label in EXPERTS} | {"base": "base", "merge": "merge"}
+    roles |= {label: "baseline" for label in BASELINES[len(EXPERTS) + 1 :]}
     report = build_report(scores, roles, TASKS)  # type: ignore[arg-type]
     store.record_decision(experiment.id, "winner", {"number": winner})
     gap = {"search": {"mean": 0.82, "low": 0.76, "high": 0.88, "items": 96}}
@@ -196,7 +237,12 @@ def _recipe(vector: list[float]) -> dict[str, object]:
         "method": "task_arithmetic",
         "models": list(MODELS),
         "granularity": "group:6+module",
-        "weights": {model: [round(0.7 + value / 4, 4) for value in vector[i::3]] for i, model in enumerate(MODELS)},
+        "coefficients": {
+            "weight": {
+                model: [round(0.7 + value / 4, 4) for value in vector[i * len(SLOTS) : (i + 1) * len(SLOTS)]]
+                for i, model in enumerate(MODELS)
+            }
+        },
     }
 
 
