@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -186,7 +187,9 @@ def _without_paths(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hash(value: Any) -> str:
-    def name(code: Any) -> str:
+    def named(code: Any) -> Any:
+        if is_dataclass(code) and not isinstance(code, type):  # a scorer of ours, with its settings
+            return {type(code).__name__: asdict(code)}
         return str(getattr(code, "__qualname__", type(code).__name__))
 
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=name).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=named).encode()).hexdigest()[:16]

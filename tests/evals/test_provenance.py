@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from evals.provenance import Provenance, check_comparable, differences, provenance_of
 from evals.suite import TaskSuite
@@ -100,3 +102,16 @@ def test_mixed_scores_are_refused_or_told_aloud(made: Callable[..., Provenance])
     (said,) = check_comparable(models, "test", mixed=True)
     assert "dtype" in said
     assert check_comparable({"mine": models["mine"], "same": models["same"]}, "test") == ()
+
+
+def test_settings_of_our_own_scorers_are_in_the_hash(tmp_path: Path) -> None:
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps({"q": f"{n}+1", "a": n + 1}) + "\n" for n in range(9)))
+
+    def task_hash(tolerance: float) -> str:
+        score = {"kind": "numeric", "tolerance": tolerance}
+        form = {"data": "sums.jsonl", "prompt": "{{q}}=", "answer": "a", "score": score}
+        (tmp_path / "sums.yaml").write_text(yaml.safe_dump(form))
+        definition = TaskDefinition("sums", str(tmp_path / "sums.yaml"), search=2, selection=2, test=5)
+        return str(TaskSuite.load([definition]).describe()["sums"]["config_hash"])
+
+    assert task_hash(0.1) == task_hash(0.1) != task_hash(0.2)
