@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, compact, count, difference, duration, percent, score } from "./numbers";
+import { bytes, compact, count, difference, duration, percent, plain, score } from "./numbers";
 
 describe("numbers", () => {
   it("shows scores with three decimals and a real minus sign", () => {
@@ -32,6 +32,9 @@ describe("numbers", () => {
       "2 d 4 h",
       "1 h",
     ]);
+  });
+  it("leaves a number that somebody wrote as it is, but for its minus sign", () => {
+    expect([-0.5, 1.8, 1e-5].map(plain)).toEqual(["\u22120.5", "1.8", "0.00001"]);
   });
   it("shows bytes in binary units and shares in percent", () => {
     expect([bytes(0), bytes(1536), bytes(269_000_000), percent(0.873), percent(0.034)]).toEqual([

@@ -70,3 +70,6 @@ export const percent = (share: number | null | undefined): string =>
 /** A coefficient: as many decimals as matter. */
 export const coefficient = (value: number | null | undefined): string =>
   value == null || !Number.isFinite(value) ? "–" : signed(value.toFixed(Math.abs(value) >= 10 ? 1 : 3));
+
+/** A number as it is, such as a limit that somebody wrote. */
+export const plain = (value: number): string => signed(String(value));

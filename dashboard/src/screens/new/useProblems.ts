@@ -16,7 +16,10 @@ export function usePlaces(found: readonly FieldProblem[], view: "form" | "yaml")
     const element = elementAt(shownAt(one.path, (place) => elementAt(place) !== null) ?? "");
     for (let up = element?.parentElement; up; up = up.parentElement)
       if (up instanceof HTMLDetailsElement) up.open = true;
-    element?.focus({ preventScroll: true });
+    (element?.matches("input, select")
+      ? element
+      : (element?.querySelector<HTMLElement>("input, select") ?? element)
+    )?.focus({ preventScroll: true });
     element?.scrollIntoView({ block: "center" });
   }, []);
   useEffect(() => {

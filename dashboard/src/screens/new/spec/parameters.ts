@@ -1,5 +1,6 @@
 /** The parameters of the chosen merge methods, and the ways in which one is chosen. */
 import type { Schemas } from "@/api/client";
+import { plain } from "@/format/numbers";
 import { isObject, type Json } from "./paths";
 
 export type Parameter = Schemas["ParameterView"];
@@ -34,11 +35,11 @@ export function modeOf(value: Json | undefined): Mode {
 
 /** The ways that differ for a parameter: a searched one is left and searched in its own range alike. */
 export function modesOf(parameter: Parameter): readonly (readonly [Mode, string])[] {
-  const own = `Search ${parameter.low} to ${parameter.high}`;
+  const own = `Search ${plain(parameter.low)} to ${plain(parameter.high)}`;
   return [
     ...(parameter.searched
       ? [["left", `${own} (default)`] as const]
-      : [["left", `Stay at ${parameter.default} (default)`] as const, ["own", own] as const]),
+      : [["left", `Stay at ${plain(parameter.default)} (default)`] as const, ["own", own] as const]),
     ["range", "Search another range"],
     ["fixed", "Fix at a value"],
   ];
