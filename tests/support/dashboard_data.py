@@ -103,7 +103,7 @@ def drive(
             _candidate(store, experiment, number, candidates, draw)
     design = {"algorithm": "merge-cma", "options": {"popsize": 8}, "block_size": 24, "reason": "weights are searched"}
     store.record_decision(experiment.id, "search", design)
-    store.extend(experiment.id, {"evaluations": 80}, by="ada")
+    store.extend(experiment.id, {"evaluations": 200}, by="ada")
     if end is ExperimentState.FINISHED:
         _finals(store, experiment, draw)
     if end is not None:
@@ -272,35 +272,72 @@ def _spread(store: Store, experiment: Experiment, minutes: float) -> None:
 
 
 def drive_large(store: Store, candidates: int) -> Experiment:
-    """Create a running experiment of very many candidates, each scored on a few items."""
+    """Create a running experiment of very many candidates, each scored on one item.
+
+    One in fifty goes through the store; the others are copies of these, with better and better scores.
+    """
     experiment = new(store, "fifty-thousand")
     store.claim_driver(experiment.id)
     draw = random.Random(0)
-    for first in range(0, candidates, 1000):
-        with store.together():
-            for number in range(first, min(first + 1000, candidates)):
-                vector = [draw.gauss(0, 1) for _ in GENES[:6]]
-                candidate = store.record_ask(
-                    experiment.id,
-                    number=number,
-                    kind=CandidateKind.SEARCH,
-                    label="",
-                    vector=vector,
-                    recipe={"method": "task_arithmetic", "models": list(MODELS)},
-                    digest=f"{number:064x}",
-                    block=0,
-                )
-                attempt = store.record_started(candidate.id, Split.SEARCH, worker=f"w{number % 8}", block=0)
-                score = min(max(0.4 + 0.4 * number / candidates + draw.gauss(0, 0.08), 0), 1)
-                store.record_result(
-                    candidate.id,
-                    Split.SEARCH,
-                    [ItemScore("arithmetic_json", f"{number % 64:016x}", score, -1.0, None)],
-                    block=0,
-                    attempt=attempt,
-                    fitness=score,
-                    timings_s={"apply": 0.05, "score": 1.0},
-                    prompt_tokens=100,
-                    generated_tokens=10,
-                )
+    first = max(candidates // COPIES, 1)
+    with store.together():
+        for number in range(first):
+            candidate = store.record_ask(
+                experiment.id,
+                number=number,
+                kind=CandidateKind.SEARCH,
+                label="",
+                vector=[draw.gauss(0, 1) for _ in GENES],
+                recipe={"method": "task_arithmetic", "models": list(MODELS)},
+                digest=f"{number:064x}",
+                block=0,
+            )
+            attempt = store.record_started(candidate.id, Split.SEARCH, worker=f"w{number % 8}", block=0)
+            score = min(max(0.3 + draw.gauss(0, 0.08), 0), 0.6)
+            store.record_result(
+                candidate.id,
+                Split.SEARCH,
+                [ItemScore("arithmetic_json", f"{number % 64:016x}", score, -1.0, None)],
+                block=0,
+                attempt=attempt,
+                fitness=score,
+                timings_s={"apply": 0.05, "score": 1.0},
+                prompt_tokens=100,
+                generated_tokens=10,
+            )
+    with store._engine.begin() as connection:
+        for statement in _COPY:
+            connection.execute(text(statement), {"id": experiment.id, "first": first, "copies": COPIES - 1})
     return store.get_experiment(experiment.id)
+
+
+COPIES = 50
+_BETTER = "(1 + copy * 0.4 / :copies)"
+_COPIES = "WITH RECURSIVE times(copy) AS (SELECT 1 UNION ALL SELECT copy + 1 FROM times WHERE copy < :copies)"
+_OWN = "candidates.experiment_id = :id AND candidates.number < :first"
+# The store of an experiment of this kind is the only one where rows are written past the store's own methods.
+_COPY = (
+    f"""{_COPIES} INSERT INTO candidates (experiment_id, number, kind, label, vector, recipe, recipe_digest, state,
+    reason, fitness, created_at) SELECT experiment_id, number + copy * :first, kind, label, vector, recipe,
+    printf('%064x', number + copy * :first), state, reason, fitness * {_BETTER}, created_at
+    FROM candidates, times WHERE {_OWN}""",
+    f"""{_COPIES} INSERT INTO evaluations (candidate_id, split, state, attempt, worker, started_at, finished_at,
+    timings_s, prompt_tokens, generated_tokens, fitness, summary, block, num_items) SELECT copied.id, split,
+    evaluations.state, attempt, worker, started_at, finished_at, timings_s, prompt_tokens, generated_tokens,
+    evaluations.fitness * {_BETTER}, json_set(summary, '$.arithmetic_json.score', evaluations.fitness * {_BETTER}),
+    block, num_items FROM candidates, times
+    JOIN evaluations ON evaluations.candidate_id = candidates.id
+    JOIN candidates AS copied ON copied.experiment_id = :id AND copied.number = candidates.number + copy * :first
+    WHERE {_OWN}""",
+    """INSERT INTO item_scores (evaluation_id, task, item, score, reference_logprob) SELECT evaluations.id,
+    'arithmetic_json', printf('%016x', number % 64), evaluations.fitness, -1.0 FROM candidates
+    JOIN evaluations ON evaluations.candidate_id = candidates.id
+    WHERE candidates.experiment_id = :id AND candidates.number >= :first""",
+    f"""{_COPIES} INSERT INTO events (experiment_id, seq, kind, payload, at) SELECT experiment_id,
+    seq + copy * 3 * :first, kind, json_set(payload, '$.number', json_extract(payload, '$.number') + copy * :first),
+    at FROM events, times WHERE experiment_id = :id AND kind IN ('ask', 'start', 'tell')""",
+    """UPDATE experiments SET num_candidates = num_candidates * (:copies + 1), num_scored = num_scored * (:copies + 1),
+    num_done = num_done * (:copies + 1), num_search_items = num_search_items * (:copies + 1),
+    prompt_tokens = prompt_tokens * (:copies + 1), generated_tokens = generated_tokens * (:copies + 1),
+    last_seq = last_seq + 3 * :first * :copies WHERE id = :id""",
+)
