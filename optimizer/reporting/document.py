@@ -107,14 +107,14 @@ class Forgotten:
     """What the merge has lost of the base on one task.
 
     Attributes:
-        task: where the base scores at least 0.05.
+        task: where the base scores at least 0.05, or has a negated metric of which less is better.
         base: score of the base.
         merge: score of the merge.
         forgotten: base minus merge; negative where the merge is better.
         low: lower end of its 95 % interval.
         high: upper end.
         adjusted_p: of the difference, as in ``Versus``.
-        retained: merge divided by base.
+        retained: merge divided by base; None of a negated metric.
         of_the_base: whether no expert beats the base there (paired, Holm, p < 0.05), so that it was there to be kept.
     """
 

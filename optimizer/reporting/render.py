@@ -58,7 +58,7 @@ def _templates(html: bool) -> Environment:
         n=lambda value: "n/a" if value is None else f"{value:.3f}",
         signed=_signed,
         p=lambda value: f"{value:.2g}",
-        percent=lambda value: f"{100 * value:.1f} %",
+        percent=lambda value: "n/a" if value is None else f"{100 * value:.1f} %",
         count=lambda value: f"{value:,}",
         score=_score,
         ends=lambda one: f"{_signed(one.low)} to {_signed(one.high)}",

@@ -78,7 +78,10 @@ def normalized_rows(report: Report, best: Sequence[Denominator]) -> tuple[Normal
 
 
 def forgetting(report: Report, items: Items, compared: Sequence[Versus]) -> tuple[Forgotten, ...]:
-    """Return what the merge has lost of the base, on every task that the base scores at least 0.05 on."""
+    """Return what the merge has lost of the base, on every task that the base is any good at.
+
+    That is a score of at least 0.05, or a negative one: a metric of which less is better.
+    """
     base = next((model for model in report.models if model.role == "base"), None)
     if base is None:
         return ()
@@ -88,7 +91,7 @@ def forgetting(report: Report, items: Items, compared: Sequence[Versus]) -> tupl
     found = []
     for task, score in base.tasks.items():
         against = mine.get(task) or mine[None]
-        if score.mean < SMALLEST_DENOMINATOR:
+        if 0 <= score.mean < SMALLEST_DENOMINATOR:
             continue
         kept = merge.tasks[task].mean
         found.append(

@@ -19,7 +19,8 @@ from pydantic import TypeAdapter
 from scipy import stats
 
 from evals.provenance import Provenance, TaskProvenance
-from evals.tasks import ItemRef
+from evals.report import build_report
+from evals.tasks import ItemRef, ItemScore
 from experiments.entities import Experiment
 from experiments.states import ExperimentState, Split
 from experiments.store import Store
@@ -27,6 +28,7 @@ from optimizer.reporting.build import build_document
 from optimizer.reporting.document import Document, Score
 from optimizer.reporting.formats import ReportFormat
 from optimizer.reporting.render import plain, render
+from optimizer.reporting.scores import forgetting, versus
 
 TASK = TaskProvenance("1f", "acc,none", 0, None, "2e", False, 0, {"test": 15}, {"test": "ab"})
 KNOWN = Provenance(
@@ -273,3 +275,13 @@ def test_scores_of_one_item_have_no_standard_error(document: Document) -> None:
     assert "| 0.500 | 0.000 to 1.000 |" in render(
         replace(document, rows=(row, *document.rows[1:])), ReportFormat.MARKDOWN
     )
+
+
+def test_what_is_better_when_less_can_be_forgotten_too() -> None:
+    def items(score: float) -> list[ItemScore]:
+        return [ItemScore("loss", f"{number:016x}", score - number / 100, None, None) for number in range(20)]
+
+    scored = {"base": items(-2.0), "merge": items(-2.5)}
+    report = build_report(scored, {"base": "base", "merge": "merge"}, {"loss": 1.0})
+    (lost,) = forgetting(report, scored, versus(report, scored, {"loss": 1.0}))
+    assert lost.forgotten == pytest.approx(0.5) and lost.retained is None and lost.of_the_base
