@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 
 from api.dependencies import ExperimentDep, StoreDep
 from api.figures.headlines import headlines
-from api.routes.candidates import Order
 from api.schemas.charts import Coefficients, Compared, Comparison, Points, Series
 from api.schemas.experiments import Headline, experiment_view, standing_view
 from experiments.entities import ExperimentSummary
+from experiments.pages import MatrixOrder
 from experiments.store import Store
 from optimizer.mixed import mixed_between
 
@@ -60,7 +60,9 @@ def get_points(
 def get_coefficients(
     experiment: ExperimentDep,
     store: StoreDep,
-    order: Order = "-number",
+    order: Annotated[
+        MatrixOrder, Query(description="As of candidates, or one of every few from the first to the last.")
+    ] = "-number",
     limit: Annotated[int, Query(ge=1, le=500, description="Candidates at most.")] = 200,
 ) -> Coefficients:
     """Return the searched points of candidates as a matrix."""

@@ -124,6 +124,12 @@ class TestCharts:
         best = reader.get(url, params={"order": "-fitness", "limit": 3}).json()["fitness"]
         assert best == sorted(best, reverse=True)
 
+    @pytest.mark.parametrize(("limit", "step"), [(500, 1), (12, 5), (3, 21)])
+    def test_an_even_sample_of_coefficients(self, reader: TestClient, store: Store, limit: int, step: int) -> None:
+        url = f"{URL}/{seed(store, 60).id}/coefficients"
+        found = reader.get(url, params={"order": "even", "limit": limit}).json()["number"]
+        assert found == [number for number in range(1, 60) if number % step == 0]
+
     def test_comparison(self, reader: TestClient, store: Store) -> None:
         first, second = seed(store, name="one", finished=True), seed(store, 30, name="two")
         response = reader.get(f"{URL}/compare", params={"ids": f"{second.id},one", "points": 5})
@@ -143,7 +149,7 @@ class TestCharts:
 QUERIES = {
     "/experiments/{experiment_id}/candidates": ["", "?order=-fitness", "?order=-number", "?state=scored"],
     "/experiments/{experiment_id}/candidates/{number}/items": ["", "?outputs=true"],
-    "/experiments/{experiment_id}/coefficients": ["", "?order=-fitness"],
+    "/experiments/{experiment_id}/coefficients": ["", "?order=-fitness", "?order=even"],
     "/experiments/compare": ["?ids={experiment_id}"],
     "/experiments/{experiment_id}/comparison": ["?number=3&against=2"],
     "/experiments/{experiment_id}/items-compared": ["?number=3", "?number=3&against=2,1"],

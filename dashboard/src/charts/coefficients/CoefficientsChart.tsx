@@ -4,7 +4,7 @@ import { useAddress, useSwitch } from "../address";
 import { type Asked, ChartCard } from "../ChartCard";
 import { usePalette } from "../palette";
 import { coefficientsDrawing } from "./drawing";
-import { type CoefficientData, type Shown, shownIn, VIEWS } from "./views";
+import { type CoefficientData, type Shown, shownIn, VIEWS, type View } from "./views";
 
 interface Props {
   experiment: string;
@@ -47,8 +47,16 @@ export function CoefficientsChart({ experiment, query }: Props) {
         return typeof shown === "string" ? shown : null;
       }}
       draw={draw}
-      python={`client.coefficients("${experiment}", order="${view === "best" || view === "real" ? "-fitness" : "-number"}")`}
+      python={pythonCall(view, experiment, query.data)}
       controls={<Choice label="Show" value={view} choices={CHOICES} onChange={setView} />}
     />
   );
+}
+
+function pythonCall(view: View, experiment: string, data: CoefficientData | undefined): string {
+  if (view === "best" || view === "real")
+    return `client.candidate("${experiment}", ${data?.candidate?.number ?? 0})`;
+  return view === "spread" && data?.trace?.deviations.length
+    ? `client.trace("${experiment}")`
+    : `client.coefficients("${experiment}", limit=50)`;
 }

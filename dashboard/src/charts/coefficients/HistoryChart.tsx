@@ -31,7 +31,7 @@ export function HistoryChart({ experiment, query }: { experiment: string; query:
       query={query}
       reason={(data) => (data.rows.length < 2 ? "The search has not drawn enough candidates yet." : null)}
       draw={draw}
-      python={`client.coefficients("${experiment}", order="number", limit=500)`}
+      python={`client.coefficients("${experiment}", order="even", limit=500)`}
       controls={
         genes.length > 1 ? (
           <Picker

@@ -60,17 +60,16 @@ const matrix = (rows: [number, number | null, number[]][], kind: Schemas["Candid
     values: rows.map((row) => row[2]),
   }) satisfies Schemas["Coefficients"];
 
+const candidate = (vector: number[] | null, recipe: object = {}) =>
+  ({ number: 7, vector, recipe }) as unknown as Schemas["CandidateDetail"];
+
 const data = (changes: Partial<CoefficientData> = {}): CoefficientData => ({
   genes: genesOf(["weight math block 0", "weight math block 1"], ["math"]),
-  best: matrix([
-    [7, 0.9, [1, -2]],
-    [3, 0.8, [0.5, 0.5]],
-  ]),
   latest: matrix([
     [8, 0.1, [2, 4]],
     [7, 0.9, [0, 0]],
   ]),
-  candidate: null,
+  candidate: candidate([1, -2]),
   trace: null,
   slots: ["block 0", "block 1"],
   winner: null,
@@ -78,10 +77,10 @@ const data = (changes: Partial<CoefficientData> = {}): CoefficientData => ({
 });
 
 describe("what is shown", () => {
-  it("is the winner where it was searched, else the fittest", () => {
+  it("is a candidate in steps, and whether it won", () => {
     expect((shownIn("best", data()) as Shown).values).toEqual([1, -2]);
-    expect((shownIn("best", data({ winner: 3 })) as Shown).values).toEqual([0.5, 0.5]);
-    expect((shownIn("best", data({ winner: 99 })) as Shown).what).toContain("the best searched candidate");
+    expect((shownIn("best", data({ winner: 3 })) as Shown).what).toContain("the fittest that was searched");
+    expect((shownIn("best", data({ winner: 7 })) as Shown).what).toContain("the winner");
   });
   it("is the mean of the latest, or the center where the search gave it", () => {
     expect((shownIn("mean", data()) as Shown).values).toEqual([1, 2]);
@@ -110,12 +109,11 @@ describe("what is shown", () => {
   });
   it("is the recipe in real units, with the names of its slots", () => {
     const recipe = { coefficients: { weight: { math: [0.4, 0.6] }, gamma: [1] } };
-    const candidate = { number: 7, recipe } as unknown as Schemas["CandidateDetail"];
-    const shown = shownIn("real", data({ candidate })) as Shown;
+    const shown = shownIn("real", data({ candidate: candidate([0, 0], recipe) })) as Shown;
     expect([shown.rows, shown.columns, shown.values]).toEqual([["block 0", "block 1"], ["math"], [0.4, 0.6]]);
   });
   it("says why there is nothing", () => {
-    expect(shownIn("best", data({ best: matrix([]) }))).toBe("No searched candidate has a score yet.");
+    expect(shownIn("best", data({ candidate: null }))).toBe("No searched candidate has a score yet.");
     expect(shownIn("mean", data({ latest: matrix([[1, 0.5, [1]]]) }))).toBe(
       "The search has not drawn enough candidates yet.",
     );

@@ -1,42 +1,46 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { candidateQuery, experimentQuery, partQuery } from "@/api/queries";
+import type { Asked } from "../ChartCard";
 import { type Row, rowsOf } from "./rows";
-import { bestRow, type CoefficientData, genesOf } from "./views";
+import { type CoefficientData, genesOf } from "./views";
 
-/** What the plots of coefficients draw, as one query: the best, the latest and the first searched candidates. */
-export function useCoefficients(id: string) {
+/** What the plots of coefficients draw, and the searched candidates that it is drawn of. */
+type Found = CoefficientData & { rows: readonly Row[]; total: number };
+
+const MOST = 500;
+
+/** An even sample of the searched candidates with the best and the latest, as one query. */
+export function useCoefficients(id: string): Asked<Found> {
   const detail = useQuery(experimentQuery(id));
-  const best = useQuery(partQuery(id, "coefficients", { order: "-fitness", limit: 500 }));
-  const latest = useQuery(partQuery(id, "coefficients", { order: "-number", limit: 500 }));
-  const first = useQuery(partQuery(id, "coefficients", { order: "number", limit: 500 }));
+  const best = useQuery(partQuery(id, "coefficients", { order: "-fitness", limit: 20 }));
+  const latest = useQuery(partQuery(id, "coefficients", { order: "-number", limit: 50 }));
+  const even = useQuery(partQuery(id, "coefficients", { order: "even", limit: MOST }));
   const trace = useQuery(partQuery(id, "trace", { points: 500 }));
   const winner = detail.data?.outcome?.winner?.number ?? null;
-  const number = best.data?.number[best.data ? bestRow(best.data, winner) : 0];
-  const candidate = useQuery({ ...candidateQuery(id, number ?? 0), enabled: number !== undefined });
+  const fittest = best.data?.number[0];
+  const chosen = useQuery({ ...candidateQuery(id, winner ?? 0), enabled: winner !== null });
+  const second = useQuery({ ...candidateQuery(id, fittest ?? 0), enabled: fittest !== undefined });
+  // Where a plain merge won, there is no point of the search to show.
+  const candidate = (chosen.data?.vector ? chosen.data : second.data) ?? null;
 
-  const data = useMemo((): (CoefficientData & { rows: readonly Row[]; total: number }) | undefined => {
-    if (!detail.data || !best.data || !latest.data || !first.data || !trace.data) return undefined;
-    const { resolved, progress } = detail.data;
-    const genes = genesOf(best.data.genes, Object.keys(detail.data.spec.models ?? {}));
-    const rows = rowsOf(genes.length, best.data, latest.data, first.data);
+  const data = useMemo((): Found | undefined => {
+    if (!detail.data || !best.data || !latest.data || !even.data || !trace.data) return undefined;
+    const { resolved, progress, spec } = detail.data;
+    const genes = genesOf(best.data.genes, Object.keys(spec.models ?? {}));
+    const rows = rowsOf(genes.length, even.data, best.data, latest.data);
     return {
       genes,
-      best: best.data,
       latest: latest.data,
-      candidate: candidate.data ?? null,
+      candidate,
       trace: trace.data,
       slots: (resolved.slots as readonly string[] | undefined) ?? [],
       winner,
       rows,
-      total: latest.data.number.length < 500 ? rows.length : progress.candidates,
+      total: progress.candidates <= MOST ? rows.length : progress.candidates,
     };
-  }, [detail.data, best.data, latest.data, first.data, trace.data, candidate.data, winner]);
+  }, [detail.data, best.data, latest.data, even.data, trace.data, candidate, winner]);
 
-  const failed = [detail, best, latest, first, trace].find((one) => one.error !== null);
-  return {
-    data,
-    error: failed?.error ?? null,
-    refetch: failed?.refetch ?? detail.refetch,
-  };
+  const failed = [detail, best, latest, even, trace].find((one) => one.error !== null);
+  return { data, error: failed?.error ?? null, refetch: failed?.refetch ?? detail.refetch };
 }

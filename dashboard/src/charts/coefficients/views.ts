@@ -9,11 +9,9 @@ export type View = (typeof VIEWS)[number];
 
 export interface CoefficientData {
   genes: readonly Gene[];
-  /** Searched candidates, the best first. */
-  best: Matrix;
   /** Searched candidates, the last first. */
   latest: Matrix;
-  /** The candidate whose coefficients are shown as the best, as the server decodes it. */
+  /** The winner where it was searched, else the fittest searched candidate; null where there is none. */
   candidate: Schemas["CandidateDetail"] | null;
   trace: Schemas["Trace"] | null;
   /** Labels of the slots of a recipe. */
@@ -32,29 +30,30 @@ export interface Shown extends Grid {
 }
 
 const LATEST = 32;
+const NOBODY = "No searched candidate has a score yet.";
+
+const titleOf = ({ number }: { number: number }, { winner }: CoefficientData): string =>
+  `Candidate ${count(number)}, ${number === winner ? "the winner" : "the fittest that was searched"}.`;
 
 export const genesOf = (labels: readonly string[], models: readonly string[]): Gene[] =>
   labels.map((label, index) => parseGene(label, index, models));
 
-/** The row of the candidate that is shown as the best: the winner where it was searched, else the fittest. */
-export function bestRow(best: Matrix, winner: number | null): number {
-  const row = winner === null ? -1 : best.number.indexOf(winner);
-  return Math.max(row, 0);
-}
-
 /** What a view shows, or why it cannot. */
 export function shownIn(view: View, data: CoefficientData): Shown | string {
   if (view === "real") return realCoefficients(data);
-  const row = bestRow(data.best, data.winner);
-  const number = data.best.number[row];
-  if (number === undefined) return "No searched candidate has a score yet.";
   const grid = gridOf(data.genes);
   const of = (values: readonly (number | null)[] | undefined) =>
     grid.cells.map(({ gene }) => (gene === null ? null : (values?.[gene] ?? null)));
   if (view === "best") {
-    const name = number === data.winner ? "the winner" : "the best searched candidate";
-    const what = `Candidate ${count(number)}, ${name}.`;
-    return { ...grid, values: of(data.best.values[row]), what, unit: "initial steps", signed: true };
+    const { candidate } = data;
+    if (candidate?.vector?.length !== data.genes.length) return NOBODY;
+    return {
+      ...grid,
+      values: of(candidate.vector),
+      what: titleOf(candidate, data),
+      unit: "initial steps",
+      signed: true,
+    };
   }
   const rows = data.latest.values.filter((values) => values.length === data.genes.length).slice(0, LATEST);
   if (rows.length < 2) return "The search has not drawn enough candidates yet.";
@@ -100,7 +99,7 @@ function moments(rows: readonly (readonly number[])[]): { mean: number[]; deviat
 /** The coefficients that a candidate's recipe holds, searched ones only. */
 function realCoefficients(data: CoefficientData): Shown | string {
   const { candidate, slots } = data;
-  if (candidate === null) return "No searched candidate has a score yet.";
+  if (candidate === null) return NOBODY;
   const searched = new Set(data.genes.map((gene) => gene.parameter));
   const settings = Object.entries((candidate.recipe.coefficients ?? {}) as Record<string, Setting>);
   const found = settings
@@ -121,7 +120,7 @@ function realCoefficients(data: CoefficientData): Shown | string {
   return {
     ...gridOf(found.map((one) => one.gene)),
     values: found.map((one) => one.value),
-    what: `Candidate ${count(candidate.number)}, as it is merged.`,
+    what: titleOf(candidate, data),
     unit: "real units",
     signed: false,
   };

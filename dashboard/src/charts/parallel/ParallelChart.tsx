@@ -34,7 +34,7 @@ export function ParallelChart({ experiment, query }: { experiment: string; query
       query={query}
       reason={() => (scored < 3 ? "Fewer than three searched candidates have a score." : null)}
       draw={draw}
-      python={`client.coefficients("${experiment}", order="-fitness", limit=500)`}
+      python={`client.coefficients("${experiment}", order="even", limit=500)`}
     >
       {data === undefined ? null : (
         <>
