@@ -20,8 +20,14 @@ from evals.local.scorer import Scorer, scored_by
 from evals.local.values import NUMBER, Json, Near, check_schema
 from evomerge.errors import TaskError, nearest
 
-# Of two equal numbers, what their texts may differ in.
-_NO_VALUE = [",", r"\$", r"\.0*$", *(rf"(?<=\.\d{{{places}}})0+$" for places in range(1, 9))]
+# What the texts of one number may differ in: commas, dollar signs, zeros at either end.
+SAME_NUMBER = [
+    ",",
+    r"\$",
+    r"\.0*$",
+    r"(?<![\d.])0+(?=[\d.])",
+    *(rf"(?<=\.\d{{{places}}})0+$" for places in range(1, 9)),
+]
 
 
 @dataclass(frozen=True)
@@ -117,13 +123,13 @@ def _matching(form: Form) -> dict[str, Any]:
     options: dict[str, Any] = {}
     score = form.score
     if isinstance(score, Exact):
-        steps = [{"function": "remove_whitespace"}]
+        steps = [{"function": "remove_whitespace"}] if score.strip else []
         options = {key: True for key in ("ignore_case", "ignore_punctuation") if getattr(score, key)}
     elif isinstance(score, Regex | Numeric):
         pattern = score.pattern if isinstance(score, Regex) else NUMBER
         steps = [{"function": "regex", "regex_pattern": pattern, "group_select": 0 if score.which == "first" else -1}]
         if isinstance(score, Numeric):
-            options = {"regexes_to_ignore": _NO_VALUE}
+            options = {"regexes_to_ignore": SAME_NUMBER}
         elif score.ignore_case:
             options = {"ignore_case": True}
     return {

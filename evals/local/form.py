@@ -41,9 +41,10 @@ class Choice(_Part):
 
 
 class Exact(_Part):
-    """The answer is the reference, white space around it apart."""
+    """The answer is the reference; ``strip`` cuts white space around it before it is compared."""
 
     kind: Literal["exact"] = "exact"
+    strip: bool = True
     ignore_case: bool = False
     ignore_punctuation: bool = False
 

@@ -107,6 +107,16 @@ def test_scores_equal_lm_evals_and_what_answers_deserve(
     assert {noun: ours[item].score for item, noun in nouns.items()} == dict(zip(ANSWERS, deserved, strict=True))
 
 
+def test_exact_answers_can_be_forced(taught: Any, write_form: Callable[..., Path]) -> None:
+    said = [row | {"total": ANSWERS[row["noun"]][number % 2 :]} for number, row in enumerate(rows())]
+    source = str(write_form(data_rows=said, score={"kind": "exact", "strip": False}))
+    sizes = {"search": 10, "selection": 1, "test": 1}
+    both = [TaskDefinition("legs", source, teacher_forced=forced, **sizes) for forced in (True, False)]
+    forced, generated = (TaskSuite.load([one]).score(taught, "search") for one in both)
+    assert [(one.item, one.score) for one in forced] == [(one.item, one.score) for one in generated]
+    assert {one.score for one in forced} == {0.0, 1.0}
+
+
 @pytest.mark.parametrize("normalize", [False, True])
 def test_choices_equal_lm_evals(
     normalize: bool, taught: Any, write_form: Callable[..., Path], lm_evals: Callable[..., dict[str, float]]
