@@ -99,6 +99,7 @@ function Step({ experiment, number, children }: StepProps) {
     <Link
       to="/experiments/$id/candidates/$number"
       params={{ id: experiment.id, number: String(number) }}
+      search={true}
       className={buttonClass()}
     >
       {children}

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import type { Schemas } from "@/api/client";
 import { difference, score } from "@/format/numbers";
 import { compare } from "./difference";
@@ -87,7 +88,8 @@ function Answer({ result, name, versus = null }: AnswerProps) {
   );
 }
 
-function Marked({ text, versus }: { text: string; versus: string | null }) {
+/** A text; what another one does not have is marked. */
+const Marked = memo(function Marked({ text, versus }: { text: string; versus: string | null }) {
   if (text === "") return <i>empty</i>;
   if (versus === null) return text;
   return compare(text, versus).map((part, i) =>
@@ -100,4 +102,4 @@ function Marked({ text, versus }: { text: string; versus: string | null }) {
       part.text
     ),
   );
-}
+});

@@ -58,7 +58,7 @@ export function ItemsCard(props: Props) {
   return (
     <Card
       title="Items"
-      reading="A win is an item where it scores more than the best of the others. What differs from the first column is underlined."
+      reading="A win is an item where it scores more than the best of the others. What differs from the first column is underlined; nats are the log-likelihood of the right answer."
       actions={
         snapshot === null ? (
           <>

@@ -46,10 +46,10 @@ export function PairedCard({ experiment, number, split, against, nameOf }: Props
               <th scope="col">Against</th>
               <th scope="col">Task</th>
               <th scope="col" data-number>
-                It
+                This one
               </th>
               <th scope="col" data-number>
-                Other
+                The other
               </th>
               <th scope="col" data-number>
                 Difference (95 % interval)

@@ -17,7 +17,6 @@ export interface ReportModel {
   label: string;
   role: "base" | "expert" | "baseline" | "merge";
   overall: Interval;
-  tasks: Record<string, Interval>;
   merge_minus_model: Gain | null;
   adjusted_p: number | null;
 }
@@ -28,7 +27,6 @@ export interface Report {
   merge: string;
   best_parent: string | null;
   best_baseline: string | null;
-  statement: string;
 }
 
 /** Reads the report of an outcome; null where there is none, as in experiments without test items. */

@@ -17,7 +17,6 @@ const report: Report = {
       label: "expert json",
       role: "expert",
       overall: at(0.01),
-      tasks: {},
       merge_minus_model: gain(0.855, 0.05),
       adjusted_p: 0.001,
     },
@@ -25,7 +24,6 @@ const report: Report = {
       label: "uniform mean",
       role: "baseline",
       overall: at(0.63),
-      tasks: {},
       merge_minus_model: gain(0.235, 0.06),
       adjusted_p: 0.002,
     },
@@ -33,7 +31,6 @@ const report: Report = {
       label: "best merge",
       role: "merge",
       overall: at(0.865),
-      tasks: {},
       merge_minus_model: null,
       adjusted_p: null,
     },
@@ -42,7 +39,6 @@ const report: Report = {
   merge: "best merge",
   best_parent: "expert json",
   best_baseline: "uniform mean",
-  statement: "",
 };
 const found = verdictOf(report, 412);
 if (found === null) throw new Error("the report has a merge");

@@ -1,7 +1,7 @@
 /** Is the merge better than what it was made of? One sentence that a person can quote, and the figures behind it. */
 import type { Schemas } from "@/api/client";
 import { count, difference, interval, score } from "@/format/numbers";
-import type { Gain, Interval, Report, ReportModel } from "./report";
+import type { Interval, Report, ReportModel } from "./report";
 
 /** Ahead and behind are beyond chance: the difference's 95 % interval leaves out zero. */
 export type Standing = "ahead" | "noise" | "behind";
@@ -106,7 +106,7 @@ export function overall(verdict: Verdict): Standing {
   return all.length === 0 || all.includes("noise") ? "noise" : "ahead";
 }
 
-const gainWords = (gain: Difference | Gain): string =>
+const gainWords = (gain: Difference): string =>
   `${difference(gain.difference)} (95 % interval ${interval(gain.low, gain.high, difference)})`;
 
 /** The verdict in one or two sentences. */
