@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,23 +59,38 @@ ServiceStarter = Callable[..., Service]
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[ServiceStarter]:
     """Start servers of one state directory; whatever is left of them at the end is killed."""
+    with services(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def services(folder: Path) -> Iterator[ServiceStarter]:
+    """Start servers whose state is in a directory; whatever is left of them at the end is killed."""
     started: list[Service] = []
     count = 0
 
-    def go(store: str, *, token: str = "", settings: Mapping[str, str] | None = None, wait: bool = True) -> Service:
+    def go(
+        store: str,
+        *,
+        token: str = "",
+        settings: Mapping[str, str] | None = None,
+        wait: bool = True,
+        port: int | None = None,
+        python: str = sys.executable,
+    ) -> Service:
         nonlocal count
         count += 1
-        log, port = tmp_path / f"server-{count}.log", free_port()
+        log, port = folder / f"server-{count}.log", port or free_port()
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("EVOMERGE_", "RAY_ADDRESS"))
         }
         environment |= {
-            "EVOMERGE_STATE": str(tmp_path / "state"),
-            "EVOMERGE_ARTIFACT_ROOT": str(tmp_path / "artifacts"),
+            "EVOMERGE_STATE": str(folder / "state"),
+            "EVOMERGE_ARTIFACT_ROOT": str(folder / "artifacts"),
             "EVOMERGE_LOG_FORMAT": "json",
             **(settings or {}),
         }
-        command = [sys.executable, "-m", "evomerge", "serve", "--port", str(port), "--store", store]
+        command = [python, "-m", "evomerge", "serve", "--port", str(port), "--store", store]
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
         service = Service(process, log, f"http://127.0.0.1:{port}", token)
@@ -86,11 +102,13 @@ def serve(tmp_path: Path) -> Iterator[ServiceStarter]:
             service.token = found.group() if found else ""
         return service
 
-    yield go
-    for one in started:
-        if one.process.poll() is None:
-            one.kill()
-    _kill_what_is_left(tmp_path)
+    try:
+        yield go
+    finally:
+        for one in started:
+            if one.process.poll() is None:
+                one.kill()
+        _kill_what_is_left(folder)
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float = 240) -> Any:

@@ -15,7 +15,8 @@ export function fill(page: string, snapshot: Snapshot): string {
 /** Reads the page that the server was built with. */
 export async function emptyPage(): Promise<string> {
   // Files of that directory are kept for ever, but this one is called the same in every version.
-  const response = await fetch(`${ROOT}/assets/single.html`, { cache: "no-cache" });
-  if (!response.ok) throw new Error(`The server has no page for exports (${response.status}).`);
-  return response.text();
+  const response = await fetch(`${ROOT}/assets/single.html.gz`, { cache: "no-cache" });
+  if (!response.ok || response.body === null)
+    throw new Error(`The server has no page for exports (${response.status}).`);
+  return new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).text();
 }

@@ -1,0 +1,73 @@
+"""Every screen, in both themes and on a phone: accessible, harmless, readable; each leaves its pictures behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser import Site, Visitor, axe, settled
+from playwright.sync_api import Page
+
+# Which experiment, and where in it.
+TABS = [
+    (which, tab)
+    for which, tabs in {
+        "real": "/ /candidates /coefficients /dynamics /generalisation /workers /lineage /log /configuration",
+        "finished": "/ /candidates/8 /candidates/8?split=test&against=1,2&only=changed /generalisation /log",
+        "running": "/ /dynamics /workers /candidates",
+        "failed": "/ /log",
+        "waiting": "/ /generalisation /workers",
+        "large": "/ /candidates /coefficients /workers",
+    }.items()
+    for tab in tabs.split()
+]
+PLACES = [
+    "/experiments",
+    "/experiments?state=paused",
+    "/experiments/new",
+    "/experiments/new?template=black-box",
+    "/compare",
+    "/models",
+    "/tasks",
+    "/methods",
+    "/methods/ties",
+    "/settings",
+    "/no/such/page",
+]
+
+
+def look_at(page: Page, pictures: Path, name: str) -> None:
+    """Fail on what is wrong with a screen that is shown, in both themes and on a phone."""
+    found: list[str] = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        settled(page)
+        found += [f"{theme}: {one}" for one in axe(page)]
+        page.screenshot(path=pictures / f"{name}-{theme}.png", full_page=True)
+    page.set_viewport_size({"width": 360, "height": 800})
+    settled(page)
+    page.screenshot(path=pictures / f"{name}-phone.png", full_page=True)
+    wider = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if wider > 0:
+        found.append(f"on a phone the page is {wider} pixels too wide")
+    if page.evaluate("() => 'hacked' in window || document.querySelector('img[src=x]') !== null"):
+        found.append("text of somebody was run as HTML")
+    assert found == []
+
+
+def name_of(path: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in path.strip("/")) or "overview"
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_screen(reader: Visitor, pictures: Path, path: str) -> None:
+    look_at(reader.open(path), pictures, name_of(path))
+
+
+@pytest.mark.parametrize(("which", "tab"), TABS)
+def test_a_tab(reader: Visitor, site: Site, pictures: Path, which: str, tab: str) -> None:
+    page = reader.open(f"/experiments/{site.experiments[which]}{tab.rstrip('/')}")
+    # Everything is in view, so that every plot is drawn.
+    page.set_viewport_size({"width": 1440, "height": 5000})
+    settled(page)
+    look_at(page, pictures, f"{which}-{name_of(tab)}")
