@@ -55,9 +55,15 @@ export function ChartCard<T>(props: Props<T>) {
     [query.data, why, draw],
   );
 
-  function attempt(work: () => Promise<void> | void): void {
+  async function attempt(work: Action["run"]): Promise<boolean> {
     setFailure(null);
-    Promise.resolve().then(work).catch(setFailure);
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      setFailure(error instanceof Error ? error : new Error(String(error)));
+      return false;
+    }
   }
   const actions: Action[] =
     drawing === null
@@ -78,8 +84,8 @@ export function ChartCard<T>(props: Props<T>) {
               }))),
           ...(snapshot === null
             ? [
-                { name: "Copy link", run: () => copy(linkTo(id)) },
-                { name: "Copy Python call", run: () => copy(python) },
+                { name: "Copy link", run: () => copy(linkTo(id)), done: "Copied" },
+                { name: "Copy Python call", run: () => copy(python), done: "Copied" },
               ]
             : []),
         ];

@@ -19,10 +19,11 @@ export function coefficientsDrawing(
   const [low, high] = signed ? [-reach, reach] : [Math.min(...known, 0), Math.max(...known)];
   const scale = (signed ? DIVERGING : AMOUNTS)[palette.theme];
   const numbered = cells.length <= MOST_NUMBERS && columns.length <= 12 && rows.length <= 40;
+  const longest = Math.max(...columns.flatMap((name) => name.split("\n").map((part) => part.length)));
   const tall = rows.length <= 40 ? 24 : 14;
   const ink = (value: number) => inkOn(onScale(scale, high > low ? (value - low) / (high - low) : 0.5));
   return {
-    minWidth: columns.length * (numbered ? 58 : 24) + 110,
+    minWidth: columns.length * (numbered ? Math.max(longest * 6.5 + 8, 54) : 24) + 110,
     height: Math.min(rows.length * tall + 150, 1100),
     option: {
       grid: { left: 8, right: 8, top: 8, bottom: 56, outerBoundsMode: "same" },

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 import type { Schemas } from "@/api/client";
 import { partQuery } from "@/api/queries";
+import { snapshot } from "@/api/snapshot";
 import { Choice } from "@/parts/Choice";
 import { Picker } from "@/parts/Picker";
 import { useAddress } from "../address";
@@ -61,7 +62,7 @@ export function TasksChart({ experiment }: { experiment: string }) {
           ? `client.baselines("${experiment}")`
           : `client.comparison("${experiment}", ${asked.model.number}, ${asked.against.number}, split="${asked.split}")`
       }
-      controls={asked === null ? null : <Controls sides={asked} change={change} />}
+      controls={asked === null || snapshot !== null ? null : <Controls sides={asked} change={change} />}
     />
   );
 }
