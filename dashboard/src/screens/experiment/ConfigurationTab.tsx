@@ -15,6 +15,7 @@ import { useYaml } from "@/parts/useYaml";
 import { ROOT } from "@/root";
 import { ModelsCard, SeedsCard, TasksCard, VersionsCard } from "./configuration/ProvenanceCards";
 import { commands, python, specFile } from "./configuration/reproduce";
+import { ScoredByCard } from "./configuration/ScoredByCard";
 
 type Detail = Schemas["ExperimentDetail"];
 
@@ -34,6 +35,7 @@ export default function ConfigurationTab() {
             <VersionsCard experiment={experiment} />
             <SeedsCard experiment={experiment} />
           </Stack>
+          {snapshot === null ? <ScoredByCard experiment={id} /> : null}
         </Stack>
       )}
     </Answer>

@@ -1,10 +1,12 @@
 import { Link } from "@tanstack/react-router";
 import type { Schemas } from "@/api/client";
+import { snapshot } from "@/api/snapshot";
 import { difference, interval, score } from "@/format/numbers";
 import { Card } from "@/parts/Card";
 import { CopyButton } from "@/parts/CopyButton";
 import { Empty, Loading } from "@/parts/states";
 import { Table } from "@/parts/Table";
+import { ReportMenu } from "./ReportMenu";
 import { useVerdict } from "./useVerdict";
 import styles from "./VerdictCard.module.css";
 import { inWords, type Opponent, overall, type Standing, sentence, standing, type Verdict } from "./verdict";
@@ -30,7 +32,12 @@ export function VerdictCard({ experiment, now }: Props) {
           ? "Against the best parent and the best plain merge, on items that neither the search nor the choice has seen."
           : "How things stand on the search items. The best of many looks better there than it is; the verdict comes from untouched test items."
       }
-      actions={verdict ? <CopyButton text={sentence(verdict)}>Copy the sentence</CopyButton> : null}
+      actions={
+        <>
+          {verdict ? <CopyButton text={sentence(verdict)}>Copy the sentence</CopyButton> : null}
+          {verdict && snapshot === null ? <ReportMenu experiment={experiment.id} /> : null}
+        </>
+      }
     >
       {verdict === undefined ? <Loading what="the verdict" /> : null}
       {verdict === null ? <Nothing experiment={experiment} now={now} /> : null}
