@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { buttonClass } from "@/parts/Button";
 import { CodeBlock } from "@/parts/CodeBlock";
 import { Empty } from "@/parts/states";
+import { ROOT } from "@/root";
 import { useMay } from "@/session/useScope";
 import styles from "./ExperimentsScreen.module.css";
 
@@ -29,7 +30,7 @@ export function Begin() {
       <div className={styles.command}>
         <CodeBlock
           title="Or from the command line"
-          code={`evomerge submit spec.yaml --server ${window.location.origin}`}
+          code={`evomerge submit spec.yaml --server ${window.location.origin}${ROOT}`}
         />
       </div>
     </Empty>

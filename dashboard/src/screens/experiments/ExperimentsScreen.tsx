@@ -51,7 +51,11 @@ export default function ExperimentsScreen() {
   return (
     <>
       <PageHead title="Experiments" below="Newest first." actions={<NewLink />} />
-      {gone && found.data ? <StaleNote since={found.dataUpdatedAt} /> : null}
+      {gone && found.data ? (
+        <div className={styles.stale}>
+          <StaleNote since={found.dataUpdatedAt} />
+        </div>
+      ) : null}
       <Answer query={found} what="the experiments">
         {() =>
           experiments.length === 0 && !filtered ? (

@@ -21,7 +21,12 @@ export function listFor(path: Path): string | undefined {
   const key = path.at(-1);
   if (key === "models") return path.length === 1 ? "known-models" : "known-experts";
   if (key === "task") return path[0] === "tasks" ? "known-tasks" : "known-names";
-  return { model: "known-models", metric: "known-metrics", granularity: "known-granularities" }[String(key)];
+  return {
+    model: "known-models",
+    metric: "known-metrics",
+    suite: "known-suites",
+    granularity: "known-granularities",
+  }[String(key)];
 }
 
 export function Suggestions() {
@@ -41,6 +46,7 @@ export function Suggestions() {
       </datalist>
       <List id="known-experts" values={isObject(value.models) ? Object.keys(value.models) : []} />
       <List id="known-tasks" values={tasks.map((task) => task.name)} />
+      <List id="known-suites" values={tasks.flatMap((task) => task.benchmark?.suite ?? [])} />
       <List id="known-names" values={names} />
       <List id="known-metrics" values={METRICS} />
       <List id="known-granularities" values={GRANULARITIES} />

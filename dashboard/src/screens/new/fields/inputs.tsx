@@ -76,12 +76,7 @@ export const PlainInput = (props: InputProps) => <Typed {...props} read={readPla
 export const WordsInput = (props: InputProps) => <Typed {...props} read={readWords} />;
 
 /** Lowest and highest value. */
-export function RangeInput({
-  control,
-  value,
-  set,
-  placeholders,
-}: InputProps & { placeholders?: readonly [string, string] }) {
+export function RangeInput({ control, value, set }: InputProps) {
   const [low, high] = Array.isArray(value) ? value : [];
   const change = (next: readonly [Json | undefined, Json | undefined]) =>
     set(next.every((one) => one === undefined || one === null) ? undefined : next.map((one) => one ?? null));
@@ -92,14 +87,12 @@ export function RangeInput({
         control={{ ...rest, ...(id ? { id } : {}), "aria-label": "Lowest value" }}
         value={low}
         set={(next) => change([next, high])}
-        placeholder={placeholders?.[0]}
       />
       <span aria-hidden="true">to</span>
       <NumberInput
         control={{ ...rest, "aria-label": "Highest value" }}
         value={high}
         set={(next) => change([low, next])}
-        placeholder={placeholders?.[1]}
       />
     </div>
   );

@@ -9,9 +9,17 @@ import {
   ROOT,
   rootOf,
   type Schema,
-  schemaAt,
   wrongNumber,
 } from "./schema";
+
+function schemaAt(root: Schema, path: readonly (string | number)[]): Schema | undefined {
+  return path.reduce<Schema | undefined>((schema, part) => {
+    if (schema === undefined) return undefined;
+    const field = fieldOf(schema);
+    if (field.kind === "group") return field.schema.properties?.[String(part)];
+    return field.kind === "list" || field.kind === "map" ? field.schema : undefined;
+  }, root);
+}
 
 const at = (...path: (string | number)[]) => schemaAt(ROOT, path) as Schema;
 const kind = (...path: (string | number)[]) => fieldOf(at(...path)).kind;

@@ -1,6 +1,6 @@
 /** The spec's JSON schema, and which kind of field each of its parts is. */
 import document from "@/api/spec-schema.json";
-import { isObject, type Json, type JsonObject } from "./paths";
+import { isObject, type Json } from "./paths";
 
 export interface Schema {
   $ref?: string;
@@ -103,16 +103,6 @@ function ofMap(schema: Schema): Field {
   return fieldOf(entry).kind === "group" ? { kind: "map", schema: entry } : { kind: "values" };
 }
 
-/** The schema of a place, or undefined where the spec has no such key. */
-export function schemaAt(root: Schema, path: readonly (string | number)[]): Schema | undefined {
-  return path.reduce<Schema | undefined>((schema, part) => {
-    if (schema === undefined) return undefined;
-    const field = fieldOf(schema);
-    if (field.kind === "group") return field.schema.properties?.[String(part)];
-    return field.kind === "list" || field.kind === "map" ? field.schema : undefined;
-  }, root);
-}
-
 const SPELT: Record<string, string> = { gpus: "GPUs", cpus: "CPUs", url: "URL", dtype: "Number format" };
 
 /** A key as a label: `max_model_len` is "Max model len". */
@@ -145,5 +135,3 @@ export function wrongNumber(value: Json | undefined, whole: boolean, limits: Sch
   if (below !== undefined && value >= below) return `Less than ${below}`;
   return null;
 }
-
-export type { JsonObject };
