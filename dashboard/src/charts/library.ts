@@ -1,23 +1,13 @@
 /** The parts of ECharts that our plots use, and no others: this file is what the charts weigh. */
-import {
-  BarChart,
-  CustomChart,
-  GraphChart,
-  HeatmapChart,
-  LineChart,
-  ParallelChart,
-  ScatterChart,
-} from "echarts/charts";
+import { BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from "echarts/charts";
 import {
   AriaComponent,
-  BrushComponent,
   DataZoomComponent,
   GridComponent,
   LegendComponent,
   MarkAreaComponent,
   MarkLineComponent,
   ParallelComponent,
-  ToolboxComponent,
   TooltipComponent,
   VisualMapComponent,
 } from "echarts/components";
@@ -28,20 +18,17 @@ import { CanvasRenderer, SVGRenderer } from "echarts/renderers";
 use([
   BarChart,
   CustomChart,
-  GraphChart,
   HeatmapChart,
   LineChart,
   ParallelChart,
   ScatterChart,
   AriaComponent,
-  BrushComponent,
   DataZoomComponent,
   GridComponent,
   LegendComponent,
   MarkAreaComponent,
   MarkLineComponent,
   ParallelComponent,
-  ToolboxComponent,
   TooltipComponent,
   VisualMapComponent,
   LabelLayout,
