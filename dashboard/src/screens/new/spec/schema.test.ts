@@ -74,6 +74,6 @@ describe("fields from the schema", () => {
     expect(refused(0, "search", "finalists")).toBe("At least 1");
     expect(refused(1.5, "search", "finalists")).toBe("Not a whole number");
     expect(refused("1e", "workers", "gpus")).toBe("Not a number");
-    expect(refused(0, "tasks", 0, "weight")).toBe("More than 0");
+    expect(refused(0, "search", "sigma")).toBe("More than 0");
   });
 });
