@@ -39,6 +39,7 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
   });
   return {
     height: 400,
+    minWidth: 560,
     option: {
       grid: { ...GRID, top: 44, right: 164 },
       legend: legend(palette, { type: "scroll" }),

@@ -5,9 +5,11 @@ import type { Palette } from "../palette";
 import { type Lineage, layOut, type Node, type Placed } from "./layout";
 
 const ROW_PX = 84;
+/** Narrower columns scroll. */
+const COLUMN_PX = 210;
 const BOX_PX = 54;
 /** Share of a column's width that its boxes take; lines and their labels have the rest. */
-const BOX_SHARE = 0.62;
+const BOX_SHARE = 0.56;
 
 /** Colour and sign of each kind. */
 const KINDS: Record<Node["kind"], readonly [color: keyof Palette, sign: string]> = {
@@ -40,6 +42,7 @@ export function lineageDrawing(data: Lineage, palette: Palette, open: (node: Nod
   const name = ({ node }: Placed) => node.label;
   return {
     height: Math.max(180, rows * ROW_PX + 24),
+    minWidth: columns * COLUMN_PX,
     option: {
       grid: { ...GRID, top: 8, left: 0, right: 0 },
       xAxis: { ...hidden, max: columns },
@@ -158,16 +161,14 @@ function drawLink(from: Box, to: Box, label: string, palette: Palette) {
               type: "text" as const,
               style: {
                 text: label,
-                x: middle,
-                y: (from.y + to.y) / 2,
-                align: "center" as const,
-                verticalAlign: "middle" as const,
-                width: Math.max(x2 - x1 - 12, 0),
+                // Above the beginning of its own line, where lines are apart.
+                x: x1 + 6,
+                y: from.y - 3,
+                verticalAlign: "bottom" as const,
+                width: x2 - x1 - 16,
                 overflow: "truncate" as const,
                 fill: palette.muted,
                 fontSize: 11,
-                backgroundColor: palette.surface,
-                padding: [1, 4],
               },
             },
           ]),

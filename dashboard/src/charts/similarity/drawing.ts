@@ -25,7 +25,15 @@ export function similarityDrawing(data: Similarity, palette: Palette): Drawing {
     height: Math.max(220, 60 + models.length * (crowded ? 30 : CELL_PX)),
     option: {
       grid: { ...GRID, top: 8 },
-      xAxis: { ...axis, axisLabel: { ...label, rotate: crowded ? 60 : 0, width: 90, overflow: "truncate" } },
+      xAxis: {
+        ...axis,
+        axisLabel: {
+          ...label,
+          rotate: crowded ? 60 : models.length > 3 ? 30 : 0,
+          width: 90,
+          overflow: "truncate",
+        },
+      },
       yAxis: { ...axis, inverse: true, axisLabel: { ...label, width: 120, overflow: "truncate" } },
       visualMap: { show: false, min: -1, max: 1, dimension: 2, inRange: { color: scale } },
       tooltip: {
@@ -106,7 +114,7 @@ export function spreadDrawing(data: Trace, palette: Palette): Drawing {
         },
       ],
     },
-    description: `The mean distance of candidates from their mean went from ${score(first)} to ${score(last)}; ${data.restarts.length} restarts.`,
+    description: `The mean distance of candidates from their mean went from ${score(first)} to ${score(last)}; ${data.restarts.length} ${data.restarts.length === 1 ? "restart" : "restarts"}.`,
     table: {
       columns: ["update", "candidates by then", "spread"],
       rows: data.update.map((update, i) => [update, data.number[i] ?? null, data.spread[i] ?? null]),

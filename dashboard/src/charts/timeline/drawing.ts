@@ -44,6 +44,7 @@ export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
   const side = { color: palette.muted, fontSize: 12 };
   return {
     height: 128 + lanes.length * LANE_PX,
+    minWidth: 560,
     sampled: { shown: data.shown, total: data.total, what: "evaluations" },
     option: {
       grid: { ...GRID, top: 36, bottom: 34 },

@@ -124,7 +124,7 @@ function Parameters({ method: { parameters } }: { method: Method }) {
               <th scope="row">
                 <code>{one.name}</code>
               </th>
-              <td>{one.doc}</td>
+              <td className={styles.words}>{one.doc}</td>
               <td>{SCOPES[one.scope] ?? one.scope}</td>
               <td>{one.granular ? "can" : "cannot"}</td>
               <td>{one.searched ? "yes" : "no"}</td>
@@ -162,7 +162,7 @@ function Options({ method: { options } }: { method: Method }) {
                 <th scope="row">
                   <code>{one.name}</code>
                 </th>
-                <td>{one.doc}</td>
+                <td className={styles.words}>{one.doc}</td>
                 <td>{one.default === "" ? "–" : <code>{String(one.default)}</code>}</td>
                 <td>{one.path ? "a file" : (one.choices?.map(String).join(", ") ?? typeof one.default)}</td>
               </tr>

@@ -111,7 +111,7 @@ function Methods({ methods }: { methods: readonly Method[] }) {
                 {one.name}
               </Link>
             </th>
-            <td>{one.summary}</td>
+            <td className={styles.words}>{one.summary}</td>
             <td>{one.cost}</td>
             <td>{DATA[one.data] ?? one.data}</td>
             <td className={styles.short}>{experts(one.min_models, one.max_models)}</td>

@@ -41,7 +41,9 @@ export default function CompareScreen() {
         {comparison.error ? (
           <ErrorNotice error={comparison.error} retry={() => comparison.refetch()} />
         ) : null}
-        {details.length > 1 ? <Warning reasons={incomparable(details)} /> : null}
+        {details.length > 1 ? (
+          <Warning reasons={[...incomparable(details), ...(shown?.warnings ?? [])]} />
+        ) : null}
         {ids.length > 0 && comparison.error === null ? <CompareChart query={comparison} ids={ids} /> : null}
         {shown === undefined ? null : <Verdicts {...shown} />}
         {details.length > 1 ? <SpecDifferences details={details} /> : null}

@@ -48,7 +48,9 @@ export function Verdicts({ experiments }: Comparison) {
                 <div className={styles.reading}>{reading}</div>
               </th>
               {experiments.map((one) => (
-                <td key={one.experiment.id}>{of(one)}</td>
+                <td key={one.experiment.id} className={styles.value}>
+                  {of(one)}
+                </td>
               ))}
             </tr>
           ))}

@@ -10,7 +10,7 @@ const spec = (search: object, more: object = {}) => ({
 const detail = (changes: { spec?: object; resolved?: object }): Detail =>
   ({
     spec: spec({}),
-    resolved: { inputs: { items: { search: "a", test: "b" }, models: {} }, versions: { torch: "2.13" } },
+    resolved: { inputs: { items: { search: "a", test: "b" }, models: {} } },
     ...changes,
   }) as unknown as Detail;
 
@@ -40,16 +40,15 @@ describe("specDifferences", () => {
 });
 
 describe("incomparable", () => {
-  it("is empty for the same tasks, items, models and versions", () => {
+  it("is empty for the same tasks, items and models", () => {
     expect(incomparable([detail({}), detail({ spec: spec({ seed: 2 }) })])).toEqual([]);
   });
-  it("names other test items and other versions", () => {
+  it("names other test items", () => {
     const other = detail({
-      resolved: { inputs: { items: { search: "a", test: "c" }, models: {} }, versions: { torch: "2.14" } },
+      resolved: { inputs: { items: { search: "a", test: "c" }, models: {} } },
     });
     expect(incomparable([detail({}), other])).toEqual([
       "They were tested on different items: their test scores cannot be told apart by them.",
-      "They were made with different versions of torch (2.13, 2.14).",
     ]);
   });
   it("names another scale of the fitness", () => {

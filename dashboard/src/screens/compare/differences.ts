@@ -30,7 +30,7 @@ export function specDifferences(specs: readonly object[]): Difference[] {
     .filter(({ values }) => new Set(values.map((one) => JSON.stringify(one) ?? "")).size > 1);
 }
 
-/** What is compared, and what follows where it differs; the first that applies to a subject speaks for it. */
+/** What follows where something differs. */
 const GROUNDS: readonly (readonly [consequence: string, of: (one: Detail) => unknown])[] = [
   [
     "They have different tasks, metrics or weights: neither fitness nor test scores are on the same scale.",
@@ -57,13 +57,6 @@ const GROUNDS: readonly (readonly [consequence: string, of: (one: Detail) => unk
     "They merge different models.",
     ({ resolved }) => (resolved.inputs as Record<string, unknown> | undefined)?.models,
   ],
-  [
-    "They run on different engines or number formats, which alone moves scores a little.",
-    ({ spec }) => {
-      const workers = spec.workers as Record<string, unknown> | undefined;
-      return workers && [workers.engine, workers.dtype];
-    },
-  ],
 ];
 
 const items = ({ resolved }: Detail, split: string): unknown =>
@@ -71,24 +64,11 @@ const items = ({ resolved }: Detail, split: string): unknown =>
     split
   ];
 
-/** Packages whose versions differ, each with its versions. */
-function versionDifferences(details: readonly Detail[]): string | null {
-  const versions = details.map(({ resolved }) => (resolved.versions ?? {}) as Record<string, string>);
-  const names = [...new Set(versions.flatMap(Object.keys))];
-  const moved = names.filter((name) => new Set(versions.map((one) => one[name])).size > 1);
-  if (moved.length === 0) return null;
-  const each = moved.map((name) => `${name} (${versions.map((one) => one[name] ?? "none").join(", ")})`);
-  return `They were made with different versions of ${each.join(", ")}.`;
-}
-
-/** Why experiments cannot be compared as they stand, in sentences; empty where they can. */
-export function incomparable(details: readonly Detail[]): string[] {
-  const found = GROUNDS.filter(
-    ([, of]) => new Set(details.map((one) => JSON.stringify(of(one)) ?? "")).size > 1,
+/** Why experiments cannot be compared as they stand, in sentences; the server adds how their scores were made. */
+export const incomparable = (details: readonly Detail[]): string[] =>
+  GROUNDS.filter(([, of]) => new Set(details.map((one) => JSON.stringify(of(one)) ?? "")).size > 1).map(
+    ([consequence]) => consequence,
   );
-  const versions = versionDifferences(details);
-  return [...found.map(([consequence]) => consequence), ...(versions === null ? [] : [versions])];
-}
 
 /** A value of a spec in one line. */
 export function shown(value: unknown): string {
