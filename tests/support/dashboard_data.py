@@ -41,13 +41,15 @@ def seed_all(store: Store, large: int = 50_000) -> dict[str, Experiment]:
     return made
 
 
-def new(store: Store, name: str) -> Experiment:
+def new(store: Store, name: str, evaluations: int = 120) -> Experiment:
     """Create an experiment that waits for its driver."""
     tasks = [
         {"task": f"tasks/{task}.yaml", "metric": "exact_match", "weight": weight, "splits": {"search": 32}}
         for task, weight in TASKS.items()
     ]
-    spec = merge_spec(name=name, tasks=tasks, models={model: f"experts/{model}" for model in MODELS})
+    models = {model: f"experts/{model}" for model in MODELS}
+    search = {"budget": {"evaluations": evaluations}}
+    spec = merge_spec(name=name, tasks=tasks, models=models, search=search)
     resolved = {
         "genes": GENES,
         "inputs": {"models": {}},
@@ -276,7 +278,7 @@ def drive_large(store: Store, candidates: int) -> Experiment:
 
     One in fifty goes through the store; the others are copies of these, with better and better scores.
     """
-    experiment = new(store, "fifty-thousand")
+    experiment = new(store, "fifty-thousand", evaluations=800)
     store.claim_driver(experiment.id)
     draw = random.Random(0)
     first = max(candidates // COPIES, 1)
@@ -309,6 +311,34 @@ def drive_large(store: Store, candidates: int) -> Experiment:
         for statement in _COPY:
             connection.execute(text(statement), {"id": experiment.id, "first": first, "copies": COPIES - 1})
     return store.get_experiment(experiment.id)
+
+
+def add_one(store: Store, experiment: str) -> None:
+    """Score one more candidate, as the experiment's driver."""
+    store.claim_driver(experiment, force=True)
+    number = store.progress(experiment).candidates
+    candidate = store.record_ask(
+        experiment,
+        number=number,
+        kind=CandidateKind.SEARCH,
+        label="",
+        vector=[0.0] * len(GENES),
+        recipe={"method": "task_arithmetic"},
+        digest="f" * 64,
+        block=0,
+    )
+    attempt = store.record_started(candidate.id, Split.SEARCH, worker="w0", block=0)
+    store.record_result(
+        candidate.id,
+        Split.SEARCH,
+        [ItemScore("arithmetic_json", "0" * 16, 0.9, -1.0, None)],
+        block=0,
+        attempt=attempt,
+        fitness=0.9,
+        timings_s={"score": 1.0},
+        prompt_tokens=100,
+        generated_tokens=10,
+    )
 
 
 COPIES = 50
