@@ -205,6 +205,8 @@ def _contamination(store: Store, experiment: Experiment) -> Contamination:
         for split, found in refs.items()
         if found
     }
+    if len(splits) < 2:
+        return Contamination((), f"Only {' and '.join(splits)} items have been scored.")
     missing = len(keys) - len(texts)
     cut = sum(text.truncated for text in texts.values())
     parts = [f"{missing} items have no text"] * bool(missing) + [f"{cut} texts are compared up to a limit"] * bool(cut)

@@ -257,6 +257,13 @@ def test_items_that_splits_share_are_found_through_the_recorded_texts(store: Dyi
     assert found["search", "test"].examples[0].text == "the very same question"
 
 
+def test_without_other_splits_there_is_nothing_to_share(store: DyingStore) -> None:
+    sizes = {Split.SEARCH: 24, Split.SELECTION: 0, Split.TEST: 0}
+    found = build_document(store, finish(store, FakeProblem(search_spec(algorithm="pycma"), sizes=sizes), "searched"))
+    assert (found.contamination.overlaps, found.contamination.reason) == ((), "Only search items have been scored.")
+    assert [*found.gap] == ["search"] and found.generalisation_gap is None and found.rows == ()
+
+
 def test_the_report_needs_neither_tensors_nor_a_cluster() -> None:
     import subprocess
     import sys
