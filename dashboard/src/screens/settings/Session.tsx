@@ -15,9 +15,9 @@ export function Session() {
   const logOut = useMutation({
     mutationFn: () => api.DELETE("/api/v1/session"),
     onSuccess: () => {
-      // The next person must not see what this one saw.
-      client.clear();
       client.setQueryData(["session"], null);
+      // The next person must not see what this one saw.
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });
     },
   });
   return (
