@@ -19,6 +19,15 @@ describe("a draft", () => {
     expect(toSpec(open().current.draft.form).name).toBe("two");
     expect(toSpec(open("").current.draft.form).name).toBe("one");
   });
+  it("is not kept while nobody has changed it", () => {
+    open();
+    expect(sessionStorage.length).toBe(0);
+    const draft = open();
+    act(() => draft.current.change(["name"], "two"));
+    expect(sessionStorage.length).toBe(1);
+    act(() => draft.current.change(["name"], "one"));
+    expect(sessionStorage.length).toBe(0);
+  });
   it("begins anew on request, and once it was submitted", () => {
     const draft = open();
     act(() => draft.current.change(["name"], "two"));

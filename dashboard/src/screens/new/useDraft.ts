@@ -28,9 +28,12 @@ export function useDraft(start: string, begin: JsonObject, text: string) {
   const fresh: Draft = { view: "form", form: toForm(begin), text, priority: 0 };
   const [draft, setDraft] = useState<Draft>(() => kept(start) ?? fresh);
   const [mistake, setMistake] = useState<Mistake | null>(null);
+  const [untouched, written] = [JSON.stringify(fresh), JSON.stringify(draft)];
   useEffect(() => {
-    sessionStorage.setItem(place(start), JSON.stringify(draft));
-  }, [start, draft]);
+    // Only what somebody changed is kept: an untouched draft begins with what its beginning is by then.
+    if (written === untouched) sessionStorage.removeItem(place(start));
+    else sessionStorage.setItem(place(start), written);
+  }, [start, written, untouched]);
   const update = (change: Partial<Draft>) => setDraft((old) => ({ ...old, ...change }));
 
   /** Takes over what the YAML says; returns whether it says anything. */
