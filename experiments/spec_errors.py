@@ -63,9 +63,9 @@ def translate(
     if len(problems) > 1:
         others = "".join(f"\n  {f}: {p}. Fix: {x}" for f, p, x in problems[1:])
         fix = f"{fix}\n{len(problems) - 1} more:{others}"
-    error = SpecError(field, problem, fix)
-    error.others = tuple(problems[1:])
-    return error
+    translated = SpecError(field, problem, fix)
+    translated.others = tuple(problems[1:])
+    return translated
 
 
 def _explain(
