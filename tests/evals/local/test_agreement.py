@@ -53,7 +53,7 @@ OURS = {"near", "json", "json fenced", "code", "judge"}
 @pytest.fixture(scope="session")
 def taught(tmp_path_factory: pytest.TempPathFactory, tiny_llama: Any, teach: Any) -> Any:
     path = tiny_llama(tmp_path_factory.mktemp("taught") / "model", seed=5, num_hidden_layers=1)
-    return teach(path, [(row["question"], ANSWERS[row["noun"]]) for row in rows()], 150, 0.005)
+    return teach(path, [(row["question"], ANSWERS[row["noun"]]) for row in rows()], 150)
 
 
 @pytest.fixture
