@@ -19,6 +19,8 @@ export interface ChartProps {
   height?: number;
   /** Pixels below which it is not drawn narrower, but scrolls within itself. */
   minWidth?: number;
+  /** What is different where there is little room, laid over the option. */
+  narrow?: EChartsCoreOption;
   /** Handlers by ECharts event name, such as click or brushSelected. */
   on?: Record<string, (event: never) => void>;
   /** Actions of ECharts once it is drawn, such as a selection that the address of the page names. */
@@ -30,6 +32,9 @@ export interface ChartProps {
 
 /** What a new option replaces as a whole; the rest keeps what a person did: zoom, hidden series, an open tooltip. */
 const REPLACED = ["series", "grid", "xAxis", "yAxis", "parallel", "parallelAxis", "visualMap"];
+
+/** Pixels. */
+const NARROW = 520;
 
 /** What every chart has in common; a plot's own option is laid over it. */
 function withDefaults(option: EChartsCoreOption, palette: Palette, description: string): EChartsCoreOption {
@@ -51,10 +56,21 @@ function withDefaults(option: EChartsCoreOption, palette: Palette, description: 
 }
 
 /** Draws an option of ECharts once it is in view, and again whenever it, the theme or the width changes. */
-export function Chart({ option, description, height = 320, minWidth, on, actions, group, ref }: ChartProps) {
+export function Chart({
+  option,
+  description,
+  height = 320,
+  minWidth,
+  narrow,
+  on,
+  actions,
+  group,
+  ref,
+}: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<EChartsType | null>(null);
   const [library, setLibrary] = useState<Library | null>(null);
+  const [small, setSmall] = useState(false);
   const palette = usePalette();
 
   useEffect(() => {
@@ -85,7 +101,10 @@ export function Chart({ option, description, height = 320, minWidth, on, actions
       drawn.group = group;
       library.connect(group);
     }
-    const resized = new ResizeObserver(() => drawn.resize());
+    const resized = new ResizeObserver(() => {
+      setSmall(element.clientWidth < NARROW);
+      drawn.resize();
+    });
     resized.observe(element);
     return () => {
       resized.disconnect();
@@ -96,9 +115,10 @@ export function Chart({ option, description, height = 320, minWidth, on, actions
 
   useEffect(() => {
     if (library === null) return;
-    chart.current?.setOption(withDefaults(option, palette, description), { replaceMerge: REPLACED });
+    const shown = small ? { ...option, ...narrow } : option;
+    chart.current?.setOption(withDefaults(shown, palette, description), { replaceMerge: REPLACED });
     for (const action of actions ?? []) chart.current?.dispatchAction(action, { silent: true });
-  }, [library, option, palette, description, actions]);
+  }, [library, small, option, narrow, palette, description, actions]);
 
   useEffect(() => {
     const drawn = chart.current;

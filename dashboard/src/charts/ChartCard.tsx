@@ -9,7 +9,7 @@ import { DataTable, type TableData, toCsv } from "./data";
 
 /** What a plot makes of its data. */
 export interface Drawing
-  extends Pick<ChartProps, "option" | "height" | "minWidth" | "on" | "actions" | "group"> {
+  extends Pick<ChartProps, "option" | "height" | "minWidth" | "narrow" | "on" | "actions" | "group"> {
   /** One or two sentences with the numbers that matter: the finding above the chart, and its text alternative. */
   description: string;
   /** The same data as a table, for everybody. */
@@ -106,7 +106,7 @@ export function ChartCard<T>(props: Props<T>) {
           <Loading what={title.toLowerCase()} />
         )
       ) : null}
-      {why === null ? null : <Empty title="Nothing to draw">{<p>{why}</p>}</Empty>}
+      {why === null ? null : <Empty title="Nothing to draw">{<p>{sentence(why)}</p>}</Empty>}
       {drawing === null ? null : (
         <>
           <p className={styles.finding}>{drawing.description}</p>
@@ -122,6 +122,10 @@ export function ChartCard<T>(props: Props<T>) {
     </Card>
   );
 }
+
+/** Reasons come from several places, and some as a clause. */
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 const chartOf = ({ table: _table, sampled: _sampled, ...chart }: Drawing): ChartProps => chart;
 

@@ -2,15 +2,18 @@
 import { describe, expect, it } from "vitest";
 import { apart, band, endLabels, intervals } from "./marks";
 
-const api = { coord: ([x, y]: [number, number]) => [x * 10, 100 - y * 10], value: () => 0 };
+const api = (width: number) => ({
+  coord: ([x, y]: [number, number]) => [x * 10, 100 - y * 10],
+  getWidth: () => width,
+});
 type Render = {
   renderItem: (
     item: object,
     api: object,
   ) => { shape?: object; children?: { y: number; shape: object }[] } | null;
 };
-const rendered = (series: object, index = 0) =>
-  (series as Render).renderItem({ dataIndex: index, dataIndexInside: index }, api);
+const rendered = (series: object, index = 0, width = 500) =>
+  (series as Render).renderItem({ dataIndex: index, dataIndexInside: index }, api(width));
 
 describe("labels at the ends of lines", () => {
   it("stay where they belong while there is room", () => {
@@ -24,8 +27,14 @@ describe("labels at the ends of lines", () => {
   });
   it("are drawn once, all together", () => {
     const labels = [1, 2].map((y) => ({ x: 3, y, text: `line ${y}`, color: "red" }));
-    expect(rendered(endLabels(labels, 90))?.children?.map((one) => one.y)).toEqual([92.5, 77.5]);
-    expect(rendered(endLabels(labels, 90), 1)).toBeNull();
+    expect(rendered(endLabels(labels, 90, "white"))?.children?.map((one) => one.y)).toEqual([92.5, 77.5]);
+    expect(rendered(endLabels(labels, 90, "white"), 1)).toBeNull();
+  });
+  it("stand above their lines where there is no room beside the plot", () => {
+    const label = { x: 3, y: 1, text: "line", color: "red" };
+    const found = (width: number) => rendered(endLabels([label], 90, "white"), 0, width)?.children?.[0];
+    expect(found(120)).toMatchObject({ x: 36, y: 90, style: { align: "left" } });
+    expect(found(119)).toMatchObject({ x: 26, y: 82.5, style: { align: "right", stroke: "white" } });
   });
 });
 

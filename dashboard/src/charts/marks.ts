@@ -3,7 +3,7 @@
 type Place = [number, number];
 interface Api {
   coord(value: readonly (number | string)[]): Place;
-  value(dimension: number): number;
+  getWidth(): number;
 }
 interface Item {
   dataIndexInside: number;
@@ -65,6 +65,7 @@ export function intervals(
     name,
     type: "custom",
     silent: true,
+    clip: true,
     z: 3,
     encode: along === "x" ? { x: [0, 1], y: 2 } : { x: 2, y: [0, 1] },
     data: rows.map((row) => [row.low, row.high, along === "x" ? row.y : row.x]),
@@ -122,8 +123,8 @@ export function apart(heights: readonly number[], step = LINE_HEIGHT): number[] 
   return found;
 }
 
-/** The names of lines at their ends, beside the plot, moved apart where they would cover each other. */
-export function endLabels(labels: readonly EndLabel[], width: number): object {
+/** Names of lines at their ends, moved apart where they would cover each other: beside the plot, else above the lines. */
+export function endLabels(labels: readonly EndLabel[], width: number, halo: string): object {
   return {
     type: "custom",
     silent: true,
@@ -133,16 +134,19 @@ export function endLabels(labels: readonly EndLabel[], width: number): object {
     renderItem: (item: Item, api: Api) => {
       if (item.dataIndexInside !== 0) return null;
       const places = labels.map(({ x, y }) => api.coord([x, y]));
-      const heights = apart(places.map(([, y]) => y));
+      const beside = api.getWidth() - Math.max(...places.map(([x]) => x)) >= width;
+      const heights = apart(places.map(([, y]) => (beside ? y : y - LINE_HEIGHT / 2)));
       return {
         type: "group",
         children: labels.map(({ text, color, bold }, i) => ({
           type: "text",
-          x: (places[i] as Place)[0] + 6,
+          x: (places[i] as Place)[0] + (beside ? 6 : -4),
           y: heights[i],
           style: {
             text,
             fill: color,
+            align: beside ? "left" : "right",
+            ...(beside ? {} : { stroke: halo, lineWidth: 3 }),
             font: `${bold ? "bold " : ""}12px sans-serif`,
             verticalAlign: "middle",
             width,

@@ -60,6 +60,8 @@ export function fitnessDrawing(
   const margin = Math.min(Math.max(...labels.map(({ text }) => text.length)) * 6.6 + 14, LONGEST);
   return {
     height: 400,
+    // There the labels stand above their lines.
+    narrow: { grid: { ...GRID, top: 44, right: 12 } },
     option: {
       grid: { ...GRID, top: 44, right: margin },
       legend: legend(palette, {
@@ -96,7 +98,7 @@ export function fitnessDrawing(
           z: 4,
         },
         ...incumbentMark(merge, places, palette),
-        endLabels(labels, margin - 10),
+        endLabels(labels, margin - 10, palette.surface),
       ],
     },
     description: finding(series, models, merge),

@@ -55,7 +55,7 @@ export function paretoDrawing(
   return {
     height: 440,
     option: {
-      grid: { ...GRID, top: 44, right: 24 },
+      grid: { ...GRID, top: 44, right: 56 },
       legend: legend(palette, {
         data: [
           { name: "front", icon: LINE_ICON },
@@ -65,8 +65,8 @@ export function paretoDrawing(
           "parents and plain merges",
         ],
       }),
-      xAxis: valueAxis(palette, across),
-      yAxis: valueAxis(palette, up, { nameGap: 44 }),
+      xAxis: valueAxis(palette, across, bounds(known, across)),
+      yAxis: valueAxis(palette, up, { nameGap: 44, ...bounds(known, up) }),
       tooltip: {
         formatter: ({ data }: { data: readonly number[] }) => {
           const place = known.find((one) => one.number === data[2]);
@@ -110,9 +110,8 @@ export function paretoDrawing(
           "front of other tasks",
           dominated.filter((place) => !place.baseline && place.front),
           {
-            symbol: "emptyCircle",
             symbolSize: 9,
-            color: palette["series-1"],
+            itemStyle: { color: palette.surface, borderColor: palette["series-1"], borderWidth: 2 },
           },
         ),
         scatter("on the front", front, {
@@ -130,9 +129,8 @@ export function paretoDrawing(
           labelLayout: { hideOverlap: true },
         }),
         scatter("pinned", selected, {
-          symbol: "emptyCircle",
           symbolSize: 22,
-          color: palette["series-4"],
+          itemStyle: { color: "transparent", borderColor: palette["series-4"], borderWidth: 2.5 },
           silent: true,
           z: 5,
         }),
@@ -158,6 +156,13 @@ export function paretoDrawing(
     },
   };
 }
+
+/** Where all scores are shares, an interval that goes beyond 1 does not stretch the axis. */
+const bounds = (places: readonly Place[], task: string): object =>
+  places.every((place) => score(place, task) <= 1) &&
+  places.some((place) => (place.tasks[task]?.high ?? 0) > 1)
+    ? { max: 1 }
+    : {};
 
 const placeText = (place: Place, across: string, up: string): string =>
   [

@@ -78,6 +78,20 @@ describe("the chart of trade-offs", () => {
     const numbers = (name: string) => series.find((one) => one.name === name)?.data.map((row) => row[2]);
     expect([numbers("front"), numbers("searched"), numbers("pinned")]).toEqual([[1, 2, 4], [3, 5], [2]]);
   });
+  it("does not stretch an axis of shares for an interval that goes beyond them", () => {
+    const axis = (some: readonly Place[]) =>
+      paretoDrawing(
+        { places: some, reference: {}, hypervolume: null },
+        { across: "a", up: "b", pinned: null },
+        paletteForTests,
+        pin,
+      ).option.xAxis as { max?: number };
+    expect([axis(places).max, axis([place(1, 0.95, 0.1)]).max, axis([place(1, 4.95, 0.1)]).max]).toEqual([
+      undefined,
+      1,
+      undefined,
+    ]);
+  });
   it("pins a candidate that is clicked, but not an interval", () => {
     const click = drawing.on?.click as unknown as (event: object) => void;
     click({ data: [0.5, 0.5, 2] });

@@ -16,6 +16,16 @@ const CHOICES = [
   ["items", "Items scored"],
 ] as const;
 
+const reasonOf = (data: Schemas["Trace"]): string | null =>
+  data.reason ?? (data.update.length === 0 ? "The search has not been updated yet." : null);
+
+/** Stands for all of them where there is nothing to draw, so that the reason is said once. */
+const WHOLE: Panel = {
+  ...(PANELS[0] as Panel),
+  title: "The search's distribution",
+  reading: "Its step size, evolution path, axes and bound hits, update by update.",
+};
+
 /** Is the search healthy? The state of its distribution, in charts that share their horizontal axis. */
 export function SearchCharts({ experiment }: { experiment: string }) {
   const [axis, setAxis] = useSwitch("x", AXES);
@@ -23,6 +33,7 @@ export function SearchCharts({ experiment }: { experiment: string }) {
   const chart = (panel: Panel) => (
     <SearchChart key={panel.id} experiment={experiment} panel={panel} axis={axis} trace={trace} />
   );
+  if (trace.data && reasonOf(trace.data) !== null) return chart(WHOLE);
   return (
     <Stack>
       <Choice label="Along" value={axis} choices={CHOICES} onChange={setAxis} />
