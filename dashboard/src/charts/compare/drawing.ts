@@ -25,6 +25,8 @@ export function namesOf(experiments: readonly { id: string; name: string }[]): s
   );
 }
 
+const shortened = (name: string): string => (name.length > 18 ? `${name.slice(0, 17)}…` : name);
+
 /** The best so far of several experiments on one axis. */
 export function compareDrawing({ experiments }: Comparison, palette: Palette, axis: Axis): Drawing {
   const names = namesOf(experiments.map((one) => one.experiment));
@@ -59,11 +61,9 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
             show: true,
             color: look.color,
             fontWeight: 600,
-            width: 150,
             backgroundColor: palette.surface,
             padding: [1, 3],
-            overflow: "truncate",
-            formatter: () => `${score(data.at(-1)?.[1])} ${names[i]}`,
+            formatter: () => `${score(data.at(-1)?.[1])} ${shortened(names[i] ?? "")}`,
           },
           labelLayout: { moveOverlap: "shiftY" },
           data,

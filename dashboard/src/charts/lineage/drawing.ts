@@ -161,10 +161,10 @@ function drawLink(from: Box, to: Box, label: string, palette: Palette) {
               type: "text" as const,
               style: {
                 text: label,
-                // Above the beginning of its own line, where lines are apart.
+                // Beside the beginning of its own line, where lines are apart, on the side that it turns away from.
                 x: x1 + 6,
-                y: from.y - 3,
-                verticalAlign: "bottom" as const,
+                y: to.y < from.y ? from.y + 4 : from.y - 3,
+                verticalAlign: to.y < from.y ? ("top" as const) : ("bottom" as const),
                 width: x2 - x1 - 16,
                 overflow: "truncate" as const,
                 fill: palette.muted,

@@ -29,8 +29,8 @@ export function similarityDrawing(data: Similarity, palette: Palette): Drawing {
         ...axis,
         axisLabel: {
           ...label,
-          rotate: crowded ? 60 : models.length > 3 ? 30 : 0,
-          width: 90,
+          rotate: crowded ? 60 : models.length > 4 ? 30 : 0,
+          width: 72,
           overflow: "truncate",
         },
       },

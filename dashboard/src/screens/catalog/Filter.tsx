@@ -17,12 +17,3 @@ export function Filter({ label, value, onChange }: Props) {
     </div>
   );
 }
-
-/** Whether any of the texts holds every word of a question. */
-export function holds(question: string, ...texts: readonly (string | null)[]): boolean {
-  const whole = texts.join(" ").toLowerCase();
-  return question
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => whole.includes(word));
-}

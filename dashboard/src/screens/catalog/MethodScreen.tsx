@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useMemo } from "react";
 import { api, body, type Schemas } from "@/api/client";
 import { coefficient } from "@/format/numbers";
 import { Answer } from "@/parts/Answer";
@@ -11,7 +10,6 @@ import { PageHead } from "@/parts/PageHead";
 import { Stack } from "@/parts/Stack";
 import { Empty } from "@/parts/states";
 import { Table } from "@/parts/Table";
-import { useYaml } from "@/parts/useYaml";
 import { useMay } from "@/session/useScope";
 import styles from "./Filter.module.css";
 import { Paper } from "./Paper";
@@ -82,13 +80,12 @@ function Facts({ method }: { method: Method }) {
 }
 
 function Snippet({ method }: { method: Method }) {
-  const yaml = useYaml(useMemo(() => mergeSection(method), [method]));
   return (
     <Card
       title="In a spec"
       reading="Its searched parameters with their own ranges; leave out what suits you."
     >
-      <CodeBlock title="Merge section" code={yaml ?? ""} />
+      <CodeBlock title="Merge section" code={mergeSection(method)} />
     </Card>
   );
 }

@@ -10,10 +10,10 @@ import { PageHead } from "@/parts/PageHead";
 import { Picker } from "@/parts/Picker";
 import { Empty } from "@/parts/states";
 import { Table } from "@/parts/Table";
-import { Filter, holds } from "./Filter";
+import { Filter } from "./Filter";
 import styles from "./Filter.module.css";
 import { Paper } from "./Paper";
-import { COSTS, DATA, experts } from "./words";
+import { COSTS, DATA, experts, holds } from "./words";
 
 type Method = Schemas["MethodView"];
 

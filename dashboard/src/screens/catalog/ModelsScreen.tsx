@@ -8,8 +8,9 @@ import { Card } from "@/parts/Card";
 import { PageHead } from "@/parts/PageHead";
 import { Empty } from "@/parts/states";
 import { Table } from "@/parts/Table";
-import { Filter, holds } from "./Filter";
+import { Filter } from "./Filter";
 import styles from "./Filter.module.css";
+import { holds } from "./words";
 
 /** The models that specs may name. */
 export default function ModelsScreen() {

@@ -32,3 +32,12 @@ export function experts(least: number, most: number | null): string {
 /** The paper's page, where the number is one of arXiv. */
 export const paperLink = (paper: string): string | null =>
   /^\d{4}\.\d{4,5}$/.test(paper) ? `https://arxiv.org/abs/${paper}` : null;
+
+/** Whether texts together hold every word of a question. */
+export function holds(question: string, ...texts: readonly (string | null)[]): boolean {
+  const whole = texts.join(" ").toLowerCase();
+  return question
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => whole.includes(word));
+}
