@@ -26,9 +26,7 @@ export function Chips<T extends string | number>(props: Props<T>) {
               type="checkbox"
               checked={checked}
               disabled={!checked && chosen.length >= most}
-              onChange={() =>
-                onChange(checked ? chosen.filter((one) => one !== value) : [...chosen, value])
-              }
+              onChange={() => onChange(checked ? chosen.filter((one) => one !== value) : [...chosen, value])}
             />
             {words}
           </label>
