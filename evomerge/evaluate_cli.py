@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,6 +13,7 @@ from evomerge.options import FormatOption
 from evomerge.output import Format, Output, write_file
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import RenderableType
 
     from evals.tasks import TaskDefinition
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from optimizer.evaluating.results import Evaluation
     from workers.config import WorkerConfig
 
+_Section = TypeVar("_Section", bound="BaseModel")
 _MODELS_HELP = "Checkpoints, LoRA adapters or delta packs: directories, or repositories of the hub."
 
 
@@ -90,8 +92,23 @@ def _asked(
         return task_definitions(loaded.spec, loaded.source_dir), loaded.spec.workers
     splits = SplitSpec(search=0, selection=0, test=items)
     common: dict[str, Any] = {"chat_template": chat_template, "splits": splits}
-    entries = [TaskSpec(suite=name, **common) for name in suites] + [TaskSpec(task=name, **common) for name in tasks]
-    return definitions_of(written_out(tuple(entries)), Path.cwd()), WorkersSpec()
+    named = [{"suite": name} for name in suites] + [{"task": name} for name in tasks]
+    entries = tuple(_section(TaskSpec, {**one, **common}) for one in named)
+    return definitions_of(written_out(entries), Path.cwd()), WorkersSpec()
+
+
+def _section(kind: type[_Section], values: dict[str, Any]) -> _Section:
+    """Return a part of a spec whose keys are options here."""
+    from pydantic import ValidationError
+
+    from experiments.spec_errors import translate
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        found = translate(error, kind, {}, lambda location: None)
+        option = {"task": "--tasks"}.get(found.field, f"--{found.field.replace('_', '-')}")
+        raise InvalidInput(option, found.problem, found.fix) from None
 
 
 def _config(workers: WorkersSpec, given: dict[str, Any], tasks: tuple[TaskDefinition, ...]) -> WorkerConfig:
@@ -101,7 +118,7 @@ def _config(workers: WorkersSpec, given: dict[str, Any], tasks: tuple[TaskDefini
     from optimizer.preflight import cpus_of
     from workers.config import WorkerConfig
 
-    chosen = WorkersSpec(**{**workers.model_dump(), "count": 1, "population": "off", **given})
+    chosen = _section(WorkersSpec, {**workers.model_dump(), "count": 1, "population": "off", **given})
     check_engine(chosen)
     names = ("engine", "dtype", "gpus", "tensor_parallel", "max_model_len", "batch_invariant", "stall_seconds")
     # Each model is a base of its own.
@@ -121,10 +138,10 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
     table = Table(*columns, title=title, title_justify="left", box=None)
     for one in evaluation.models:
         found = scores_of(one, evaluation.weights)
-        cells = [found["overall"], *(found["tasks"][task] for task in tasks)]
+        cells = [found["overall"], *(found["tasks"].get(task) for task in tasks)]
         table.add_row(
             escape(one.label),
-            *(f"{cell['mean']:.3f}" + ("" if cell["stderr"] is None else f" ± {cell['stderr']:.3f}") for cell in cells),
+            *map(_cell, cells),
             f"{found['overall']['low']:.3f} to {found['overall']['high']:.3f}",
             str(len(one.items)),
             f"{sum(one.seconds.values()):.1f}",
@@ -147,3 +164,9 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
             *map(str, (versus.wins, versus.losses, versus.n - versus.wins - versus.losses)),
         )
     yield table
+
+
+def _cell(score: dict[str, Any] | None) -> str:
+    if score is None:
+        return ""
+    return f"{score['mean']:.3f}" + ("" if score["stderr"] is None else f" ± {score['stderr']:.3f}")

@@ -102,6 +102,7 @@ def compare(models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed:
         InvalidInput: the models were scored on different splits, or two have one label.
     """
     check_names([one.label for one in models], [one.split for one in models])
+    weights = {item.task: 1.0 for one in models for item in one.items} | dict(weights)
     different = check_comparable({one.label: one.provenance for one in models}, models[0].split, mixed=True)
     items = [{(one.task, one.item) for one in model.items} for model in models]
     if different and (not mixed or any(own != items[0] for own in items)):

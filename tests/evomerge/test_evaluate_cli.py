@@ -126,11 +126,19 @@ def test_task_files_need_no_spec_and_earlier_results_of_other_making_are_not_com
     assert "±" in shown
 
 
-@pytest.mark.parametrize("words", [(), ("--spec", "x.yaml", "--tasks", "y.yaml")])
-def test_tasks_are_named_in_one_way(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ((), "--spec: tasks are named by --spec or by --suite and --tasks"),
+        (("--spec", "x.yaml", "--tasks", "y.yaml"), "give one of the two ways"),
+        (("--suite", "knowlege"), "did you mean 'knowledge'?"),
+        (("--tasks", "missing.yaml"), "there is no file"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_started(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: tuple[str, ...], problem: str
 ) -> None:
     monkeypatch.setattr("sys.argv", ["evomerge", "evaluate", "model", *words])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    assert end.value.code == 2 and "give one of the two ways" in capfd.readouterr().err
+    assert end.value.code == 2 and problem in capfd.readouterr().err

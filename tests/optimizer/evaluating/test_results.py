@@ -75,6 +75,8 @@ def test_scores_of_other_making_are_refused_or_compared_aloud() -> None:
     assert [one.label for one in refused.models] == ["base", "expert"]
     asked = compare([model("base", 0.2), theirs], WEIGHTS, mixed=True)
     assert len(asked.pairs) == 1 and asked.mixed == refused.mixed
+    # Tasks that are not asked for now have a weight all the same.
+    assert compare([model("base", 0.2)], {"a": 2.0}, mixed=False).weights == {"a": 2.0, "b": 1.0}
     # Other items cannot be compared pair by pair, whoever asks.
     fewer = replace(TASK, items={"test": 30}, item_hash={"test": "cd"})
     others = model("expert", 0.5, items=30, provenance=replace(KNOWN, tasks={"a": fewer, "b": fewer}))
