@@ -58,8 +58,9 @@ def read_form(path: Path, data: Mapping[str, Any]) -> Form:
     try:
         return Form.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        kinds = {"choice", "exact", "regex", "numeric", "json", "code", "judge", "LocalData", "HubData"}
+        # A misspelt key is usually why another one is missing.
+        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        kinds = {"choice", "exact", "regex", "numeric", "json", "code", "judge", "local", "hub"}
         # pydantic writes the member of a union that it chose into the path.
         keys = [key for number, key in enumerate(first["loc"]) if not (number == 1 and key in kinds)]
         message = str(first["msg"]).removeprefix("Value error, ")
@@ -84,8 +85,8 @@ def compile_form(path: Path, form: Form) -> Compiled:
     if not isinstance(form.score, Choice):
         as_json = isinstance(form.score, JsonValue)
         rows = {split: [_with_text(row, form.answer, as_json) for row in found] for split, found in rows.items()}
-    for found in rows.values():
-        _check_columns(path, form, found)
+    for split, found in rows.items():
+        _check_columns(path, form, found, scored=split != "examples")
     scorer = _scorer(path, form)
     names = {split: getattr(form.data, split) if hub else split for split in ("test", "search", "examples")}
     given = {split: name for split, name in names.items() if getattr(form.data, split) is not None}
@@ -194,15 +195,15 @@ def _with_text(row: Row, answer: str | None, as_json: bool) -> Row:
     return replace(row, values={**row.values, str(answer): text})
 
 
-def _check_columns(path: Path, form: Form, rows: Sequence[Row]) -> None:
+def _check_columns(path: Path, form: Form, rows: Sequence[Row], scored: bool) -> None:
     """Refuse rows without a value where a template or a name of a column asks for one."""
     from jinja2 import Environment, TemplateSyntaxError, meta
 
     environment = Environment()
-    columns = list(rows[0].values)
+    columns = list(dict.fromkeys(name for row in rows for name in row.values))
     used: dict[tuple[str, ...], str | None] = {("prompt",): form.prompt, ("answer",): form.answer}
     used[("choices",)] = form.choices if isinstance(form.choices, str) else None
-    used |= {("score", key): getattr(form.score, key, None) for key in ("program", "rubric")}
+    used |= {("score", key): getattr(form.score, key, None) for key in ("program", "rubric") if scored}
     for keys, template in used.items():
         if not template:
             continue
@@ -217,5 +218,5 @@ def _check_columns(path: Path, form: Form, rows: Sequence[Row]) -> None:
         for name in sorted(names):
             if name not in columns:
                 raise TaskError(place(path, *keys), f"{name!r} is not a column of the data", nearest(name, columns))
-            if empty := next((row for row in rows if row.values[name] is None), None):
+            if empty := next((row for row in rows if row.values.get(name) is None), None):
                 raise TaskError(empty.place, f"has no {name!r}, which {'.'.join(keys)} needs", "fill it in")

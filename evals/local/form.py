@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Files = str | list[str]
 
@@ -135,10 +136,20 @@ def _as_test(value: object) -> object:
     return {"test": value} if isinstance(value, str | list) else value
 
 
+def _where(value: object) -> str:
+    return "hub" if isinstance(value, Mapping) and "hub" in value else "local"
+
+
+Data = Annotated[
+    Annotated[Annotated[LocalData, Tag("local")] | Annotated[HubData, Tag("hub")], Discriminator(_where)],
+    BeforeValidator(_as_test),
+]
+
+
 class Form(_Part):
     """A task file in the short form; ``docs/tasks.md`` explains the keys."""
 
-    data: Annotated[LocalData | HubData, BeforeValidator(_as_test)]
+    data: Data
     prompt: str
     score: Score
     answer: str | None = None

@@ -56,6 +56,8 @@ JUDGE = {"kind": "judge", "url": "http://judge/v1", "model": "m", "rubric": "{{o
         ({"max_tokens": "9"}, "max_tokens", "valid integer; found '9'"),
         ({"data": {"search": "legs.jsonl"}}, "data", "Field required"),
         ({"data": {"test": "legs.jsonl", "train": "x"}}, "train", "not permitted"),
+        ({"data": {"hub": "o/n", "tests": "test"}}, "tests", "not permitted"),
+        ({"data": {"hub": "o/n"}}, "data", "Field required"),
         ({"data": "legs.txt"}, None, "'.txt' is no known format"),
     ],
 )
@@ -155,6 +157,13 @@ def test_the_same_rows_from_every_format(tmp_path: Path) -> None:
     found = {kind: read_rows(tmp_path / f"t.{kind}") for kind in ("csv", "jsonl", "json", "parquet")}
     assert all([row.values for row in read] == table for read in found.values())
     assert [row.place.rpartition("t.csv")[2] for row in found["csv"]] == [":2", ":4"]
+
+
+def test_a_second_file_lacks_a_column(write_form: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "more.jsonl").write_text('{"question": "What else?"}\n')
+    with pytest.raises(TaskError, match="has no 'total', which answer needs") as caught:
+        load(write_form(data=["legs.jsonl", "more.jsonl"]))
+    assert caught.value.field == f"{tmp_path / 'more.jsonl'}:1"
 
 
 def test_code_runs_only_where_it_is_allowed(write_form: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
