@@ -10,5 +10,7 @@ from evomerge.client.records import RecordCalls
 from evomerge.client.reports import ReportCalls
 
 
-class Calls(ExperimentCalls, RecordCalls, FigureCalls, ComparedCalls, ReportCalls, FollowingCalls, ArtifactCalls, CatalogCalls):
+class Calls(
+    ExperimentCalls, RecordCalls, FigureCalls, ComparedCalls, ReportCalls, FollowingCalls, ArtifactCalls, CatalogCalls
+):
     """All calls; each raises the server's errors as they were raised there, see :mod:`evomerge.errors`."""
