@@ -112,6 +112,14 @@ describe("what is shown", () => {
     const shown = shownIn("real", data({ candidate: candidate([0, 0], recipe) })) as Shown;
     expect([shown.rows, shown.columns, shown.values]).toEqual([["block 0", "block 1"], ["math"], [0.4, 0.6]]);
   });
+  it("is what a black box was given", () => {
+    const genes = genesOf(["x", "y"], []);
+    const shown = shownIn(
+      "real",
+      data({ genes, candidate: candidate([0, 0], { blackbox: { x: 0.25, y: 4 } }) }),
+    );
+    expect(shown).toMatchObject({ columns: ["x", "y"], rows: ["whole model"], values: [0.25, 4] });
+  });
   it("says why there is nothing", () => {
     expect(shownIn("best", data({ candidate: null }))).toBe("No searched candidate has a score yet.");
     expect(shownIn("mean", data({ latest: matrix([[1, 0.5, [1]]]) }))).toBe(

@@ -101,8 +101,7 @@ function realCoefficients(data: CoefficientData): Shown | string {
   const { candidate, slots } = data;
   if (candidate === null) return NOBODY;
   const searched = new Set(data.genes.map((gene) => gene.parameter));
-  const settings = Object.entries((candidate.recipe.coefficients ?? {}) as Record<string, Setting>);
-  const found = settings
+  const found = settingsOf(candidate.recipe)
     .filter(([parameter]) => searched.has(parameter))
     .flatMap(([parameter, setting]) => {
       const owners: [string, readonly number[]][] = Array.isArray(setting)
@@ -127,3 +126,9 @@ function realCoefficients(data: CoefficientData): Shown | string {
 }
 
 type Setting = readonly number[] | Record<string, readonly number[]>;
+
+/** The coefficients of a merge by parameter, or those of a black box, which has one of each. */
+function settingsOf({ coefficients, blackbox }: Record<string, unknown>): [string, Setting][] {
+  if (coefficients) return Object.entries(coefficients as Record<string, Setting>);
+  return Object.entries((blackbox ?? {}) as Record<string, number>).map(([name, value]) => [name, [value]]);
+}
