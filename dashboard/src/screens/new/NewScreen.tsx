@@ -28,9 +28,12 @@ export default function NewScreen() {
   const { start, error } = useStart(search);
   if (!may)
     return (
-      <Empty title="Your token may look, but not start experiments">
-        <p>A token with the scope run can. Who administers the server can make you one.</p>
-      </Empty>
+      <>
+        <PageHead title="New experiment" />
+        <Empty title="Your token may look, but not start experiments">
+          <p>A token with the scope run can. Who administers the server can make you one.</p>
+        </Empty>
+      </>
     );
   return (
     <>
