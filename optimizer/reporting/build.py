@@ -14,7 +14,7 @@ from experiments.quantities import task_weights
 from experiments.states import Split
 from experiments.store import Store
 from experiments.texts import text_sources
-from optimizer.honesty import measure_gap, notes
+from optimizer.honesty import chosen_items, measure_gap, notes
 from optimizer.mixed import mixed_within
 from optimizer.reporting import outputs, scores
 from optimizer.reporting.costs import cost
@@ -57,6 +57,7 @@ def build_document(store: Store, experiment: Experiment) -> Document:
         warnings=(
             *_mixed_rows(evaluations, known, {row["title"]: found[0].candidate_id for row, found in tested}),
             *mixed_within(store, experiment.id, (Split.SEARCH, Split.SELECTION)),
+            *chosen_items(experiment.resolved),
         ),
         notes=_notes(store, experiment, decisions, winner, uses),
         winner=None if winner is None else winner.label,

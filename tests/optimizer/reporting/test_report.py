@@ -142,6 +142,14 @@ def test_forgetting_is_the_base_minus_the_merge_where_no_expert_is_better(docume
     assert merge.tasks["one"] == pytest.approx(rows["merge"].tasks["one"].mean / best["one"])
 
 
+def test_without_a_denominator_nothing_is_divided(document: Document) -> None:
+    none = {"tasks": {"one": None, "two": None}, "mean": None, "lowest": None, "harmonic": None}
+    bare = replace(document, normalized=tuple(replace(one, **none) for one in document.normalized))
+    for format in (ReportFormat.MARKDOWN, ReportFormat.HTML):
+        assert "No expert scores 0.05 on any task" in render(bare, format)
+        assert "No expert scores 0.05" not in render(document, format)
+
+
 def test_json_is_the_document_and_reads_back(document: Document) -> None:
     text = render(document, ReportFormat.JSON)
     assert TypeAdapter(Document).validate_json(text) == document
