@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import ROOT, Site, Visit, Visitor, chromium, find_chromium
-from dashboard_data import XSS, seed_all
+from browser import Site, Visit, Visitor, chromium, find_chromium
+from dashboard_server import SETTINGS, Content, fill
 from playwright.sync_api import Browser
 from service import services
 
 from api.pages import FILES
 from experiments.states import Scope
-from experiments.store import Store
-
-REAL_RUN = Path(__file__).parent / "data" / "json-math.sql.gz"
 
 
 @pytest.fixture(scope="package")
@@ -45,32 +40,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[Scope, str], dict[str, str]]:
-    """A store, tokens of every scope, and the ids of its experiments."""
-    file = tmp_path_factory.mktemp("seeded") / "store.db"
-    with sqlite3.connect(file) as connection:
-        connection.executescript(gzip.decompress(REAL_RUN.read_bytes()).decode())
-    url = f"sqlite:///{file}"
-    with Store.open(url) as store:
-        ids = {"real": store.list_experiments()[0].experiment.id}
-        ids |= {name: one.id for name, one in seed_all(store).items()}
-        tokens = {scope: store.create_token(XSS[:64], scope, owner="ada")[1] for scope in Scope}
-    return url, tokens, ids
+def content(tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """A store with everything that there is to show."""
+    return fill(tmp_path_factory.mktemp("content") / "store.db")
 
 
 @pytest.fixture(scope="package")
-def site(
-    tmp_path_factory: pytest.TempPathFactory, built: Path, seeded: tuple[str, dict[Scope, str], dict[str, str]]
-) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, built: Path, content: Content) -> Iterator[Site]:
     """The server that everybody looks at; nothing in it is changed."""
-    url, tokens, ids = seeded
-    settings = {
-        "EVOMERGE_LAUNCHER": "none",
-        "EVOMERGE_MODEL_ROOTS": f"{ROOT}/models,{ROOT}/examples/experts",
-        "EVOMERGE_TASK_ROOTS": f"{ROOT}/examples/tasks",
-    }
     with services(tmp_path_factory.mktemp("site")) as serve:
-        yield Site(serve(url, token=tokens[Scope.ADMIN], settings=settings), tokens, ids)
+        server = serve(content.url, token=content.tokens[Scope.ADMIN], settings=SETTINGS)
+        yield Site(server, content.tokens, content.experiments)
 
 
 @pytest.fixture
@@ -107,7 +87,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own_store(seeded: tuple[str, dict[Scope, str], dict[str, str]], tmp_path: Path) -> str:
+def own_store(content: Content, tmp_path: Path) -> str:
     """A copy of the store that a test may change."""
-    shutil.copy(seeded[0].removeprefix("sqlite:///"), tmp_path / "store.db")
+    shutil.copy(content.url.removeprefix("sqlite:///"), tmp_path / "store.db")
     return f"sqlite:///{tmp_path}/store.db"

@@ -70,4 +70,6 @@ def test_a_tab(reader: Visitor, site: Site, pictures: Path, which: str, tab: str
     # Everything is in view, so that every plot is drawn.
     page.set_viewport_size({"width": 1440, "height": 5000})
     settled(page)
+    height = page.locator("main").evaluate("(main) => Math.ceil(main.lastElementChild.getBoundingClientRect().bottom)")
+    page.set_viewport_size({"width": 1440, "height": height + 40})
     look_at(page, pictures, f"{which}-{name_of(tab)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 from service import Service
 
 from experiments.states import Scope
@@ -19,8 +19,9 @@ AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 # The machine may be busy; nothing here depends on how long anything takes.
 PATIENCE_MS = 60_000
+# What is out of view is loaded once it is in view.
 _SETTLED = """() => document.querySelector('h1') !== null && ![...document.querySelectorAll('[role=status]')]
-    .some((one) => one.textContent.startsWith('Loading '))"""
+    .some((one) => one.textContent.startsWith('Loading ') && one.getBoundingClientRect().top < innerHeight)"""
 
 
 def find_chromium() -> str | None:
@@ -31,6 +32,7 @@ def find_chromium() -> str | None:
 @contextmanager
 def chromium(executable: str) -> Iterator[Browser]:
     """Run a Chromium."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         # Without its sandbox: it has none as root, which containers are.
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
@@ -127,4 +129,8 @@ def axe(page: Page, rules: tuple[str, ...] = RULES) -> list[str]:
     found: list[dict[str, Any]] = page.evaluate(
         "async (rules) => (await axe.run(document, {runOnly: rules, resultTypes: ['violations']})).violations", rules
     )
-    return [f"{one['id']} x{len(one['nodes'])}: {one['nodes'][0]['html'][:300]}" for one in found]
+    return [f"{one['id']} x{len(one['nodes'])}: {_first(one['nodes'])}" for one in found]
+
+
+def _first(nodes: list[dict[str, Any]]) -> str:
+    return f"{nodes[0]['html'][:200]} {nodes[0]['failureSummary'][:300]}"

@@ -34,14 +34,14 @@ def seed_all(store: Store, large: int = 50_000) -> dict[str, Experiment]:
         "finished": drive(store, "json-math", candidates=240, end=ExperimentState.FINISHED),
         "running": drive(store, "keep-both", candidates=90),
         "failed": drive(store, "gone-wrong", candidates=12, end=ExperimentState.FAILED, error=f"worker died: {XSS}"),
-        "waiting": new(store, "waiting"),
+        "waiting": new(store, "waiting", owner=XSS[:64]),
     }
     if large:
         made["large"] = drive_large(store, large)
     return made
 
 
-def new(store: Store, name: str, evaluations: int = 120) -> Experiment:
+def new(store: Store, name: str, evaluations: int = 120, owner: str = "ada") -> Experiment:
     """Create an experiment that waits for its driver."""
     tasks = [
         {"task": f"tasks/{task}.yaml", "metric": "exact_match", "weight": weight, "splits": {"search": 32}}
@@ -59,7 +59,7 @@ def new(store: Store, name: str, evaluations: int = 120) -> Experiment:
         "worker_cpus": 2,
         "versions": {"evomerge": "0.1.0", "torch": "2.13.0", "vllm": "0.32.0"},
     }
-    return store.create_experiment(spec, "/models", resolved, owner="ada", wanted=Wanted.RUN)
+    return store.create_experiment(spec, "/models", resolved, owner=owner, wanted=Wanted.RUN)
 
 
 def _task(task: str) -> dict[str, object]:
@@ -116,14 +116,17 @@ def drive(
 
 def _candidate(store: Store, experiment: Experiment, number: int, total: int, draw: random.Random) -> None:
     baseline = number < len(BASELINES)
+    kind = CandidateKind.BASELINE if baseline else CandidateKind.SEARCH
+    if number == 20:
+        kind = CandidateKind.INJECTED
     progress = number / max(total, 60)
     vector = [draw.gauss(0.8 * progress * math.sin(i), 0.6 * (1 - progress) + 0.1) for i in range(len(GENES))]
     candidate = store.record_ask(
         experiment.id,
         number=number,
-        kind=CandidateKind.BASELINE if baseline else CandidateKind.SEARCH,
-        label=BASELINES[number] if baseline else "",
-        vector=None if baseline else vector,
+        kind=kind,
+        label=BASELINES[number] if baseline else XSS if kind is CandidateKind.INJECTED else "",
+        vector=vector if kind is CandidateKind.SEARCH else None,
         recipe=_recipe(vector),
         digest=f"{number:064x}",
         block=None if baseline else 0,
