@@ -186,7 +186,7 @@ class Scorer:
         self._trial = trial
 
     def ready(self) -> dict[str, Any]:
-        return {"worker": "here"}
+        return {"worker": "here", "provenance": None}
 
     def try_population(self) -> Trial:
         if self._trial is None:
