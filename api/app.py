@@ -90,7 +90,9 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     app.state.metrics = metrics
     app.state.authenticator = authenticator
     app.state.planner = Planner(
-        settings.check_seconds, settings.ray_jobs_address if settings.launcher == "ray" else None
+        settings.check_seconds,
+        settings.ray_jobs_address if settings.launcher == "ray" else None,
+        settings.store.get_secret_value(),
     )
     app.state.feeds = Feeds(opened, metrics, settings.max_streams)
     problems.install(app)

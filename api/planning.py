@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,10 +39,17 @@ class Checked:
 class Planner:
     """Checks specs and describes methods; usable from several threads."""
 
-    def __init__(self, check_seconds: float, dashboard: str | None = None) -> None:
-        """Take how long a check may take, and the dashboard of the cluster that runs; None for this machine."""
+    def __init__(self, check_seconds: float, dashboard: str | None = None, store_url: str | None = None) -> None:
+        """Take the limits and places of a server.
+
+        Args:
+            check_seconds: how long a check may take.
+            dashboard: of the cluster that runs; None for this machine.
+            store_url: store whose scores specs may choose items by; None for no scores.
+        """
         self._resident = Resident(check_seconds)
         self._dashboard = dashboard
+        self._store_url = store_url
 
     def check(self, spec: Mapping[str, Any], source_dir: Path) -> Checked:
         """Check a spec in full: models, tasks, search space, memory.
@@ -54,7 +62,7 @@ class Planner:
             InvalidInput: it cannot work; the message says which field and what to do.
             Unavailable: no answer in time.
         """
-        checked: Checked = self._resident.call(_check, dict(spec), source_dir, self._dashboard)
+        checked: Checked = self._resident.call(_check, dict(spec), source_dir, self._dashboard, self._store_url)
         return checked
 
     def check_recipe(self, recipe: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
@@ -95,8 +103,9 @@ class Planner:
 # What follows runs in the child.
 
 
-def _check(spec: Mapping[str, Any], source_dir: Path, dashboard: str | None) -> Checked:
+def _check(spec: Mapping[str, Any], source_dir: Path, dashboard: str | None, store_url: str | None) -> Checked:
     from experiments.spec import BlackboxExperiment, parse_any
+    from experiments.store import Store
     from optimizer.blackbox import make_blackbox_plan
     from optimizer.machine import nodes_behind
     from optimizer.needs import check_fits, find_needs
@@ -106,7 +115,9 @@ def _check(spec: Mapping[str, Any], source_dir: Path, dashboard: str | None) -> 
     if isinstance(parsed, BlackboxExperiment):
         box = make_blackbox_plan(parsed, source_dir, allow_code=False)
         return Checked(parsed.canonical(), _plain(box.provenance), len(box.space.genes), None)
-    plan = make_plan(parsed, source_dir)
+    chooses = any(task.splits.choose != "random" for task in parsed.tasks)
+    with Store.open(store_url) if store_url is not None and chooses else nullcontext() as store:
+        plan = make_plan(parsed, source_dir, store)
     needs = find_needs(plan, nodes=None if dashboard is None else nodes_behind(dashboard))
     check_fits(plan, needs)
     return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, needs_view(needs))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evals.opening import open_task
-from evals.splits import cut, item_id
+from evals.splits import cut, item_id, searchable
 from evals.tasks import TaskDefinition
 from evomerge.errors import TaskError, nearest
 
@@ -99,6 +99,18 @@ def load_task(definition: TaskDefinition) -> LoadedTask:
         pools={"search": pools[search_from], "test": pools[test_from]},
         places=places,
     )
+
+
+def search_pool(loaded: LoadedTask) -> dict[str, dict[str, Any]]:
+    """Return the documents of all items that the search split may have, in the order in which it takes them."""
+    definition, docs = loaded.definition, dict[str, dict[str, Any]]()
+    searched, tested = loaded.pools["search"].split, loaded.pools["test"].split
+    for row in _rows(definition, loaded.task, searched):
+        docs.setdefault(_identify(definition, row), row)
+    others = (
+        [] if tested == searched else [_identify(definition, row) for row in _rows(definition, loaded.task, tested)]
+    )
+    return {item: docs[item] for item in searchable(list(docs), loaded.splits, definition, others)}
 
 
 def where(definition: TaskDefinition, field: str = "") -> str:

@@ -36,24 +36,59 @@ def cut(
 
     Args:
         items: of the search and selection splits.
-        definition: sizes and seed.
+        definition: sizes and seed, or which search items.
         tested: items of the test split; those that are among ``items`` too are left to it. None takes the test split
             from ``items`` as well.
 
     Raises:
-        TaskError: there are fewer items than the splits need.
+        TaskError: there are fewer items than the splits need, or chosen ones are not among those that it may have.
     """
-
-    def ordered(pool: Sequence[str]) -> list[str]:
-        return sorted(pool, key=lambda item: (_keyed_hash(definition.seed, item), item))
-
     sizes = {"test": definition.test, "selection": definition.selection, "search": definition.search}
-    if tested is not None:
+    if tested is None:
+        found = _deal(_ordered(items, definition.seed), sizes, definition)
+    else:
         unseen = set(items) - set(tested)
-        size = {"test": sizes.pop("test")}
-        test = _deal(ordered(tested), size, definition)
-        return test | _deal(ordered([item for item in items if item in unseen]), sizes, definition)
-    return _deal(ordered(items), sizes, definition)
+        test = _deal(_ordered(tested, definition.seed), {"test": sizes.pop("test")}, definition)
+        rest = [item for item in items if item in unseen]
+        found = test | _deal(_ordered(rest, definition.seed), sizes, definition)
+    if definition.chosen is None:
+        return found
+    return found | {"search": _chosen(definition, definition.chosen, searchable(items, found, definition, tested))}
+
+
+def searchable(
+    items: Sequence[str],
+    splits: Mapping[str, Sequence[str]],
+    definition: TaskDefinition,
+    tested: Sequence[str] | None = None,
+) -> tuple[str, ...]:
+    """Return all items that the search split may have, given the other two, in the order in which it takes them.
+
+    Args:
+        items: of the search and selection splits.
+        splits: as cut.
+        definition: has the seed.
+        tested: all items of the data split that is tested on, where that is another one.
+    """
+    taken = {*splits["test"], *splits["selection"], *(tested or ())}
+    return tuple(_ordered([item for item in items if item not in taken], definition.seed))
+
+
+def _chosen(definition: TaskDefinition, wanted: Sequence[str], free: Sequence[str]) -> tuple[str, ...]:
+    kept = {*wanted}
+    found = tuple(item for item in free if item in kept)
+    if len(found) < len(wanted):
+        raise TaskError(
+            f"tasks[{definition.name}]",
+            f"{len(wanted) - len(found)} of its {len(wanted)} chosen search items are not in the task's data any more, "
+            "or are in another split",
+            "restore the data, or choose anew in a new experiment",
+        )
+    return found
+
+
+def _ordered(pool: Sequence[str], seed: int) -> list[str]:
+    return sorted(pool, key=lambda item: (_keyed_hash(seed, item), item))
 
 
 def _deal(ordered: Sequence[str], sizes: Mapping[str, int], definition: TaskDefinition) -> dict[str, tuple[str, ...]]:

@@ -29,6 +29,7 @@ class TaskDefinition:
         seed: keys which items go to which split.
         search_from: data split of the search and selection items; None takes them from the split of the test items,
             or from where a short task file says.
+        chosen: the search items, of those that are in no other split; None draws them at random.
     """
 
     name: str
@@ -44,6 +45,7 @@ class TaskDefinition:
     test: int = 200
     seed: int = 0
     search_from: str | None = None
+    chosen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class LocalDesk:
             box = make_blackbox_plan(loaded.spec, loaded.source_dir, allow_code=True)
             genes = list(box.provenance["genes"])
             return Plan(spec=loaded.spec.canonical(), dimensions=len(genes), genes=genes, needs=None), None
-        checked = make_plan(loaded.spec, loaded.source_dir)
+        checked = make_plan(loaded.spec, loaded.source_dir, self.store)
         needs = find_needs(checked, self.store)
         plan = Plan(
             spec=loaded.spec.canonical(),
@@ -208,7 +208,7 @@ class LocalDesk:
         from optimizer.launch import plan_of
 
         # Who submits does not run it: a server will, and servers run no Python code of specs.
-        plan = plan_of(spec, source_dir, allow_code=False)
+        plan = plan_of(spec, source_dir, allow_code=False, store=self.store)
         created = self.store.create_experiment(
             spec.canonical(), str(source_dir), plan.provenance, priority=priority, wanted=Wanted.RUN
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -13,13 +14,23 @@ from experiments.spec_errors import complaint
 
 
 class SplitSpec(Section):
-    """Number of items in each of the three disjoint splits of a task."""
+    """Number of items in each of the three disjoint splits of a task, and which the search gets."""
 
     search: int = Field(
         default=64, ge=0, description="Items that every candidate of the search is scored on; 0 = for the report alone."
     )
     selection: int = Field(default=64, ge=0, description="Items that choose among the finalists.")
     test: int = Field(default=200, ge=1, description="Items of the final comparison with the parents.")
+    choose: Literal["random", "stratified", "discriminating"] = Field(
+        default="random",
+        description="Which of the other items are search items: random ones; stratified: an even sample of all kinds; "
+        "discriminating: those whose stored scores tell candidates apart best.",
+    )
+    by: Text | None = Field(
+        default=None,
+        description="Column of the data that stratified search items are an even sample of; null = how hard the items "
+        "are by stored scores.",
+    )
 
     @model_validator(mode="after")
     def _searched_and_selected(self) -> SplitSpec:
@@ -28,6 +39,10 @@ class SplitSpec(Section):
                 f"search is {self.search} and selection is {self.selection}",
                 "give both, or write 0 for both: the task is for the report alone then",
             )
+        if self.choose != "random" and not self.search:
+            raise complaint(f"choose is {self.choose}, and there are no search items", "remove it, or raise search")
+        if self.by is not None and self.choose != "stratified":
+            raise complaint(f"by is {self.by!r}, and choose is {self.choose}", "write choose: stratified, or remove by")
         return self
 
 

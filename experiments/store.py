@@ -32,6 +32,7 @@ from experiments.provenances import ProvenanceBook
 from experiments.reading import to_experiment
 from experiments.records import ExperimentRecord
 from experiments.requests import check_once, record_once
+from experiments.responses import ResponseBook
 from experiments.states import EventKind, ExperimentState, Wanted
 from experiments.texts import TextBook
 from experiments.traces import TraceBook
@@ -40,7 +41,17 @@ _ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which
 
 
 class Store(
-    Controller, TokenBook, ArtifactBook, Comparer, TraceBook, TextBook, ProvenanceBook, Pages, Monitor, Auditor
+    Controller,
+    TokenBook,
+    ArtifactBook,
+    Comparer,
+    TraceBook,
+    TextBook,
+    ProvenanceBook,
+    ResponseBook,
+    Pages,
+    Monitor,
+    Auditor,
 ):
     """An open store; usable from several threads and, each opening its own, from several processes."""
 

@@ -78,6 +78,22 @@ def notes(
         yield "No other experiment of this store was tested on these test items."
 
 
+def chosen_items(resolved: Mapping[str, Any]) -> Iterator[str]:
+    """Yield from an experiment's record which search scores may not be compared with those on random items."""
+    for task, one in resolved.get("chosen", {}).items():
+        yield (
+            f"The {len(one['items'])} search items of {task} were chosen from {one['pool']} ({_chosen_by(one)}): its "
+            "search scores do not compare with those on random items. Selection and test items are random."
+        )
+
+
+def _chosen_by(chosen: Mapping[str, Any]) -> str:
+    if chosen["by"] is not None:
+        return f"stratified by {chosen['by']}"
+    kind = "stratified by difficulty" if chosen["choose"] == "stratified" else chosen["choose"]
+    return f"{kind}, by scores of {chosen['candidates']} candidates of {', '.join(chosen['experiments'])}"
+
+
 def _ways(choice: Choice) -> str:
     text = choice.sentence()
     rest = " The finalists were written in place for the selection and test items." if choice.width > 1 else ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from evomerge.errors import EngineError, Interrupted, StateConflict, StoreError
 from evomerge.failpoints import failpoint
@@ -47,17 +48,26 @@ def create(
     Raises:
         InvalidInput: naming the field and the fix.
     """
-    plan = plan_of(spec, source_dir, allow_code=allow_code, say=say)
+    plan = plan_of(spec, source_dir, allow_code=allow_code, say=say, store=store)
     return store.create_experiment(spec.canonical(), str(source_dir), plan.provenance), plan
 
 
 def plan_of(
-    spec: AnySpec, source_dir: Path, *, allow_code: bool = False, say: Callable[[str], None] = lambda message: None
+    spec: AnySpec,
+    source_dir: Path,
+    *,
+    allow_code: bool = False,
+    say: Callable[[str], None] = lambda message: None,
+    store: Store | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> Problem:
-    """Check a spec of any kind in full, and that the machine has the memory for it; see :func:`create`."""
+    """Check a spec of any kind in full, and that the machine has the memory for it; see :func:`create`.
+
+    ``store`` and ``recorded`` are those of ``optimizer.preflight.make_plan``.
+    """
     if isinstance(spec, BlackboxExperiment):
         return make_blackbox_plan(spec, source_dir, allow_code=allow_code)
-    plan = make_plan(spec, source_dir)
+    plan = make_plan(spec, source_dir, store, recorded)
     needs = find_needs(plan)
     check_fits(plan, needs)
     say(needs.sentence())
@@ -89,10 +99,10 @@ def check_unchanged(experiment: Experiment, *, allow_code: bool) -> Problem:
         InvalidInput: naming the field and the fix.
     """
     source_dir = Path(experiment.source_dir)
-    plan = plan_of(parse_any(experiment.spec), source_dir, allow_code=allow_code)
-    recorded = experiment.resolved["inputs"]
+    plan = plan_of(parse_any(experiment.spec), source_dir, allow_code=allow_code, recorded=experiment.resolved)
+    inputs = experiment.resolved["inputs"]
     for name, found in plan.inputs.items():
-        if recorded.get(name) != found:
+        if inputs.get(name) != found:
             raise StateConflict(
                 f"experiment {experiment.id}",
                 f"its {name} have changed since it was started: scores before and after would not compare",

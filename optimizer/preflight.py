@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from experiments.spec import ExperimentSpec
 from experiments.spec_merge import MergeSpec
 from experiments.spec_sections import WorkersSpec
 from experiments.states import Split
+from experiments.store import Store
 from merging.coefficients import filled_options
 from merging.export import sha256
 from merging.granularity import Granularity
@@ -22,6 +24,7 @@ from merging.recipe import Recipe
 from merging.vocabulary.files import vocabulary_digest
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
+from optimizer.choosing import choose_items, with_chosen
 from optimizer.parents import parent_hashes
 from optimizer.plan import Plan
 from optimizer.population import population_of
@@ -35,8 +38,16 @@ from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
 
 
-def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
+def make_plan(
+    spec: ExperimentSpec, source_dir: Path, store: Store | None = None, recorded: Mapping[str, Any] | None = None
+) -> Plan:
     """Resolve and check models, tasks, search space and engine.
+
+    Args:
+        spec: what is asked for.
+        source_dir: directory that its relative paths start from.
+        store: has the scores that search items are chosen by, where the spec chooses them so.
+        recorded: provenance of an earlier plan of the same spec, which has the same search items.
 
     Raises:
         SpecError, ModelError, TaskError, RecipeError: naming the field and the fix.
@@ -52,6 +63,8 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
     genome = _genome(spec, merge, models.num_blocks)
     plain_merges = baselines(tuple(spec.models))
     tasks = task_definitions(spec, source_dir)
+    chosen = choose_items(spec.tasks, tasks, store) if recorded is None else recorded.get("chosen", {})
+    tasks = with_chosen(tasks, chosen)
     suite = TaskSuite.load(tasks)
     items = {split: suite.items(split.value) for split in Split}
     check_budget(spec.search, len(plain_merges), len(items[Split.SEARCH]))
@@ -90,6 +103,7 @@ def make_plan(spec: ExperimentSpec, source_dir: Path) -> Plan:
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
         "models": {ref.name: {"path": ref.path, "revision": ref.revision} for ref in (base, *experts)},
         "tasks": suite.describe(),
+        **({"chosen": chosen} if chosen else {}),
         "worker_cpus": worker.cpus,
         "genes": list(genome.labels),
         "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),

@@ -64,6 +64,11 @@ def test_a_task_of_a_suite_keeps_what_the_spec_says() -> None:
         ([{"metric": "acc"}], "neither task nor suite"),
         ([{"task": "a", "weight": 0.0}], r"tasks\[0\]: weight is 0, and the task has search items"),
         ([{"task": "a", "splits": {"search": 0}}], r"tasks\[0\].splits: search is 0 and selection is 64"),
+        (
+            [{"task": "a", "splits": {"search": 0, "selection": 0, "choose": "stratified"}}],
+            "choose is stratified, and there are no search items",
+        ),
+        ([{"task": "a", "splits": {"by": "level"}}], "by is 'level', and choose is random"),
         ([{"suite": "safety"}, {"task": "safety/toxigen"}], "two tasks are named 'toxigen'"),
     ],
 )
