@@ -9,24 +9,24 @@ from browser import Site, Visitor, axe, settled
 from playwright.sync_api import Page
 
 # Which experiment, and where in it.
-TABS = [
-    (which, tab)
-    for which, tabs in {
-        "real": "/ /candidates /coefficients /dynamics /generalisation /workers /lineage /log /configuration",
-        "finished": "/ /candidates/8 /candidates/8?split=test&against=1,2&only=changed /generalisation /log",
-        "running": "/ /dynamics /workers /candidates",
-        "failed": "/ /log",
-        "waiting": "/ /generalisation /workers",
-        "large": "/ /candidates /coefficients /workers",
-    }.items()
-    for tab in tabs.split()
-]
+TABS = {
+    "real": (
+        "/ /candidates /candidates/572?split=test&against=5&only=changed /coefficients /dynamics /generalisation"
+        " /workers /lineage /log /configuration"
+    ),
+    "finished": "/ /candidates/8?split=test&against=1,2&only=changed /generalisation /log",
+    "running": "/ /dynamics /workers /candidates",
+    "failed": "/ /log",
+    "waiting": "/ /generalisation /workers",
+    "large": "/ /candidates /coefficients /workers",
+}
 PLACES = [
     "/experiments",
     "/experiments?state=paused",
     "/experiments/new",
     "/experiments/new?template=black-box",
     "/compare",
+    "/compare?ids={real},{finished},{running},{large}",
     "/models",
     "/tasks",
     "/methods",
@@ -60,11 +60,11 @@ def name_of(path: str) -> str:
 
 
 @pytest.mark.parametrize("path", PLACES)
-def test_a_screen(reader: Visitor, pictures: Path, path: str) -> None:
-    look_at(reader.open(path), pictures, name_of(path))
+def test_a_screen(reader: Visitor, site: Site, pictures: Path, path: str) -> None:
+    look_at(reader.open(path.format(**site.experiments)), pictures, name_of(path))
 
 
-@pytest.mark.parametrize(("which", "tab"), TABS)
+@pytest.mark.parametrize(("which", "tab"), [(which, tab) for which, tabs in TABS.items() for tab in tabs.split()])
 def test_a_tab(reader: Visitor, site: Site, pictures: Path, which: str, tab: str) -> None:
     page = reader.open(f"/experiments/{site.experiments[which]}{tab.rstrip('/')}")
     # Everything is in view, so that every plot is drawn.
