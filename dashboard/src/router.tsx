@@ -15,7 +15,9 @@ import { NotFound } from "./shell/NotFound";
 import { Shell } from "./shell/Shell";
 
 type Text = string | undefined;
-const text = (value: unknown): Text => (typeof value === "string" && value !== "" ? value : undefined);
+/** The router reads ?against=5 as a number, but it is a list of one. */
+const text = (value: unknown): Text =>
+  value === undefined || value === null || value === "" ? undefined : String(value);
 const whole = (value: unknown): number | undefined =>
   Number.isInteger(value) ? (value as number) : undefined;
 
