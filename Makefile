@@ -12,7 +12,7 @@ export TOKENIZERS_PARALLELISM := false
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test chaos lint experts bench clean
+.PHONY: help setup browser demo test chaos lint experts screenshots bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ $(VENV)/.installed: deploy/requirements-cpu.txt pyproject.toml
 $(BASE)/config.json: | $(VENV)/.installed
 	$(BIN)/python examples/prepare_base.py --out $(BASE)
 
-DASHBOARD_SOURCES := $(shell find dashboard -path dashboard/node_modules -prune -o -type f -print)
+DASHBOARD_SOURCES := $(shell find dashboard \( -name node_modules -o -name .vitest \) -prune -o -type f -print)
 $(DASHBOARD): $(DASHBOARD_SOURCES) api/openapi.json | $(VENV)/.installed
 	$(BIN)/python dashboard/build.py
 
@@ -56,6 +56,9 @@ lint: setup ## Formatting, lint, types and the import floors
 
 experts: setup ## Train the demo's two experts again (about 20 minutes on 2 cores)
 	$(BIN)/python examples/train_experts.py
+
+screenshots: setup browser ## Take the pictures of the dashboard for the documentation
+	$(BIN)/python docs/screenshots.py
 
 bench: setup ## Where a candidate's time goes, beside the naive way
 	$(BIN)/python benchmarks/candidate_cost.py
