@@ -248,6 +248,8 @@ class Materializer:
         models = _ordered(operator, recipe.models)
         return _Merge(recipe, operator, models, options_of(recipe), Granularity.parse(recipe.granularity))
 
+    # Some methods learn by gradients, and engines write without them.
+    @torch.enable_grad()
     def _state(self, merge: _Merge) -> _State:
         operator, options = merge.operator, merge.options
         seed = merge.recipe.seed if operator.seeded else 0

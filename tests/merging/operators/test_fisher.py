@@ -248,6 +248,17 @@ def merge(models: ModelSet, calibration: str, *, resident: bool = True, **fields
     return dict(Materializer(models, resident=resident).tensors(recipe))
 
 
+def test_an_engine_that_writes_without_gradients_gets_the_same_merge(
+    models: ModelSet, calibration: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = []
+    for grad in (False, True):
+        monkeypatch.setenv("EVOMERGE_CACHE", str(tmp_path / str(grad)))
+        with torch.set_grad_enabled(grad):
+            merged.append(merge(models, calibration, options={"labels": "data"}))
+    assert all(torch.equal(merged[0][name], other) for name, other in merged[1].items())
+
+
 def test_a_whole_merge_is_the_weighted_mean(models: ModelSet, calibration: str) -> None:
     merged = merge(models, calibration, coefficients={"weight": {"a": [0.3]}}, options={"labels": "data", "floor": 0.0})
     slow = [slow_fisher(models, calibration, expert, "data", 0) for expert in "ab"]
