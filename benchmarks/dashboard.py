@@ -1,7 +1,7 @@
 """How fast the dashboard is in a real Chromium: ``python benchmarks/dashboard.py``.
 
-Measures the time from a click on an address until an experiment of 5,000 candidates is shown with its charts, and the
-longest task of the page's thread while one of 50,000 candidates is recorded on, live.
+Measures what the first screen weighs, how long it takes until an experiment of 5,000 candidates is shown with its
+charts, and the longest task of the page's thread while one of 50,000 candidates is recorded on, live.
 """
 
 from __future__ import annotations
@@ -48,10 +48,22 @@ def main() -> None:
             found = {
                 **machine(),
                 "chromium": browser.version,
+                "first_load_kb": _first_load(visitor),
                 "interactive_s": _interactive(visitor, ids[5_000]),
                 "live": _live(visitor, url, ids[50_000]),
             }
     print(json.dumps(found, indent=1))
+
+
+def _first_load(visitor: Visitor) -> float:
+    """Return how much the list of experiments and its files weigh on the line."""
+    page = visitor.open("/experiments")
+    loaded: list[int] = page.evaluate(
+        """() => ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+        .filter((one) => !one.name.includes('/api/')).map((one) => one.encodedBodySize)"""
+    )
+    page.close()
+    return round(sum(loaded) / 1000, 1)
 
 
 def _interactive(visitor: Visitor, experiment: str) -> dict[str, float]:
@@ -82,7 +94,13 @@ def _live(visitor: Visitor, url: str, experiment: str) -> dict[str, Any]:
             recorded += 1
             page.wait_for_timeout(125)
     tasks: list[float] = page.evaluate("() => window.longTasks")
-    return {"candidates": recorded, "long_tasks": len(tasks), "longest_ms": max(tasks, default=0.0)}
+    elements = page.locator("*").count()
+    return {
+        "elements": elements,
+        "candidates": recorded,
+        "long_tasks": len(tasks),
+        "longest_ms": max(tasks, default=0.0),
+    }
 
 
 if __name__ == "__main__":
