@@ -61,7 +61,7 @@ def main() -> None:
         table = whole_table(arguments.rows)
         count = table.shape[1]
         halves = halved(table, arguments.folds)
-        measure(f"{len(table) // 2} candidates", halves, (count // 8, count // 4, count // 2))
+        measure(f"{len(table) // 2} candidates", halves, tuple(sorted({max(1, count // part) for part in (8, 4, 2)})))
     found = machine()
     print(f"\n{arguments.folds} divisions; {found['date']}, {found['cores']} x {found['cpu']}, "
           f"numpy {np.__version__}, scipy {scipy.__version__}.")  # fmt: skip

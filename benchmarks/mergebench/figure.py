@@ -10,7 +10,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from tables import figures_of
+from rows import figures_of
 
 INK, MUTED, ACCENT = "#1f2933", "#9aa5b1", "#0b6e99"
 COLORS = {"base": MUTED, "expert": MUTED, "default": MUTED, "grid": INK, "search": ACCENT}

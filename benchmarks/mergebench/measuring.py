@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 from grids import CALIBRATED, grid_of
+from rows import KEPT
 from scorer import ResidentPlan, Scorer
-from tables import KEPT
 
 from experiments.spec import ExperimentSpec, parse_spec
 from experiments.states import Split

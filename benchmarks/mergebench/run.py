@@ -37,7 +37,7 @@ def main() -> None:
     # Before anything imports torch or vLLM; no model is looked at.
     os.environ.update(process_environment(WorkerConfig(None, (), (), cpus=arguments.threads)))
     from measuring import measure
-    from tables import table
+    from rows import table
 
     with tempfile.TemporaryDirectory() as scratch:
         # What the methods learn from data counts as their time, whatever an earlier run has left on the disk.
