@@ -90,7 +90,7 @@ class SearchSpec(Section):
     sigma: float | None = Field(
         default=None, gt=0, le=1, description="Initial step as a fraction of each range; null = 0.1."
     )
-    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of every random choice.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the search and of random draws in merges.")
     reference_weight: float = Field(
         default=0.02,
         ge=0,
