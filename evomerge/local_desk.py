@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from api.figures.headlines import headlines
 from api.schemas.candidates import CandidateDetail, CandidateView
 from api.schemas.catalog import AlgorithmView, MethodView, ModelView, NeedsView, Plan, TaskView
 from api.schemas.charts import Comparison
@@ -40,8 +41,10 @@ class LocalDesk:
 
     def experiments(self, *, limit: int | None = None) -> Iterator[ExperimentView]:
         """See ``Client.experiments``."""
-        for one in self.store.list_experiments(limit=_ALL if limit is None else limit):
-            yield experiment_view(one.experiment, one.progress)
+        found = self.store.list_experiments(limit=_ALL if limit is None else limit)
+        lines = headlines(self.store, found)
+        for one in found:
+            yield experiment_view(one.experiment, one.progress, lines[one.experiment.id])
 
     def experiment(self, reference: str) -> ExperimentDetail:
         """See ``Client.experiment``."""

@@ -66,7 +66,7 @@ def test_the_dockerfile_has_no_fault_that_the_linter_knows(tmp_path: Path) -> No
 def test_every_foreign_image_is_pinned_to_a_version() -> None:
     foreign = [parent for parent, _ in stages().values() if parent not in stages()]
     foreign += [one["image"] for one in compose()["services"].values() if not one["image"].startswith("evomerge:")]
-    assert len(foreign) == 2
+    assert len(foreign) == 3
     assert all(re.fullmatch(r"\w+:\d+\.\d+(\.\d+)?-[a-z-]+", image) for image in foreign)
 
 
@@ -102,23 +102,29 @@ def test_the_targets_are_those_that_compose_builds() -> None:
 def test_what_enters_a_build_is_what_is_installed() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
-    files = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "deploy/requirements-*.txt"}
-    assert allowed == files | {package.rstrip("*") for package in packages}
+    files = {PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "setup.py", "deploy/requirements-*.txt"}
+    # The dashboard's source is built by a stage of its own.
+    assert allowed == files | {"dashboard"} | {package.rstrip("*") for package in packages}
 
 
 def test_the_package_built_in_the_image_is_whole(tmp_path: Path) -> None:
-    """Built from what .dockerignore lets in, it holds every file of the rooms that git knows."""
+    """Built from what .dockerignore lets in, it holds every file of the rooms that git knows, and the dashboard."""
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     listed = subprocess.run(["git", "ls-files", "--", *allowed], cwd=ROOT, capture_output=True, text=True, check=True)
-    files = [file for file in listed.stdout.splitlines() if (ROOT / file).exists()]
+    files = [
+        file for file in listed.stdout.splitlines() if (ROOT / file).exists() and not file.startswith("dashboard/")
+    ]
     for file in files:
         (tmp_path / "src" / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / "src" / file)
+    # As the stage before leaves it.
+    shutil.copytree(ROOT / "api" / "dashboard", tmp_path / "src" / "api" / "dashboard")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([*command, "--wheel-dir", tmp_path, "."], cwd=tmp_path / "src", check=True)
     (wheel,) = tmp_path.glob("evomerge-*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     assert {file for file in files if "/" in file and not file.startswith("deploy/")} - held == set()
+    assert "api/dashboard/index.html" in held
 
 
 @pytest.mark.parametrize("kind", VLLM)

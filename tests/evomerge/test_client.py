@@ -560,6 +560,7 @@ READS: list[tuple[str, Callable[[Any, str], Any]]] = [
     ("algorithm", lambda client, one: client.algorithm("merge-cam")),
     ("wait", lambda client, one: client.wait(one)),
     ("compare", lambda client, one: client.compare([one, one], points=3)),
+    ("report", lambda client, one: client.report(one)),
     ("artifacts", lambda client, one: client.artifacts(one)),
     ("models", lambda client, one: client.models()),
     ("tasks", lambda client, one: client.tasks()),

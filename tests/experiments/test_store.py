@@ -442,7 +442,7 @@ class TestBlocks:
         third = pytest.approx(1 / 3)
         # The same as of all three at once.
         assert pooled.summary["gsm"] == {"items": 3, "score": third, "stderr": third, "reference_logprob": None}
-        assert pooled.summary["mbpp"] == {"items": 1, "score": 0.0, "reference_logprob": -2.0}
+        assert pooled.summary["mbpp"] == {"items": 1, "score": 0.0, "stderr": None, "reference_logprob": -2.0}
         assert store.progress(experiment.id).search_items == 4
 
     def test_tests_on_the_same_items_are_counted_by_experiment(self, store: Store) -> None:
