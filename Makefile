@@ -42,7 +42,7 @@ demo: setup ## Merge two real experts into a model that does what neither can (u
 	$(BIN)/evomerge run --dashboard examples/json-math.yaml
 
 test: setup browser lint ## Lint, type-check and run every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 chaos: setup ## Kill workers, drivers, nodes, API and database at random while three experiments run (minutes)
 	$(BIN)/pytest tests/chaos -m chaos -s
