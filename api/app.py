@@ -70,19 +70,7 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         lifespan=lifespan,
         dependencies=[Depends(refuse_unknown_parameters)],
-        # From the socket inwards. What a layer raises, the first Problems before it answers.
-        middleware=[
-            Middleware(RootPath, root_path=settings.root_path),
-            Middleware(RequestLog, metrics=metrics),
-            *tracing,
-            Middleware(SecurityHeaders),
-            Middleware(problems.Problems),
-            Middleware(HostGuard, hosts=settings.hosts),
-            Middleware(SizeLimits, max_body_bytes=settings.max_body_bytes, max_query_bytes=settings.max_query_bytes),
-            Middleware(Pages, root_path=settings.root_path),
-            Middleware(CsrfGuard),
-            Middleware(Authentication, authenticator=authenticator, root_path=settings.root_path),
-        ],
+        middleware=_layers(settings, metrics, authenticator, tracing),
         responses=PROBLEM_RESPONSES,
     )
     app.state.store = opened
@@ -98,6 +86,24 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
     problems.install(app)
     _add_routes(app)
     return app
+
+
+def _layers(
+    settings: Settings, metrics: Metrics, authenticator: Authenticator, tracing: list[Middleware]
+) -> list[Middleware]:
+    """Return the layers from the socket inwards. What one raises, the first Problems before it answers."""
+    return [
+        Middleware(RootPath, root_path=settings.root_path),
+        Middleware(RequestLog, metrics=metrics),
+        *tracing,
+        Middleware(SecurityHeaders),
+        Middleware(problems.Problems),
+        Middleware(HostGuard, hosts=settings.hosts),
+        Middleware(SizeLimits, max_body_bytes=settings.max_body_bytes, max_query_bytes=settings.max_query_bytes),
+        Middleware(Pages, root_path=settings.root_path),
+        Middleware(CsrfGuard),
+        Middleware(Authentication, authenticator=authenticator, root_path=settings.root_path),
+    ]
 
 
 def _add_routes(app: FastAPI) -> None:

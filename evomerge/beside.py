@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -47,7 +46,7 @@ def dashboard(store: Store, url: str, port: int = 8000) -> Iterator[str]:
     port = _free(port)
     command = [sys.executable, "-m", "evomerge", "serve", "--launcher", "none", "--host", _HOST, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*command, "--store", url], stdout=log, stderr=log, env={**os.environ})
+        process = subprocess.Popen([*command, "--store", url], stdout=log, stderr=log)
         try:
             if not _answers(process, port):
                 log.seek(0)
