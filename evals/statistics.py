@@ -17,6 +17,8 @@ from evomerge.errors import InvalidInput
 CONFIDENCE = 0.95
 # Draws are made in blocks so that thousands of items do not need gigabytes.
 BLOCK_VALUES = 2_000_000
+# What sums over items are off by at most, for each of them.
+_ROUNDING = 1e-9
 
 Array = NDArray[np.float64]
 
@@ -62,8 +64,9 @@ def interval(scores: Sequence[float]) -> Interval:
     """Return the mean of one task's item scores with its 95 % interval.
 
     Scores that are all 0 or 1 get Wilson's interval, which stays honest near 0 and 1. Others get Student's t
-    interval: exact for normal means, which a hundred items are close to, and free of random numbers. Equal
-    scores that are not 0 or 1 give an interval of no width, since they show no spread to judge by.
+    interval: exact for normal means, which a hundred items are close to, and free of random numbers; it is cut to 0
+    and 1 where the scores lie between these. Equal scores that are not 0 or 1 give an interval of no width, since
+    they show no spread to judge by.
 
     Raises:
         InvalidInput: no scores.
@@ -73,11 +76,14 @@ def interval(scores: Sequence[float]) -> Interval:
     values = np.asarray(scores, dtype=np.float64)
     if np.isin(values, (0.0, 1.0)).all():
         return _wilson(int(values.sum()), len(values))
-    return _student(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0, len(values))
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return _student(float(values.mean()), spread, len(values), cut=bool(((values >= 0) & (values <= 1)).all()))
 
 
 def summed_interval(n: int, total: float, squares: float, *, binary: bool) -> Interval:
     """Return what ``interval`` returns of n scores from their sum and the sum of their squares.
+
+    Scores are taken to lie between 0 and 1 where the sum of their squares is no more than their sum, as it is then.
 
     Args:
         n: how many.
@@ -92,7 +98,7 @@ def summed_interval(n: int, total: float, squares: float, *, binary: bool) -> In
         raise InvalidInput("scores", "there are none", "score at least one item")
     if binary:
         return _wilson(round(total), n)
-    return _student(total / n, _deviation(n, total, squares), n)
+    return _student(total / n, _deviation(n, total, squares), n, cut=squares <= total + _ROUNDING * n)
 
 
 def summed_difference(
@@ -140,9 +146,10 @@ def _wilson(successes: int, n: int) -> Interval:
     return Interval(successes / n, float(bounds.low), float(bounds.high))
 
 
-def _student(mean: float, spread: float, n: int) -> Interval:
+def _student(mean: float, spread: float, n: int, *, cut: bool) -> Interval:
     reach = _student_quantile(max(n - 1, 1)) * spread / math.sqrt(n)
-    return Interval(mean, mean - reach, mean + reach)
+    low, high = mean - reach, mean + reach
+    return Interval(mean, max(low, 0.0), min(high, 1.0)) if cut else Interval(mean, low, high)
 
 
 @lru_cache(maxsize=4096)

@@ -55,6 +55,17 @@ def test_sums_say_what_scores_say(binary: bool) -> None:
         summed_interval(0, 0.0, 0.0, binary=binary)
 
 
+def test_intervals_of_shares_stay_between_0_and_1() -> None:
+    nearly_all = [1.0] * 8 + [0.4]
+    found = interval(nearly_all)
+    assert stats.t.interval(0.95, 8, loc=np.mean(nearly_all), scale=stats.sem(nearly_all))[1] > found.high == 1
+    assert interval([1 - one for one in nearly_all]).low == 0
+    summed = summed_interval(9, sum(nearly_all), sum(one**2 for one in nearly_all), binary=False)
+    assert (summed.low, summed.high) == pytest.approx((found.low, 1))
+    # Scores of another kind have no such ends.
+    assert interval([1.0] * 8 + [2.0]).high > 1
+
+
 def difference_of(a: np.ndarray, b: np.ndarray, *, binary: bool) -> Interval:
     sums = [(float(one.sum()), float((one**2).sum())) for one in (a, b)]
     return summed_difference(len(a), *sums, float((a * b).sum()), binary=binary)
