@@ -45,7 +45,8 @@ class Planner:
         Args:
             check_seconds: how long a check may take.
             dashboard: of the cluster that runs; None for this machine.
-            store_url: store whose scores specs may choose items by; None for no scores.
+            store_url: store whose scores specs may choose items by, and whose experiments say how long one takes; None
+                for none.
         """
         self._resident = Resident(check_seconds)
         self._dashboard = dashboard
@@ -115,10 +116,9 @@ def _check(spec: Mapping[str, Any], source_dir: Path, dashboard: str | None, sto
     if isinstance(parsed, BlackboxExperiment):
         box = make_blackbox_plan(parsed, source_dir, allow_code=False)
         return Checked(parsed.canonical(), _plain(box.provenance), len(box.space.genes), None)
-    chooses = any(task.splits.choose != "random" for task in parsed.tasks)
-    with Store.open(store_url) if store_url is not None and chooses else nullcontext() as store:
+    with nullcontext() if store_url is None else Store.open(store_url) as store:
         plan = make_plan(parsed, source_dir, store)
-    needs = find_needs(plan, nodes=None if dashboard is None else nodes_behind(dashboard))
+        needs = find_needs(plan, store, None if dashboard is None else nodes_behind(dashboard))
     check_fits(plan, needs)
     return Checked(parsed.canonical(), _plain(plan.provenance), needs.work.dimensions, needs_view(needs))
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from evals.volume import Volume
 from evomerge.errors import SpecError
-from experiments.reading import Reader
+from experiments.sampling import stride
 from experiments.states import EvaluationState, Split
+from experiments.store import Store
 from optimizer.machine import Node, find_nodes
 from optimizer.plan import Plan
 from optimizer.vocabulary import open_models
@@ -22,6 +23,7 @@ from workers.gpu_memory import GPU_MEMORY_SHARE
 _STORED_ITEM_BYTES = 200
 # Assumed where no earlier experiment says better: what a core with bf16 matrix units and a large GPU sustain.
 _CORE_FLOPS, _GPU_FLOPS = 1e11, 1e14
+_PACED = 500  # candidates of an earlier experiment that its pace is taken from
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Needs:
         )
 
 
-def find_needs(plan: Plan, store: Reader | None = None, nodes: tuple[Node, ...] | None = None) -> Needs:
+def find_needs(plan: Plan, store: Store | None = None, nodes: tuple[Node, ...] | None = None) -> Needs:
     """Work out what a run of a checked spec needs.
 
     Args:
@@ -222,7 +224,7 @@ def _work(plan: Plan, volumes: Mapping[Split, Volume]) -> Work:
     return Work(len(plan.genome.genes), candidates, times("items"), times("read"), times("written"))
 
 
-def _time(plan: Plan, work: Work, weights: int, store: Reader | None) -> Time:
+def _time(plan: Plan, work: Work, weights: int, store: Store | None) -> Time:
     """Expect the seconds per item of the last experiment with the same models and tasks; else assume a throughput."""
     items, read, written = (work.total(what) for what in ("items", "read", "written"))
     if items is None or read is None or written is None:
@@ -239,15 +241,17 @@ def _time(plan: Plan, work: Work, weights: int, store: Reader | None) -> Time:
     return Time(hours, f"assumed {kind}: no earlier experiment has these models and tasks")
 
 
-def _seconds_per_item(plan: Plan, store: Reader) -> tuple[float, str] | None:
+def _seconds_per_item(plan: Plan, store: Store) -> tuple[float, str] | None:
     wanted = _likeness(plan.spec.canonical())
     for one in store.list_experiments():
         if _likeness(one.experiment.spec) != wanted:
             continue
-        done = store.evaluations(one.experiment.id, state=EvaluationState.DONE)
-        items = sum(evaluation.num_items for evaluation in done)
+        efforts = store.efforts(one.experiment.id, every=stride(one.progress.candidates, _PACED))
+        # What was taken from an earlier evaluation took no time, and says nothing of how long scoring does.
+        worked = [effort for effort in efforts if effort.state is EvaluationState.DONE and effort.attempt]
+        items = sum(effort.items for effort in worked)
         if items:
-            return sum(sum(each.timings_s.values()) for each in done) / items, one.experiment.id
+            return sum(effort.seconds for effort in worked) / items, one.experiment.id
     return None
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 from evals.suite import TaskSuite
+from evals.tasks import ItemRef, TaskDefinition
 from evomerge.errors import SpecError
 from experiments.spec import ExperimentSpec
 from experiments.spec_merge import MergeSpec
@@ -19,9 +20,11 @@ from experiments.store import Store
 from merging.coefficients import filled_options
 from merging.export import sha256
 from merging.granularity import Granularity
+from merging.models import ModelSet
 from merging.operators import get_operator
 from merging.recipe import Recipe
 from merging.vocabulary.files import vocabulary_digest
+from merging.vocabulary.policy import VocabularyPolicy
 from optimizer.baselines import baselines
 from optimizer.checks import check_budget, check_budget_can_end, check_engine, check_output, check_search
 from optimizer.choosing import choose_items, with_chosen
@@ -70,34 +73,11 @@ def make_plan(
     check_budget(spec.search, len(plain_merges), len(items[Split.SEARCH]))
     check_budget_can_end(spec, suite.describe())
     models.check_finite()
-    worker = WorkerConfig(
-        base=base,
-        experts=experts,
-        tasks=tasks,
-        engine=spec.workers.engine,
-        dtype=spec.workers.dtype,
-        gpus=spec.workers.gpus,
-        cpus=cpus_of(spec.workers),
-        tensor_parallel=spec.workers.tensor_parallel,
-        max_model_len=spec.workers.max_model_len,
-        warm_recipe=cast(Recipe, plain_merges[0].recipe),
-        vocabulary=vocabulary,
-        depth=_depth(merge, models.num_blocks),
-        batch_invariant=spec.workers.batch_invariant,
-        stall_seconds=spec.workers.stall_seconds,
-        population=population_of(spec.workers, models, genome),
-    )
-    files = {name: [sha256(file) for file in found] for name, found in models.weight_files().items()}
-    inputs = {
-        "models": files,
-        "items": {split: _digest([[ref.task, ref.item] for ref in refs]) for split, refs in items.items()},
-        "space": genome.digest(),
-        "option_files": {name: sha256(Path(str(merge.options[name]))) for name in path_options(merge)},
-    }
-    if models.vocabulary is not None:
-        inputs["vocabulary"] = vocabulary_digest(models.vocabulary)
+    warm = cast(Recipe, plain_merges[0].recipe)
+    worker = _worker(spec.workers, models, genome, tasks, warm, vocabulary, _depth(merge, models.num_blocks))
+    inputs = _inputs(models, items, genome, merge)
     more = {"vocabulary": inputs.get("vocabulary"), "depth": worker.depth}
-    parents = parent_hashes(plain_merges, models, files, more)
+    parents = parent_hashes(plain_merges, models, inputs["models"], more)
     provenance = {
         "inputs": inputs,
         "vocabulary": None if vocabulary is None else asdict(vocabulary),
@@ -110,6 +90,47 @@ def make_plan(
         "versions": versions(),
     }
     return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents, suite)
+
+
+def _worker(
+    workers: WorkersSpec,
+    models: ModelSet,
+    genome: Genome,
+    tasks: tuple[TaskDefinition, ...],
+    warm: Recipe,
+    vocabulary: VocabularyPolicy | None,
+    depth: int | None,
+) -> WorkerConfig:
+    return WorkerConfig(
+        base=models.base,
+        experts=models.experts,
+        tasks=tasks,
+        engine=workers.engine,
+        dtype=workers.dtype,
+        gpus=workers.gpus,
+        cpus=cpus_of(workers),
+        tensor_parallel=workers.tensor_parallel,
+        max_model_len=workers.max_model_len,
+        warm_recipe=warm,
+        vocabulary=vocabulary,
+        depth=depth,
+        batch_invariant=workers.batch_invariant,
+        stall_seconds=workers.stall_seconds,
+        population=population_of(workers, models, genome),
+    )
+
+
+def _inputs(
+    models: ModelSet, items: Mapping[Split, Sequence[ItemRef]], genome: Genome, merge: MergeSpec
+) -> dict[str, Any]:
+    """Return what decides the scores, see ``Plan``."""
+    inputs = {
+        "models": {name: [sha256(file) for file in found] for name, found in models.weight_files().items()},
+        "items": {split: _digest([[ref.task, ref.item] for ref in refs]) for split, refs in items.items()},
+        "space": genome.digest(),
+        "option_files": {name: sha256(Path(str(merge.options[name]))) for name in path_options(merge)},
+    }
+    return inputs if models.vocabulary is None else inputs | {"vocabulary": vocabulary_digest(models.vocabulary)}
 
 
 def _genome(spec: ExperimentSpec, merge: MergeSpec, num_blocks: int) -> Genome:

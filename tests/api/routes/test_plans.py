@@ -11,7 +11,10 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
+from api.planning import Planner
 from api.settings import Settings
+from evals.tasks import ItemScore
+from experiments.states import CandidateKind, Split
 from experiments.store import Store
 from runs import TinyExperiment
 
@@ -60,6 +63,43 @@ def test_a_merge_is_planned_and_created(
     assert stored.resolved["models"]["a"]["path"] == str(settings.model_roots[0] / "a")
     clone = runner.post(f"{URL}/{stored.id}/clone", json={"changes": {"search": {"seed": 4}}})
     assert clone.status_code == 201, clone.text
+
+
+def score(
+    store: Store, experiment: str, number: int, *, items: int, attempted: bool, timings_s: dict[str, float]
+) -> None:
+    kind = CandidateKind.BASELINE
+    one = store.record_ask(experiment, number=number, kind=kind, label="", vector=None, recipe={}, digest=str(number))
+    attempt = store.record_started(one.id, Split.SEARCH, worker="here:1") if attempted else None
+    scores = [ItemScore("words", f"item {place}", 1.0, None, None) for place in range(items)]
+    none: dict[str, Any] = {"prompt_tokens": 0, "generated_tokens": 0}
+    store.record_result(one.id, Split.SEARCH, scores, fitness=1.0, timings_s=timings_s, attempt=attempt, **none)
+
+
+def test_earlier_experiments_say_how_long_one_takes(
+    runner: TestClient,
+    store: Store,
+    store_url: str,
+    spec: dict[str, Any],
+    planner: Planner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planner, "_store_url", store_url)
+    experiment = runner.post(URL, json={"spec": spec}).json()["id"]
+
+    def needs() -> dict[str, Any]:
+        found: dict[str, Any] = runner.post(f"{URL}/validate", json={"spec": spec}).json()["needs"]
+        return found
+
+    assert needs()["hours_source"].startswith("assumed")  # nothing of it is scored yet
+    store.claim_driver(experiment)
+    score(store, experiment, 0, items=10, attempted=True, timings_s={"apply": 1.0, "score": 4.0})
+    # What was scored before cost nothing, and says nothing.
+    score(store, experiment, 1, items=90, attempted=False, timings_s={})
+    found = needs()
+    items = sum(one["items"] for one in found["stages"])
+    assert found["hours"] == pytest.approx(items * 5.0 / 10 / found["workers"] / 3600)
+    assert found["hours_source"] == f"seconds per item of experiment {experiment}"
 
 
 def with_auto_map(model: Path, file: str = "config.json") -> None:
