@@ -46,7 +46,10 @@ def dashboard(store: Store, url: str, port: int = 8000) -> Iterator[str]:
     port = _free(port)
     command = [sys.executable, "-m", "evomerge", "serve", "--launcher", "none", "--host", _HOST, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*command, "--store", url], stdout=log, stderr=log)
+        # However this process ends, its end of the pipe is closed then, and the server follows.
+        process = subprocess.Popen(
+            [*command, "--store", url, "--until-stdin-ends"], stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
         try:
             if not _answers(process, port):
                 log.seek(0)

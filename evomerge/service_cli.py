@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,11 +30,16 @@ def serve(
     launcher: Annotated[
         str | None, typer.Option(help="local, ray or none: who runs the drivers (EVOMERGE_LAUNCHER).")
     ] = None,
+    until_stdin_ends: Annotated[
+        bool, typer.Option("--until-stdin-ends", help="End when the standard input does.", hidden=True)
+    ] = False,
 ) -> None:
     """Serve the API, and run what is submitted; every setting is an environment variable, see docs/service.md."""
     from api.server import serve as run
     from api.settings import load_settings
 
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     run(load_settings(host=host, port=port, store=store, launcher=launcher))
 
 
@@ -59,6 +67,13 @@ def driver(
     assert experiment is not None
     log = DriverLog(experiment)
     drive_unattended(store_url(store), experiment, log.update, log.say)
+
+
+def _end_with_stdin() -> None:
+    # Not sys.stdin, whose lock this thread would hold while the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @db_app.command()
