@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import structlog
 import uvicorn
@@ -32,7 +33,7 @@ _log = structlog.get_logger(__name__)
 def serve(settings: Settings) -> None:
     """Serve until a signal comes.
 
-    The first start on a store makes an administrator's token and prints it on stderr, once.
+    Where no token of the store works, as on its first start, an administrator's is made and printed on stderr, once.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -107,11 +108,17 @@ def _alone(url: str) -> Iterator[None]:
 
 
 def _print_first_token(store: Store, settings: Settings) -> None:
-    if store.tokens():
-        return
-    _, secret = store.create_token("first start", Scope.ADMIN, "admin")
-    sys.stderr.write(
-        f"This is the first start on this store. The administrator's token, which is not shown again:\n\n  {secret}\n\n"
-        f"  export EVOMERGE_SERVER=http://{settings.host}:{settings.port} EVOMERGE_TOKEN={secret}\n\n"
-    )
+    now = datetime.now(UTC)
+    address = f"http://{settings.host}:{settings.port}{settings.root_path}"
+    # A run that showed itself in a browser leaves its own token behind, revoked: nobody has that one.
+    if any(one.revoked_at is None and (one.expires_at is None or one.expires_at > now) for one in store.tokens()):
+        said = f"Log in at {address} with your token; 'evomerge token create NAME' makes another one.\n\n"
+    else:
+        _, secret = store.create_token("first start", Scope.ADMIN, "admin")
+        said = (
+            "Nobody has a token for this store. This new one is the administrator's, and is not shown again:\n\n"
+            f"  {address}/#token={secret}    (logs a browser in)\n\n"
+            f"  export EVOMERGE_SERVER={address} EVOMERGE_TOKEN={secret}\n\n"
+        )
+    sys.stderr.write(said)
     sys.stderr.flush()

@@ -77,6 +77,8 @@ def run(
         experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say)
         out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
         _drive(out, opened, experiment, plan)
+        if dashboard:
+            out.say("its pages end with it; 'evomerge serve' on the same store shows them again")
 
 
 @app.command()

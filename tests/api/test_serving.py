@@ -90,8 +90,17 @@ def test_the_first_token_is_printed_once(serve: ServiceStarter, tmp_path: Path) 
     assert first.call("GET", "/session")["scope"] == Scope.ADMIN
     assert first.stop() == 0
     second = serve(store, token=first.token)
-    assert "evm_" not in second.log.read_text()
+    assert "evm_" not in second.log.read_text() and "evomerge token create" in second.log.read_text()
     assert second.call("GET", "/experiments") == {"experiments": [], "next": None}
+
+
+def test_tokens_that_work_no_more_do_not_lock_everybody_out(serve: ServiceStarter, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/service.db"
+    with Store.open(store) as opened:
+        opened.revoke_token(opened.create_token("dashboard of a run", Scope.ADMIN, "admin")[0].id)
+    server = serve(store, settings={"EVOMERGE_LAUNCHER": "none"})
+    assert f"{server.url}/#token={server.token}" in server.log.read_text()
+    assert server.call("GET", "/session")["scope"] == Scope.ADMIN
 
 
 def _of(process: psutil.Process, folder: Path) -> bool:
