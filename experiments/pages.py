@@ -27,6 +27,7 @@ from experiments.states import (
     EventKind,
     Split,
 )
+from experiments.task_scores import TaskScoreReader
 from experiments.vitals import VitalsReader
 
 Order = Literal["number", "-number", "-fitness"]
@@ -57,7 +58,7 @@ class WorkerActivity:
     last_seen: datetime | None
 
 
-class Pages(Curves, EffortReader, HeadlineReader, VitalsReader):
+class Pages(Curves, EffortReader, HeadlineReader, TaskScoreReader, VitalsReader):
     """Each call is a fixed number of queries, and reads no more rows than it returns or counts."""
 
     def candidate(self, experiment_id: str, number: int) -> Candidate:

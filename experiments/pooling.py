@@ -11,11 +11,17 @@ from experiments.entities import Evaluation, SplitScore
 
 def pooled(evaluations: Iterable[Evaluation]) -> SplitScore:
     """Return what the evaluations found on all their items together; the blocks of a split are disjoint."""
+    summary = pooled_summary(evaluation.summary for evaluation in evaluations)
+    return SplitScore(sum(task["items"] for task in summary.values()), summary)
+
+
+def pooled_summary(summaries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what the summaries of disjoint blocks say of all their items together, by task."""
     by_task: dict[str, list[Mapping[str, Any]]] = {}
-    for evaluation in evaluations:
-        for task, found in evaluation.summary.items():
+    for summary in summaries:
+        for task, found in summary.items():
             by_task.setdefault(task, []).append(found)
-    summary = {
+    return {
         task: {
             "items": sum(one["items"] for one in parts),
             "score": _mean(parts, "score"),
@@ -24,7 +30,6 @@ def pooled(evaluations: Iterable[Evaluation]) -> SplitScore:
         }
         for task, parts in by_task.items()
     }
-    return SplitScore(sum(task["items"] for task in summary.values()), summary)
 
 
 def _stderr(parts: Sequence[Mapping[str, Any]]) -> float | None:

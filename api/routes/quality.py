@@ -10,8 +10,9 @@ from api.dependencies import ExperimentDep, StoreDep
 from api.figures import quality
 from api.figures.lineage import lineage
 from api.figures.racing import racing
+from api.figures.tradeoffs import tradeoffs
 from api.schemas.lineage import Lineage
-from api.schemas.quality import Baselines, Generalisation, Racing
+from api.schemas.quality import Baselines, Generalisation, Racing, Tradeoffs
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["charts"])
 
@@ -36,6 +37,16 @@ def get_racing(
 ) -> Racing:
     """Return what the first blocks of items said about all of them."""
     return racing(store, experiment, limit)
+
+
+@router.get("/tradeoffs")
+def get_tradeoffs(
+    experiment: ExperimentDep,
+    store: StoreDep,
+    limit: Annotated[int, Query(ge=1, le=5000, description="Candidates at most, an even sample.")] = 2000,
+) -> Tradeoffs:
+    """Return what candidates reach on each task, and how much the best of them cover as the search goes on."""
+    return tradeoffs(store, experiment, limit)
 
 
 @router.get("/lineage")

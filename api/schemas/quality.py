@@ -104,3 +104,40 @@ class Racing(Plot):
     full: list[float]
     """Fitness on all items that the candidate was scored on."""
     blocks_scored: list[int]
+
+
+class Hypervolumes(Answer):
+    """What the candidates that had been asked by then cover of the scores above the reference, step by step."""
+
+    asked: list[int]
+    """Candidates of the experiment that were asked by then."""
+    update: list[int]
+    """Updates of the search's distribution by then, one less than steps; empty where the algorithm has none."""
+    volume: list[float]
+    """Volume of scores that are above the reference on every task and that somebody reaches."""
+
+
+class Tradeoffs(Plot):
+    """Candidates that were scored on all search items, by task.
+
+    Where there are many, an even sample that always has the ten best, the outcome's front, and all that the search did
+    not draw.
+    """
+
+    total: int
+    """Candidates in all, of which those with all items are shown."""
+    every: int
+    """One candidate of so many was looked at; 1: all."""
+    number: list[int]
+    kind: list[CandidateKind]
+    label: list[str]
+    mean: dict[str, list[float]]
+    """By task, one entry per candidate; likewise the ends of the 95 % intervals."""
+    low: dict[str, list[float]]
+    high: dict[str, list[float]]
+    reference: dict[str, float]
+    """Score of the base by task; 0 where it was not scored on all items."""
+    base: int | None
+    """Number of the base; null where the reference is 0."""
+    hypervolumes: Hypervolumes | None
+    """Of the candidates that are shown; null of one task, and of more than six."""

@@ -8,7 +8,7 @@ from typing import Literal
 from api.schemas.charts import Coefficients, Points, Series
 from api.schemas.lineage import Lineage
 from api.schemas.operations import Cost, Timeline, Vitals
-from api.schemas.quality import Baselines, Generalisation, Racing
+from api.schemas.quality import Baselines, Generalisation, Racing, Tradeoffs
 from evomerge.client.caller import Caller, experiment_path
 from evomerge.client.records import Order
 from evomerge.client.steps import Steps, operation
@@ -51,6 +51,11 @@ class FigureCalls(Caller):
     def racing(self, reference: str, *, limit: int = 2000) -> Steps[Racing]:
         """Return what the first blocks of items said about all of them, of about ``limit`` candidates."""
         return self._get(experiment_path(reference, "racing"), Racing, limit=limit)
+
+    @operation
+    def tradeoffs(self, reference: str, *, limit: int = 2000) -> Steps[Tradeoffs]:
+        """Return what candidates reach on each task, of about ``limit``, and what their front covers in time."""
+        return self._get(experiment_path(reference, "tradeoffs"), Tradeoffs, limit=limit)
 
     @operation
     def lineage(self, reference: str) -> Steps[Lineage]:
