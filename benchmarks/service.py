@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import service_http
+import service_seed
 import service_stores
 from machine import machine
 
@@ -36,6 +37,7 @@ from optimizer.launch import create, drive
 _WORKERS = (1, 4, 16, 64)
 _EXPERIMENTS = {"sqlite": (1,), "postgresql": (1, 2)}  # SQLite has one writer, whoever drives how much
 _EVALUATIONS = 150
+_CALLS = (1, 16)
 
 
 def main() -> None:
@@ -80,8 +82,8 @@ def heading() -> str:
 
 
 def measure_record(kind: str, url: str, arguments: argparse.Namespace) -> list[str]:
-    """Record by more and more workers, each record a transaction of its own and in batches."""
-    lines = ["| experiments | workers each | results/s, one by one | results/s, in batches |", "|---:|---:|---:|---:|"]
+    """Record what more and more workers finish, one after the other and all at once."""
+    lines = ["| drivers | workers each | results/s, one by one | results/s, in batches |", "|---:|---:|---:|---:|"]
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         # Processes that have imported everything.
         list(pool.map(service_stores.record_fast, *zip(*[(url, 1, True, 0.0, 0.0)] * 4, strict=True)))
@@ -98,7 +100,7 @@ def measure_record(kind: str, url: str, arguments: argparse.Namespace) -> list[s
 
 def measure_read(kind: str, url: str, arguments: argparse.Namespace) -> list[str]:
     """Read from a large store, with and without a recording driver and viewers."""
-    experiment = service_stores.seed_large(url, arguments.candidates)
+    experiment = service_seed.seed_large(url, arguments.candidates)
     with Store.open(url) as store:
         if problems := store.audit():
             raise RuntimeError(f"the store is not whole: {problems}")
@@ -121,26 +123,22 @@ def measure_read(kind: str, url: str, arguments: argparse.Namespace) -> list[str
 
 
 def measure_driver(kind: str, url: str, arguments: argparse.Namespace) -> list[str]:
-    """Drive a black box that answers at once."""
+    """Drive a black box that answers at once, one call at a time and several."""
     genes = {f"x{number}": {"range": [-1.0, 1.0]} for number in range(service_stores.GENES)}
-    spec = {
-        "name": "load",
-        "blackbox": {"callable": "service_box:score", "parameters": genes, "items": service_stores.ITEMS},
-        "search": {"budget": {"evaluations": _EVALUATIONS}},
-    }
+    lines = ["| calls at a time | candidates | ms per candidate |", "|---:|---:|---:|"]
     with Store.open(url) as store:
-        experiment, plan = create(store, parse_any(spec), Path(__file__).parent, allow_code=True)
-        began = time.perf_counter()
-        drive(store, experiment, plan, lambda update: None)
-        seconds = time.perf_counter() - began
-        progress = store.progress(experiment.id)
-    milliseconds = 1000 * seconds
-    return [
-        "| candidates | evaluations | ms per candidate | ms per evaluation |",
-        "|---:|---:|---:|---:|",
-        f"| {progress.candidates} | {progress.done} | {milliseconds / progress.candidates:.1f} "
-        f"| {milliseconds / progress.done:.1f} |",
-    ]
+        for calls in _CALLS:
+            box = {
+                "callable": "service_box:score", "parameters": genes, "items": service_stores.ITEMS, "workers": calls
+            }  # fmt: skip
+            spec = {"name": "load", "blackbox": box, "search": {"budget": {"evaluations": _EVALUATIONS}}}
+            experiment, plan = create(store, parse_any(spec), Path(__file__).parent, allow_code=True)
+            began = time.perf_counter()
+            drive(store, experiment, plan, lambda update: None)
+            milliseconds = 1000 * (time.perf_counter() - began)
+            candidates = store.progress(experiment.id).candidates
+            lines.append(f"| {calls} | {candidates} | {milliseconds / candidates:.1f} |")
+    return lines
 
 
 def quantiles(seconds: Sequence[float]) -> tuple[str, str]:

@@ -153,6 +153,7 @@ async def _watch(
 def reads(experiment: str, candidates: int) -> Mapping[str, str]:
     """Return the addresses that are read, by what they are."""
     one = f"/api/v1/experiments/{experiment}"
+    some = candidates // 2 // 25 * 25  # one that has its items
     middle, middle_best = encode_cursor("number", None, candidates // 2), encode_cursor("-fitness", 0.5, 0)
     return {
         "list of 20 experiments": "/api/v1/experiments?limit=20",
@@ -162,7 +163,7 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
         "candidates, best first": f"{one}/candidates?limit=100&order=-fitness",
         "candidates, best first, in the middle": f"{one}/candidates?limit=100&order=-fitness&cursor={middle_best}",
         "candidate": f"{one}/candidates/{candidates // 2}",
-        "items of a candidate": f"{one}/candidates/{candidates // 2 // 25 * 25}/items",
+        "items of a candidate": f"{one}/candidates/{some}/items",
         "evaluations, latest": f"{one}/evaluations",
         "workers": f"{one}/workers",
         "series, 500 points": f"{one}/series",
@@ -174,6 +175,12 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
         "timeline, 2,000": f"{one}/timeline",
         "cost, 200 points": f"{one}/cost",
         "vitals": f"{one}/vitals",
+        "trace of the search, 500 updates": f"{one}/trace",
+        "report": f"{one}/report",
+        "comparison of two": f"{one}/comparison?number=0&against={some}",
+        "items compared, 50": f"{one}/items-compared?number=0&against={some}",
+        "all workers": "/api/v1/workers",
+        "metrics": "/metrics",
         "coefficients, latest 200": f"{one}/coefficients",
         "coefficients, best 200": f"{one}/coefficients?order=-fitness",
         "compare": f"/api/v1/experiments/compare?ids={experiment}",

@@ -1,11 +1,27 @@
-"""The lease of an evaluation: only the attempt that runs can end it."""
+"""Leases: only the driver with the claim writes to an experiment, and only the attempt that runs ends an evaluation."""
 
 from __future__ import annotations
 
 from evomerge.errors import StateConflict
 from experiments.ledger import Ledger, subject_of
-from experiments.records import CandidateRecord, EvaluationRecord
+from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord
 from experiments.states import EVALUATION_STEPS, EvaluationState, Split
+
+
+def check_claim(experiment: ExperimentRecord, token: str | None) -> None:
+    """Let a driver pass that holds the experiment; ``token`` is what it got when it claimed it, if it ever did.
+
+    Raises:
+        StateConflict: it does not.
+    """
+    holder = experiment.driver
+    if token is not None and holder is not None and holder["token"] == token:
+        return
+    subject = f"experiment {experiment.id}"
+    if token is None:
+        raise StateConflict(subject, "this store has not claimed it", "call claim_driver first")
+    by = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
+    raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
 
 
 def end_evaluation(

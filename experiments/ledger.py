@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +15,11 @@ from experiments.reading import to_event
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
 from experiments.results import insert_items
 from experiments.statements import (
-    CANDIDATE_AND_EVALUATION,
-    EVALUATION,
+    CANDIDATES_AND_EVALUATIONS,
     LOCKED_EXPERIMENT,
     NEW_CANDIDATE,
     NEW_EVENTS,
+    OWNERS,
 )
 from experiments.states import (
     CANDIDATE_STEPS,
@@ -51,8 +51,7 @@ class Ledger:
         self.now: datetime
         # The record is ours until the transaction ends, so that nothing has to be read twice.
         self._candidates: dict[int, CandidateRecord] = {}
-        self._evaluations: dict[tuple[int, Split, int], EvaluationRecord | None] = {}
-        self._new: set[int] = set()
+        self._evaluations: dict[tuple[int, Split, int], EvaluationRecord] = {}
         self._events: list[dict[str, Any]] = []
         self._items: list[tuple[EvaluationRecord, Sequence[ScoredItem]]] = []
         self._touch()
@@ -77,33 +76,37 @@ class Ledger:
         return cls(session, experiment)
 
     @classmethod
-    def lock_candidate(
-        cls, session: Session, candidate_id: int, split: Split, block: int
-    ) -> tuple[Ledger, CandidateRecord]:
-        """Lock the experiment of a candidate; read the candidate, and its evaluation on a block, as they are then.
+    def lock_candidates(cls, session: Session, candidate_ids: Collection[int]) -> None:
+        """Lock the experiments of candidates, and read all candidates with their evaluations as they are then.
+
+        Raises:
+            NotFound: one does not exist.
+        """
+        wanted = {"candidates": list(candidate_ids)}
+        with session.no_autoflush:  # what is not written yet belongs to candidates that are known
+            owners = {row.id: row.experiment_id for row in session.execute(OWNERS, wanted)}
+            for missing in {*candidate_ids} - {*owners}:
+                raise NotFound("candidate", f"there is none with id {missing}", "use the id that record_ask gave")
+            # In one order, so that nobody waits for one who waits for him.
+            ledgers = {owner: cls.lock(session, owner) for owner in sorted({*owners.values()})}
+            for candidate, evaluation in session.execute(CANDIDATES_AND_EVALUATIONS, wanted):
+                ledger = ledgers[candidate.experiment_id]
+                ledger._candidates[candidate.id] = candidate
+                if evaluation is not None:
+                    ledger._evaluations[candidate.id, evaluation.split, evaluation.block] = evaluation
+
+    @classmethod
+    def lock_candidate(cls, session: Session, candidate_id: int) -> tuple[Ledger, CandidateRecord]:
+        """Lock the experiment of a candidate and return both; what ``lock_candidates`` read is not read again.
 
         Raises:
             NotFound: there is no such candidate.
         """
-        locked = _locked(session)
-        for ledger in locked.values():
-            if (known := ledger._candidates.get(candidate_id)) is not None:
-                ledger._touch()
-                return ledger, known
-        key = {"candidate": candidate_id, "split": split, "block": block}
-        with session.no_autoflush:  # what is not written yet belongs to candidates that are known
-            found = session.execute(CANDIDATE_AND_EVALUATION, key).first()
-            if found is None:
-                raise NotFound("candidate", f"there is none with id {candidate_id}", "use the id that record_ask gave")
-            owner = found[0].experiment_id
-            if owner not in locked:
-                cls.lock(session, owner)
-                found = session.execute(CANDIDATE_AND_EVALUATION, key).one()
-        candidate, evaluation = found
-        ledger = cls.lock(session, owner)
-        ledger._candidates[candidate_id] = candidate
-        ledger._evaluations[candidate_id, split, block] = evaluation
-        return ledger, candidate
+        if not any(candidate_id in one._candidates for one in _locked(session).values()):
+            cls.lock_candidates(session, [candidate_id])
+        ledger = next(one for one in _locked(session).values() if candidate_id in one._candidates)
+        ledger._touch()
+        return ledger, ledger._candidates[candidate_id]
 
     def new_candidate(self, columns: Mapping[str, Any]) -> CandidateRecord:
         """Add a candidate and write it.
@@ -115,7 +118,6 @@ class Ledger:
             candidate = self.session.scalars(NEW_CANDIDATE, columns).one()
         self.experiment.num_candidates += 1
         self._candidates[candidate.id] = candidate
-        self._new.add(candidate.id)
         return candidate
 
     def append(self, kind: EventKind, payload: Mapping[str, Any]) -> int:
@@ -175,12 +177,7 @@ class Ledger:
 
     def evaluation(self, candidate: CandidateRecord, split: Split, block: int) -> EvaluationRecord | None:
         """Return the evaluation of a candidate on a block of a split, if it was ever started."""
-        key = candidate.id, split, block
-        if key not in self._evaluations and candidate.id not in self._new:
-            values = {"candidate": candidate.id, "split": split, "block": block}
-            with self.session.no_autoflush:  # one that is not written yet is known
-                self._evaluations[key] = self.session.scalars(EVALUATION, values).first()
-        return self._evaluations.get(key)
+        return self._evaluations.get((candidate.id, split, block))
 
     def new_evaluation(
         self, candidate: CandidateRecord, split: Split, block: int, state: EvaluationState
@@ -278,7 +275,6 @@ class Ledger:
             .order_by(EvaluationRecord.id)
         )
         for candidate, evaluation in self.session.execute(query).all():
-            self._candidates[candidate.id] = candidate
             self.lose(candidate, evaluation, reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,10 +15,10 @@ from evomerge.errors import StateConflict
 from evomerge.failpoints import failpoint
 from experiments.database import WRITES, translated
 from experiments.entities import Candidate, Evaluation, Event, ScoredItem
-from experiments.leases import end_evaluation
+from experiments.leases import check_claim, end_evaluation
 from experiments.ledger import Ledger, subject_of
 from experiments.reading import Reader, to_evaluation
-from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord
+from experiments.records import CandidateRecord, EvaluationRecord
 from experiments.results import check_result, items_digest, summary_of
 from experiments.states import WHOLE, CandidateKind, CandidateState, EvaluationState, EventKind, Split
 
@@ -39,12 +39,17 @@ class Recorder(Reader):
         self._together: ContextVar[Session | None] = ContextVar("together", default=None)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, candidate_ids: Collection[int] = ()) -> Iterator[None]:
         """Make one transaction of all that is recorded inside, by this thread: it is all kept, or nothing is.
 
         One commit instead of many is what makes recording in batches quick. An error must leave the context.
+
+        Args:
+            candidate_ids: of what will be recorded, for all to be read at once.
         """
         with self._transaction() as session:
+            if candidate_ids:
+                Ledger.lock_candidates(session, candidate_ids)
             token = self._together.set(session)
             try:
                 yield
@@ -102,7 +107,7 @@ class Recorder(Reader):
 
     def record_ask_again(self, candidate_id: int, *, block: int) -> None:
         """Record that the search wants a candidate scored on another block of the search items."""
-        with self._evaluating(candidate_id, Split.SEARCH, block) as (ledger, candidate):
+        with self._evaluating(candidate_id) as (ledger, candidate):
             subject = {"candidate_id": candidate.id, "number": candidate.number, "kind": candidate.kind}
             ledger.append(EventKind.ASK, {**subject, "block": block})
 
@@ -112,7 +117,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation runs already or has ended.
         """
-        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
+        with self._evaluating(candidate_id) as (ledger, candidate):
             row = ledger.evaluation(candidate, split, block)
             if row is None:
                 row = ledger.new_evaluation(candidate, split, block, EvaluationState.RUNNING)
@@ -170,27 +175,14 @@ class Recorder(Reader):
             StateConflict: the evaluation has ended, or this attempt was lost; nothing changes.
         """
         check_result(split, items, fitness)
-        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
+        with self._evaluating(candidate_id) as (ledger, candidate):
             row = end_evaluation(ledger, candidate, split, block, EvaluationState.DONE, attempt)
             row.worker = worker or row.worker
             row.timings_s = dict(timings_s)
             row.prompt_tokens, row.generated_tokens = prompt_tokens, generated_tokens
             row.fitness, row.summary, row.num_items = fitness, summary_of(items), len(items)
             row.provenance, row.weights, row.copied_from = provenance, weights, copied_from
-            if split == Split.TEST:
-                row.items_digest = items_digest(item.item for item in items)
-            if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
-                if candidate.state is CandidateState.ASKED:
-                    ledger.step_candidate(candidate, CandidateState.SCORED)
-                candidate.fitness = fitness if overall is None else overall
-            counts = ledger.experiment
-            counts.num_search_items += len(items) if split == Split.SEARCH else 0
-            counts.prompt_tokens += prompt_tokens
-            counts.generated_tokens += generated_tokens
-            ledger.score(row, items)
-            kind = EventKind.TELL if split == Split.SEARCH else EventKind.MEASURE
-            ledger.append(kind, {**_subject(candidate, split, block), "fitness": fitness})
-            return _written(ledger, row)
+            return _scored(ledger, candidate, row, items, fitness if overall is None else overall)
 
     def record_infeasible(
         self, candidate_id: int, split: Split, reason: str, *, attempt: int | None = None, block: int = WHOLE
@@ -202,7 +194,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation has ended already, or this attempt was lost.
         """
-        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
+        with self._evaluating(candidate_id) as (ledger, candidate):
             row = end_evaluation(ledger, candidate, split, block, EvaluationState.INFEASIBLE, attempt)
             row.reason = reason
             if split == Split.SEARCH and candidate.state is not CandidateState.INFEASIBLE:
@@ -217,7 +209,7 @@ class Recorder(Reader):
         Raises:
             StateConflict: the evaluation is not running.
         """
-        with self._evaluating(candidate_id, split, block) as (ledger, candidate):
+        with self._evaluating(candidate_id) as (ledger, candidate):
             row = ledger.evaluation(candidate, split, block)
             if row is None:
                 raise StateConflict(
@@ -253,26 +245,40 @@ class Recorder(Reader):
     def _driving(self, experiment_id: str) -> Iterator[Ledger]:
         with self._writing() as session:
             ledger = Ledger.lock(session, experiment_id)
-            self._check_claim(ledger.experiment)
+            check_claim(ledger.experiment, self._claims.get(ledger.experiment.id))
             yield ledger
 
     @contextmanager
-    def _evaluating(self, candidate_id: int, split: Split, block: int) -> Iterator[tuple[Ledger, CandidateRecord]]:
+    def _evaluating(self, candidate_id: int) -> Iterator[tuple[Ledger, CandidateRecord]]:
         with self._writing() as session:
-            ledger, candidate = Ledger.lock_candidate(session, candidate_id, Split(split), block)
-            self._check_claim(ledger.experiment)
+            ledger, candidate = Ledger.lock_candidate(session, candidate_id)
+            check_claim(ledger.experiment, self._claims.get(ledger.experiment.id))
             yield ledger, candidate
 
-    def _check_claim(self, experiment: ExperimentRecord) -> None:
-        token = self._claims.get(experiment.id)
-        holder = experiment.driver
-        if token is not None and holder is not None and holder["token"] == token:
-            return
-        subject = f"experiment {experiment.id}"
-        if token is None:
-            raise StateConflict(subject, "this store has not claimed it", "call claim_driver first")
-        by = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
-        raise StateConflict(subject, f"{by} has taken it over", "stop this driver")
+
+def _scored(
+    ledger: Ledger,
+    candidate: CandidateRecord,
+    row: EvaluationRecord,
+    items: Sequence[ScoredItem],
+    overall: float | None,
+) -> Evaluation:
+    """Take a result into what is known of its candidate and experiment."""
+    counts = ledger.experiment
+    counts.prompt_tokens += row.prompt_tokens
+    counts.generated_tokens += row.generated_tokens
+    if row.split == Split.SEARCH:
+        counts.num_search_items += row.num_items
+        if candidate.state is CandidateState.ASKED:
+            ledger.step_candidate(candidate, CandidateState.SCORED)
+        if candidate.state is CandidateState.SCORED:
+            candidate.fitness = overall
+    if row.split == Split.TEST:
+        row.items_digest = items_digest(item.item for item in items)
+    ledger.score(row, items)
+    kind = EventKind.TELL if row.split == Split.SEARCH else EventKind.MEASURE
+    ledger.append(kind, {**_subject(candidate, row.split, row.block), "fitness": row.fitness})
+    return _written(ledger, row)
 
 
 def _written(ledger: Ledger, row: EvaluationRecord) -> Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import defer
 
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord, Record
@@ -15,18 +15,14 @@ LOCKED_EXPERIMENT = (
     .with_for_update(key_share=True)
 )
 _POINT = defer(CandidateRecord.vector), defer(CandidateRecord.recipe)
-_ONE_EVALUATION = (
-    EvaluationRecord.candidate_id == bindparam("candidate"),
-    EvaluationRecord.split == bindparam("split"),
-    EvaluationRecord.block == bindparam("block"),
+OWNERS = select(CandidateRecord.id, CandidateRecord.experiment_id).where(
+    CandidateRecord.id.in_(bindparam("candidates", expanding=True))
 )
-EVALUATION = select(EvaluationRecord).where(*_ONE_EVALUATION)
-CANDIDATE_AND_EVALUATION = (
+CANDIDATES_AND_EVALUATIONS = (
     select(CandidateRecord, EvaluationRecord)
-    .outerjoin(EvaluationRecord, and_(*_ONE_EVALUATION))
-    .where(CandidateRecord.id == bindparam("candidate"))
+    .outerjoin(EvaluationRecord, EvaluationRecord.candidate_id == CandidateRecord.id)
+    .where(CandidateRecord.id.in_(bindparam("candidates", expanding=True)))
     .options(*_POINT)
-    .execution_options(populate_existing=True)
 )
 NEW_CANDIDATE = insert(CandidateRecord).returning(CandidateRecord).options(*_POINT)
 NEW_EVENTS = insert(Record.metadata.tables[EventRecord.__tablename__])

@@ -53,6 +53,7 @@ class CallPool:
         self._workers = workers
         self._timeout_s = timeout_s
         self._retries = retries
+        self._handed: list[tuple[int, Job]] = []
         self._running: dict[int, tuple[Job, float]] = {}
         self._ended: queue.Queue[tuple[int, Outcome | BaseException]] = queue.Queue()
         self._count = 0
@@ -72,12 +73,12 @@ class CallPool:
     @property
     def num_running(self) -> int:
         """See ``Pool``."""
-        return len(self._running)
+        return len(self._running) + len(self._handed)
 
     @property
     def next_worker(self) -> str | None:
         """See ``Pool``."""
-        return f"call-{self._count}" if len(self._running) < self._workers else None
+        return f"call-{self._count}" if self.num_running < self._workers else None
 
     @property
     def provenance(self) -> None:
@@ -86,11 +87,16 @@ class CallPool:
 
     def submit(self, job: Job) -> None:
         """See ``Pool``."""
-        key = self._count
+        self._handed.append((self._count, job))
         self._count += 1
-        self._running[key] = (job, time.monotonic())
-        # Daemons: a function that never returns must not keep the process from ending.
-        threading.Thread(target=self._work, args=(key, job), daemon=True).start()
+
+    def begin(self) -> None:
+        """See ``Pool``."""
+        for key, job in self._handed:
+            self._running[key] = (job, time.monotonic())
+            # Daemons: a function that never returns must not keep the process from ending.
+            threading.Thread(target=self._work, args=(key, job), daemon=True).start()
+        self._handed = []
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """See ``Pool``.
@@ -111,7 +117,7 @@ class CallPool:
 
     def close(self) -> None:
         """See ``Pool``; calls that are running are no longer waited for."""
-        self._running = {}
+        self._running, self._handed = {}, []
 
     def _check_time(self) -> None:
         oldest = min((since for _, since in self._running.values()), default=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from evomerge.errors import Interrupted
 from evomerge.failpoints import failpoint
@@ -22,6 +23,33 @@ _POLL_S = 0.5
 
 NextWork = Callable[[], Work | None]
 Told = Callable[[Work, Scores | None], None]
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a work ended, as recorded; None for its scores means infeasible or, where it is done ``again``, lost."""
+
+    work: Work
+    scores: Scores | None = None
+    reason: str = ""
+    again: bool = False
+
+
+@dataclass
+class _Queue:
+    """What is to be done: first what was lost, then what an earlier run left open, then what is new."""
+
+    next_new: NextWork
+    resumed: deque[Work]
+    again: deque[Work] = field(default_factory=deque)
+    exhausted: bool = False
+
+    def next(self) -> Work | None:
+        """Return what comes next; None where there is nothing now."""
+        known = self.again or self.resumed
+        work = known.popleft() if known else self.next_new()
+        self.exhausted = work is None
+        return work
 
 
 class Dispatcher:
@@ -58,29 +86,36 @@ class Dispatcher:
         Raises:
             Interrupted: ``stop`` was set.
         """
-        again: deque[Work] = deque()
-        waiting = deque(resumed)
-        exhausted = False
+        queue = _Queue(next_work, deque(resumed))
         while True:
             self._heed()
-            while (worker := self._next_worker()) is not None:
-                last = len(waiting) == 1 and not again
+            if self._next_worker() is not None:
                 with self._journal.together():
-                    work = again.popleft() if again else waiting.popleft() if waiting else next_work()
-                    exhausted = work is None
-                    known = work is None or self._known_infeasible(work, told) or self._known_scores(work, told)
-                    job = None if known or work is None else self._start(work, worker)
-                if job is not None:
-                    failpoint("driver.started_not_submitted")
-                    self._pool.submit(job)
-                    failpoint("driver.submitted")
-                if exhausted or (last and self.width > 1 and not joins):
-                    break
-            if exhausted and not again and self._pool.num_running == 0:
+                    self._hand_out(queue, told, joins=joins)
+                failpoint("driver.started_not_submitted")
+                self._pool.begin()
+                failpoint("driver.submitted")
+            if queue.exhausted and not queue.again and self._pool.num_running == 0:
                 return
-            outcome = self._pool.wait(_POLL_S)
-            if outcome is not None and not self._settle(outcome, told):
-                again.append(outcome.job.work)
+            for end in self._settle():
+                self._report(end)
+                if end.again:
+                    queue.again.append(end.work)
+                else:
+                    told(end.work, end.scores)
+                    failpoint("driver.told")
+
+    def _hand_out(self, queue: _Queue, told: Told, *, joins: bool) -> None:
+        """Give every worker that is free something to do."""
+        while (worker := self._next_worker()) is not None:
+            last = len(queue.resumed) == 1 and not queue.again
+            work = queue.next()
+            if work is None:
+                return
+            if not (self._known_infeasible(work, told) or self._known_scores(work, told)):
+                self._pool.submit(self._start(work, worker))
+            if last and self.width > 1 and not joins:
+                return
 
     @property
     def width(self) -> int:
@@ -133,38 +168,53 @@ class Dispatcher:
         if found is None:
             return False
         evaluation, items = found
-        result = ScoreResult(items, {}, 0, 0, "", provenance)
-        told(work, self._record(work, result, copied_from=evaluation))
+        end = _End(work, self._record(work, ScoreResult(items, {}, 0, 0, "", provenance), copied_from=evaluation))
+        self._report(end)
+        told(work, end.scores)
         return True
 
-    def _settle(self, outcome: Outcome, told: Told) -> bool:
-        """Record how a job ended; return False where it must be done again."""
-        work = outcome.job.work
-        label = self._journal.candidates[work.candidate].label
-        reason = outcome.reason or ""
+    def _settle(self) -> list[_End]:
+        """Wait for a job to end; record it, and all others that have ended by then, in one transaction."""
+        ended: list[Outcome] = []
+        ends: list[_End] = []
+        try:
+            while (outcome := self._pool.wait(0.0 if ended else _POLL_S)) is not None:
+                ended.append(outcome)
+        finally:
+            # Also where the workers fail in the end: nothing that has a result is scored again.
+            if ended:
+                with self._journal.together(one.job.work for one in ended):
+                    ends = [self._close(one) for one in ended]
+                failpoint("driver.recorded_not_told")
+        return ends
+
+    def _close(self, outcome: Outcome) -> _End:
+        """Record how a job ended."""
+        work, reason = outcome.job.work, outcome.reason or ""
+        if outcome.result is not None:
+            return _End(work, self._record(work, outcome.result))
         if outcome.kind == "lost":
             self._journal.lost(work, reason)
             self._losses[work] += not outcome.shared
             # One of those that were lost together may be the cause: one by one they show which.
             self._suspects.add(work)
             if self._losses[work] < MAX_LOSSES:
-                self._watch.say(f"{label}: {reason}; it is scored again")
-                return False
+                return _End(work, reason=reason, again=True)
             reason = f"it took {MAX_LOSSES} workers down: {reason}"
-        if outcome.result is None:
-            self._journal.infeasible(work, reason)
-            self._watch.failed(label, reason, len(self._journal.tables[work.split].positions(work.block)))
-            told(work, None)
-        else:
-            told(work, self._record(work, outcome.result))
-            failpoint("driver.told")
-        return True
+        self._journal.infeasible(work, reason)
+        return _End(work, reason=reason)
 
     def _record(self, work: Work, result: ScoreResult, copied_from: int | None = None) -> Scores:
         failpoint("driver.result_not_recorded")
-        candidate = self._journal.candidates[work.candidate]
-        weights = self._problem.parents.get(candidate.recipe_digest)
-        scores = self._journal.done(work, result, weights=weights, copied_from=copied_from)
-        failpoint("driver.recorded_not_told")
-        self._watch.scored(candidate, work.split, self._journal.tables[work.split], len(scores.positions))
-        return scores
+        weights = self._problem.parents.get(self._journal.candidates[work.candidate].recipe_digest)
+        return self._journal.done(work, result, weights=weights, copied_from=copied_from)
+
+    def _report(self, end: _End) -> None:
+        candidate, table = self._journal.candidates[end.work.candidate], self._journal.tables[end.work.split]
+        items = len(table.positions(end.work.block))
+        if end.again:
+            self._watch.say(f"{candidate.label}: {end.reason}; it is scored again")
+        elif end.scores is None:
+            self._watch.failed(candidate.label, end.reason, items)
+        else:
+            self._watch.scored(candidate, end.work.split, table, items)

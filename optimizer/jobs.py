@@ -127,10 +127,14 @@ class Pool(Protocol):
         """Hand a job to ``next_worker``; call only while there is one, and with jobs of one split between waits."""
         ...
 
+    def begin(self) -> None:
+        """Let workers begin with what they have, even where they could take more at once; none does before."""
+        ...
+
     def wait(self, timeout_s: float) -> Outcome | None:
         """Return the next finished job; None when a worker became free or ready, or the time is up.
 
-        Workers begin with what they have, even where they could take more at once.
+        With 0 seconds it returns what has finished by now.
         """
         ...
 

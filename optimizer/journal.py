@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -113,9 +113,12 @@ class Journal:
         return planned if self.orders.budget is None else BudgetSpec.model_validate(dict(self.orders.budget))
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Make one transaction of what is recorded inside."""
-        with self._store.together():
+    def together(self, works: Iterable[Work] = ()) -> Iterator[None]:
+        """Make one transaction of what is recorded inside, of ``works`` among others.
+
+        Where it fails, this object knows what the store does not have, and is of no more use.
+        """
+        with self._store.together([self._id(work) for work in works]):
             yield
 
     def of_kind(self, kind: CandidateKind) -> list[Candidate]:

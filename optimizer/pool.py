@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError
 
 from evals.provenance import Provenance
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
@@ -17,6 +17,7 @@ from optimizer.cluster import Lifeline, alive_nodes, room_for
 from optimizer.fleet import Fleet
 from optimizer.jobs import Choice, Job, Outcome
 from optimizer.population import choose
+from optimizer.remote_errors import cause, last_line, original
 from workers.config import ScoreResult, WorkerConfig
 from workers.worker import start_worker
 
@@ -77,6 +78,7 @@ class WorkerPool:
         self._running: dict[Any, _Run] = {}
         self._trials: dict[Any, _Worker] = {}
         self._filling: list[Job] = []
+        self._filled: list[tuple[_Worker, tuple[Job, ...]]] = []
         self._ended: deque[Outcome] = deque()
         self._start_failures = 0
         self.choice = choose(config.population, None)
@@ -110,12 +112,13 @@ class WorkerPool:
 
     @property
     def _num_workers(self) -> int:
-        return len(self._idle) + len(self._starting) + len(self._running) + len(self._trials)
+        return sum(map(len, (self._idle, self._filled, self._starting, self._running, self._trials)))
 
     @property
     def num_running(self) -> int:
         """Jobs submitted and not yet returned by ``wait``."""
-        return len(self._filling) + len(self._ended) + sum(len(run.jobs) for run in self._running.values())
+        begun = [*(run.jobs for run in self._running.values()), *(jobs for _, jobs in self._filled)]
+        return len(self._filling) + len(self._ended) + sum(map(len, begun))
 
     @property
     def next_worker(self) -> str | None:
@@ -132,21 +135,27 @@ class WorkerPool:
         """Hand a job to ``next_worker``; call only while there is one."""
         self._filling.append(job)
         if job.alone or job.in_place or self.choice is None or len(self._filling) >= self.choice.width:
-            self._begin()
+            self._fill()
 
-    def _begin(self) -> None:
-        """Let the worker begin with the jobs that it has."""
-        if not self._filling:
-            return
-        worker, jobs, self._filling = self._idle.pop(), tuple(self._filling), []
-        together = self.choice is not None and self.choice.width > 1 and not jobs[0].in_place
-        if together:
-            subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
-            future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
-        else:
-            (job,) = jobs
-            future = worker.actor.score.remote(job.subject, job.work.split.value, job.positions)
-        self._running[future] = _Run(worker, jobs, together)
+    def _fill(self) -> None:
+        """Close the batch of the worker that is next."""
+        if self._filling:
+            self._filled.append((self._idle.pop(), tuple(self._filling)))
+            self._filling = []
+
+    def begin(self) -> None:
+        """See ``optimizer.jobs.Pool``."""
+        self._fill()
+        for worker, jobs in self._filled:
+            together = self.choice is not None and self.choice.width > 1 and not jobs[0].in_place
+            if together:
+                subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
+                future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
+            else:
+                (job,) = jobs
+                future = worker.actor.score.remote(job.subject, job.work.split.value, job.positions)
+            self._running[future] = _Run(worker, jobs, together)
+        self._filled = []
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """Return the next finished job, or None when a worker became ready or the time is up.
@@ -155,7 +164,6 @@ class WorkerPool:
             EngineError: workers cannot start, or the cluster is gone.
             InvalidInput: a task or model turned out to be unusable; no candidate can be scored.
         """
-        self._begin()
         if self._ended:
             return self._ended.popleft()
         self._look_at_cluster()
@@ -180,14 +188,15 @@ class WorkerPool:
         """Stop every worker, whatever it is doing; idle ones go to the fleet where there is one."""
         busy = [*self._trials.values(), *(run.worker for run in self._running.values())]
         stopped = [*(start.actor for start in self._starting.values()), *(worker.actor for worker in busy)]
-        for worker in self._idle:
+        for worker in [*self._idle, *(worker for worker, _ in self._filled)]:
             if self._fleet is None:
                 stopped.append(worker.actor)
             else:
                 self._fleet.give(self._config, worker.actor)
         for actor in stopped:
             ray.kill(actor)
-        self._idle, self._starting, self._running, self._trials, self._filling = [], {}, {}, {}, []
+        self._idle, self._starting, self._running, self._trials = [], {}, {}, {}
+        self._filling, self._filled = [], []
 
     def _start(self) -> None:
         waiting = None if self._fleet is None else self._fleet.take(self._config)
@@ -203,15 +212,15 @@ class WorkerPool:
             description = ray.get(future)
         except InvalidInput as error:
             ray.kill(start.actor)
-            raise _original(error) from None
+            raise original(error) from None
         except (RayError, EvomergeError) as error:
             ray.kill(start.actor)
             # A node that goes away takes workers with it that could have started elsewhere.
             lost_node = isinstance(error, RayActorError) and not start.nodes <= alive_nodes()
             self._start_failures += not lost_node
             if self._start_failures >= MAX_START_FAILURES:
-                raise EngineError(f"the {self._config.engine} engine does not start: {self._cause(error)}") from error
-            self._say(f"a worker did not start: {self._cause(error)}; another one is started")
+                raise EngineError(f"the {self._config.engine} engine does not start: {cause(error)}") from error
+            self._say(f"a worker did not start: {cause(error)}; another one is started")
             self.resize(self._count)
         else:
             self._start_failures = 0
@@ -227,7 +236,7 @@ class WorkerPool:
             self.choice = choose(self._config.population, ray.get(future))
         except (RayError, EvomergeError) as error:
             # A way that fails on its first candidates is no choice, and what state it leaves the engine in is unknown.
-            self.choice = Choice(1, f"the trial of scoring several at once failed: {self._cause(error)}")
+            self.choice = Choice(1, f"the trial of scoring several at once failed: {cause(error)}")
             ray.kill(worker.actor)
             self.resize(self._count)
         else:
@@ -237,10 +246,10 @@ class WorkerPool:
         try:
             results = ray.get(future)
         except Infeasible as error:
-            results = _original(error)
+            results = original(error)
         except InvalidInput as error:
             ray.kill(run.worker.actor)
-            raise _original(error) from None
+            raise original(error) from None
         except RayError as error:
             # The engine's state after an unexpected error is unknown, and one that cannot be reached may still live.
             ray.kill(run.worker.actor)
@@ -255,14 +264,10 @@ class WorkerPool:
 
     def _loss(self, error: RayError, seconds: float) -> str:
         if not isinstance(error, RayActorError):
-            return f"the worker raised {_last_line(error)}"
+            return f"the worker raised {last_line(error)}"
         patience = self._config.stall_seconds
         hint = f", longer than workers.stall_seconds = {patience:g} allows it to hang" if seconds >= patience else ""
-        return f"the worker died after {seconds:.0f} s{hint}: {self._cause(error)}"
-
-    def _cause(self, error: BaseException) -> str:
-        killed = " (SIGKILL without a reason is mostly the system, out of memory, or the watchdog)"
-        return _last_line(error) + (killed if isinstance(error, RayActorError) else "")
+        return f"the worker died after {seconds:.0f} s{hint}: {cause(error)}"
 
     def _look_at_cluster(self) -> None:
         if time.monotonic() - self._looked < _LOOK_S:
@@ -286,14 +291,3 @@ def _outcome(job: Job, result: ScoreResult | BaseException) -> Outcome:
     if isinstance(result, BaseException):
         return Outcome(job, "infeasible", reason=str(result))
     return Outcome(job, "done", result=result)
-
-
-def _original(error: BaseException) -> BaseException:
-    """The error as the worker raised it, without Ray's traceback text around it."""
-    return error.cause if isinstance(error, RayTaskError) else error
-
-
-def _last_line(error: BaseException) -> str:
-    cause = _original(error)
-    lines = [line for line in str(cause).strip().splitlines() if line.strip()]
-    return f"{type(cause).__name__}: {lines[-1].strip() if lines else 'no message'}"

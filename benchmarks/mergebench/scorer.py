@@ -96,6 +96,9 @@ class Scorer:
         """Take a job."""
         self.jobs.append(job)
 
+    def begin(self) -> None:
+        """The job waits until somebody waits for it."""
+
     def wait(self, timeout_s: float) -> Outcome | None:
         """Do the job."""
         if not self.jobs:

@@ -56,6 +56,7 @@ def outcome(evaluate: Evaluator, **options: Any) -> Outcome:
     pool = CallPool(evaluate, REFS, 1, **{"timeout_s": 5.0, "retries": 0, **options})
     pool.submit(Job(Work(0, Split.SEARCH), Coefficients({"x": 0.5}), None))
     assert pool.next_worker is None
+    pool.begin()
     while (found := pool.wait(0.1)) is None:
         pass
     assert pool.num_running == 0

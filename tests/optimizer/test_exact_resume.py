@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import DyingStore, FakeProblem, Point, StoreDied, drive, record, search_spec, spec_data
+from fakes import DyingStore, FakePool, FakeProblem, Point, StoreDied, drive, record, search_spec, spec_data
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evomerge.errors import StoreError
+from evomerge.errors import EngineError, StoreError
 from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, ExperimentState, Split
 from experiments.store import Store
 from optimizer.jobs import Job, Outcome
@@ -197,6 +197,25 @@ def test_a_candidate_that_takes_three_workers_down_is_infeasible(store: DyingSto
     one = FakeProblem(search_spec(algorithm="pycma", budget={"evaluations": 9}), num_workers=2, accident=deadly)
     experiment = run(store, one)
     assert store.candidates(experiment)[6].reason == "it took 3 workers down: the worker died"
+
+
+def test_results_that_came_before_the_workers_failed_are_kept(
+    store: DyingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = FakePool.wait
+
+    def fails_behind_a_result(pool: FakePool, timeout_s: float) -> Outcome | None:
+        if timeout_s == 0:
+            raise EngineError("no worker can be started")
+        return wait(pool, timeout_s)
+
+    monkeypatch.setattr(FakePool, "wait", fails_behind_a_result)
+    one = problem("pycma", 3)
+    experiment = store.create_experiment(spec_data(one.search), "/", {}).id
+    with pytest.raises(EngineError):
+        drive(store, experiment, one)
+    states = Counter(found.state for found in store.evaluations(experiment))
+    assert states == {EvaluationState.DONE: 1, EvaluationState.RUNNING: 2}
 
 
 def test_another_version_of_the_algorithm_is_noticed(store: DyingStore) -> None:

@@ -48,6 +48,7 @@ def finish(pool: WorkerPool) -> Outcome:
 def score(pool: WorkerPool, subject: Any, positions: Any = None, number: int = 0) -> Outcome:
     until_free(pool)
     pool.submit(Job(Work(number, Split.SEARCH), subject, positions))
+    pool.begin()
     return finish(pool)
 
 
@@ -156,6 +157,7 @@ def test_lost_node_is_replaced_by_one_with_room_or_by_one_that_joins(
     processes = [one for each in pool.descriptions for one in failures.family(failures.pid_of(each["worker"]))]
     for number in range(2):
         pool.submit(Job(Work(number, Split.SEARCH), recipe(0.1 * number), failures.positions(failures.creep(30))))
+    pool.begin()
     cluster.remove_node(first, allow_graceful=False)
     cluster.remove_node(second, allow_graceful=False)
     lost = [finish(pool), finish(pool)]

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,26 @@ def test_a_run_killed_at_any_write_ends_as_the_uninterrupted_one(tmp_path_factor
         resumed = problem() if decision(store, experiment) is None else problem(choice=Choice(9, "measured anew"))
         drive(store, experiment, resumed)
         assert record(store, experiment) == expected
+
+
+def test_what_ends_together_is_recorded_together_or_not_at_all(
+    store: DyingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded, calls = store.record_result, count(1)
+
+    def dies_at_the_third(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == 3:
+            raise StoreDied
+        return recorded(*args, **kwargs)
+
+    monkeypatch.setattr(store, "record_result", dies_at_the_third)
+    experiment = store.create_experiment(spec_data(problem().search), "/", {}).id
+    with pytest.raises(StoreDied):
+        drive(store, experiment, problem())
+    left = store.progress(experiment)
+    assert (left.candidates, left.running, left.done) == (WIDTH, WIDTH, 0)
+    drive(store, experiment, problem())
+    assert store.audit() == [] and store.progress(experiment).lost == WIDTH
 
 
 def test_an_experiment_that_began_in_place_goes_on_in_place(store: DyingStore) -> None:
@@ -248,6 +269,7 @@ def ends(pool: WorkerPool, values: list[float], split: Split = Split.SEARCH, *, 
     for _ in range(600):
         while waiting and pool.next_worker is not None:
             pool.submit(waiting.pop(0))
+        pool.begin()
         outcome = pool.wait(0.2)
         found += [] if outcome is None else [outcome]
         if not waiting and not pool.num_running:

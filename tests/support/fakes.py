@@ -79,6 +79,8 @@ def right(point: Point, ref: ItemRef) -> float:
 class FakePool:
     """Workers that each hold a job until it is their turn; whose turn it is depends on the jobs in flight alone.
 
+    Nobody is ready whom the driver does not wait for, unless it ended with the one before.
+
     ``accidents`` maps how often a job is about to be finished to how that ends instead.
     """
 
@@ -119,11 +121,10 @@ class FakePool:
         self.filling.append(job)
         self.jobs.append(job)
         if job.alone or job.in_place or len(self.filling) == self.choice.width:
-            self._begin()
+            self.begin()
 
     def wait(self, timeout_s: float) -> Outcome | None:
-        self._begin()
-        if not self.ended and self.batches:
+        if not self.ended and self.batches and timeout_s > 0:
             batch = min(self.batches, key=self._turn)
             self.batches.remove(batch)
             self.ended = self._ends(batch)
@@ -132,7 +133,7 @@ class FakePool:
     def close(self) -> None:
         self.batches, self.filling, self.ended = [], [], []
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         if self.filling:
             self.batches.append(self.filling)
             self.sizes.append((self.filling[0].work.split, len(self.filling)))

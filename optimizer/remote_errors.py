@@ -1,0 +1,23 @@
+"""What went wrong in another process, without Ray's words around it."""
+
+from __future__ import annotations
+
+from ray.exceptions import RayActorError, RayTaskError
+
+
+def original(error: BaseException) -> BaseException:
+    """Return the error as the worker raised it."""
+    return error.cause if isinstance(error, RayTaskError) else error
+
+
+def cause(error: BaseException) -> str:
+    """Return its last line, and what mostly kills a worker that left no reason."""
+    killed = " (SIGKILL without a reason is mostly the system, out of memory, or the watchdog)"
+    return last_line(error) + (killed if isinstance(error, RayActorError) else "")
+
+
+def last_line(error: BaseException) -> str:
+    """Return its kind and the last line of what it says."""
+    found = original(error)
+    lines = [line for line in str(found).strip().splitlines() if line.strip()]
+    return f"{type(found).__name__}: {lines[-1].strip() if lines else 'no message'}"
