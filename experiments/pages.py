@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -183,8 +183,8 @@ class Pages(Curves, EffortReader, HeadlineReader, TaskScoreReader, VitalsReader)
             values=[row.vector or [] for row in rows],
         )
 
-    def worker_activity(self, experiment_id: str) -> list[WorkerActivity]:
-        """Return what each worker of an experiment did, the last seen first; one query."""
+    def worker_activity(self, experiment_ids: Sequence[str]) -> dict[str, list[WorkerActivity]]:
+        """Return what each worker of some experiments did, the last seen first, by experiment; one query."""
         table, owner = EvaluationRecord, CandidateRecord.experiment_id
         last = func.max(func.coalesce(table.finished_at, table.started_at)).label("last_seen")
 
@@ -193,6 +193,7 @@ class Pages(Curves, EffortReader, HeadlineReader, TaskScoreReader, VitalsReader)
 
         query = (
             select(
+                owner,
                 table.worker,
                 count(EvaluationState.RUNNING),
                 count(EvaluationState.DONE),
@@ -203,15 +204,18 @@ class Pages(Curves, EffortReader, HeadlineReader, TaskScoreReader, VitalsReader)
                 last,
             )
             .join(CandidateRecord, CandidateRecord.id == table.candidate_id)
-            .where(owner == experiment_id, table.worker.is_not(None))
-            .group_by(table.worker)
+            .where(owner.in_(experiment_ids), table.worker.is_not(None))
+            .group_by(owner, table.worker)
             .order_by(last.desc())
         )
+        found: dict[str, list[WorkerActivity]] = {one: [] for one in experiment_ids}
         with self._session() as session:
-            return [
-                WorkerActivity(name, running, done, lost, infeasible, int(items), int(tokens), seen)
-                for name, running, done, lost, infeasible, items, tokens, seen in session.execute(query)
-            ]
+            rows: Any = session.execute(query)  # more columns than typed rows can have
+            for experiment, *values in rows:
+                name, running, done, lost, infeasible, items, tokens, seen = values
+                activity = WorkerActivity(name, running, done, lost, infeasible, int(items), int(tokens), seen)
+                found[experiment].append(activity)
+        return found
 
     def recent_evaluations(self, experiment_id: str, *, limit: int = 500) -> list[tuple[int, Evaluation]]:
         """Return the evaluations that were started last, newest first, each with its candidate's number."""

@@ -15,18 +15,19 @@ _MAX_EXPERIMENTS = 50
 @router.get("/experiments/{experiment_id}/workers")
 def list_experiment_workers(experiment: ExperimentDep, store: StoreDep) -> WorkerList:
     """List the workers that an experiment has had, as its evaluations name them."""
-    found = store.worker_activity(experiment.id)
-    return WorkerList(workers=[WorkerView.model_validate(one) for one in found])
+    found = store.worker_activity([experiment.id])
+    return WorkerList(workers=[WorkerView.model_validate(one) for one in found[experiment.id]])
 
 
 @router.get("/workers")
 def list_workers(store: StoreDep) -> PlacedWorkerList:
     """List the workers of the experiments that run, the 50 newest of them."""
     running = [one.experiment for one in store.list_experiments(state=ExperimentState.RUNNING, limit=_MAX_EXPERIMENTS)]
+    found = store.worker_activity([one.id for one in running])
     return PlacedWorkerList(
         workers=[
             PlacedWorker.model_validate({**vars(worker), "experiment_id": one.id, "experiment_name": one.name})
             for one in running
-            for worker in store.worker_activity(one.id)
+            for worker in found[one.id]
         ]
     )
