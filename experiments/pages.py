@@ -15,6 +15,7 @@ from experiments.curves import Curves
 from experiments.efforts import EffortReader
 from experiments.entities import Candidate, Evaluation, Event, StoredItem
 from experiments.headlines import HeadlineReader
+from experiments.losses import LossReader
 from experiments.reading import to_candidate, to_evaluation
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord, ItemScoreRecord
 from experiments.sampling import stride
@@ -58,7 +59,7 @@ class WorkerActivity:
     last_seen: datetime | None
 
 
-class Pages(Curves, EffortReader, HeadlineReader, TaskScoreReader, VitalsReader):
+class Pages(Curves, EffortReader, HeadlineReader, LossReader, TaskScoreReader, VitalsReader):
     """Each call is a fixed number of queries, and reads no more rows than it returns or counts."""
 
     def candidate(self, experiment_id: str, number: int) -> Candidate:

@@ -7,6 +7,7 @@ from typing import Any
 
 import moocore
 import numpy as np
+from numpy.typing import NDArray
 
 from api.schemas.quality import Hypervolumes, Scored, Tradeoffs
 from evals.statistics import summed_interval
@@ -85,10 +86,16 @@ def _hypervolumes(
         front = np.vstack([front, points[first:last]])
         if len(front):
             front = front[moocore.is_nondominated(front, maximise=True)]
-        volumes.append(float(moocore.hypervolume(front, ref=point, maximise=True)) if len(front) else 0.0)
+        volumes.append(_volume(front, point))
         first = last
+    plain = [one.kind is CandidateKind.BASELINE for one in known]
     return Hypervolumes(
         asked=[*ends, total],
         update=[row.updates for row in updates if row.number < total] if updates else [],
         volume=volumes,
+        baselines=_volume(points[plain], point),
     )
+
+
+def _volume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    return float(moocore.hypervolume(points, ref=reference, maximise=True)) if len(points) else 0.0

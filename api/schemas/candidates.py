@@ -103,6 +103,7 @@ class WorkerView(Answer):
     running: int
     done: int
     lost: int
+    """Its attempts that were lost, with those that were repeated since; of the latest 2,000."""
     infeasible: int
     items: int
     generated_tokens: int

@@ -20,17 +20,22 @@ class LaneView(Answer):
     utilisation: float | None
     """busy_s / span_s."""
     lost: int
+    """Its attempts that were lost, with those that were repeated since."""
 
 
 class Timeline(Plot):
-    """Which worker did what when; one entry per evaluation, an even sample where they are more than was asked for."""
+    """Which worker did what when; one entry per attempt of an evaluation.
+
+    Evaluations by their last attempt, and beside them the latest 2,000 attempts that were lost, with those that were
+    repeated since; where there are more of either than was asked for, an even sample of it.
+    """
 
     start: datetime
     """The experiment's creation, which ``started_s`` and ``finished_s`` count from."""
     end: datetime
     """Of the last evaluation, or now where one is running."""
     total: int
-    """Evaluations within the time that was asked for."""
+    """Attempts within the time that was asked for."""
     shown: int
     workers: list[LaneView]
     """Busy seconds are scaled from the sample."""
@@ -41,10 +46,14 @@ class Timeline(Plot):
     split: list[Split]
     block: list[int]
     """-1: all items of the split at once."""
+    attempt: list[int]
+    """1 where nothing was lost before it."""
     state: list[EvaluationState]
     started_s: list[float]
     finished_s: list[float | None]
     """Null while it is running."""
+    lost_because: dict[int, str]
+    """Why attempts were lost, by their place in the lists."""
     phases: dict[str, float]
     """Seconds of all workers by what they did, scaled from the sample."""
 

@@ -115,6 +115,8 @@ class Hypervolumes(Answer):
     """Updates of the search's distribution by then, one less than steps; empty where the algorithm has none."""
     volume: list[float]
     """Volume of scores that are above the reference on every task and that somebody reaches."""
+    baselines: float
+    """That of the base, the experts and the plain merges alone."""
 
 
 class Tradeoffs(Plot):

@@ -212,7 +212,7 @@ class TestTimeline:
     def test_lanes_and_phases(self, reader: TestClient, raced: Recorder) -> None:
         found = get(reader, raced.id, "timeline")
         # 16 evaluations with a result, one that is infeasible, one that runs again after it was lost.
-        assert found["total"] == found["shown"] == len(found["lane"]) == 18
+        assert found["total"] == found["shown"] == len(found["lane"]) == 19
         assert found["phases"] == pytest.approx({"apply": 0.5 * 16, "score": 1.5 * 16})
         assert sum(one["busy_s"] for one in found["workers"]) == pytest.approx(2 * 16)
         assert {one["name"] for one in found["workers"]} == {"worker-0", "worker-1"}
@@ -220,6 +220,24 @@ class TestTimeline:
         running = found["state"].index("running")
         assert found["finished_s"][running] is None and found["number"][running] == 8
         assert found["workers"][found["lane"][running]]["name"] == "worker-0"
+        lost = found["state"].index("lost")
+        assert found["lost_because"] == {str(lost): "the node is gone"}
+        assert (found["number"][lost], found["attempt"][lost], found["attempt"][running]) == (8, 1, 2)
+        assert found["started_s"][lost] <= found["finished_s"][lost] <= found["started_s"][running]
+
+    def test_a_worker_that_lost_all_that_it_began(self, reader: TestClient, store: Store, raced: Recorder) -> None:
+        for worker, lost in (("gone", True), ("worker-1", False)):
+            store.record_started(raced.ids[9], Split.TEST, worker=worker)
+            if lost:
+                store.record_lost(raced.ids[9], Split.TEST, "the node is gone")
+        found = get(reader, raced.id, "timeline")
+        lanes = {one["name"]: (one["lost"], one["utilisation"]) for one in found["workers"]}
+        assert lanes["gone"] == (1, 0) and lanes["worker-1"][0] == 0
+        # That the evaluation of candidate 8 was lost on worker-0 is no longer in its row.
+        assert lanes["worker-0"][0] == 1
+        workers = {one["worker"]: one for one in get(reader, raced.id, "workers")["workers"]}
+        assert {name: one["lost"] for name, one in workers.items()} == {"gone": 1, "worker-0": 1, "worker-1": 0}
+        assert workers["gone"]["done"] == 0 and workers["gone"]["last_seen"] is not None
 
     def test_a_sample_stands_for_all(self, reader: TestClient, store: Store) -> None:
         whole = get(reader, seed(store, 300).id, "timeline")

@@ -86,7 +86,7 @@ def test_the_hypervolume_grows_with_the_updates(reader: TestClient, experiment: 
     found = get(reader, experiment)["hypervolumes"]
     assert (found["asked"], found["update"]) == ([4, 6, 7], [1, 2])
     # Above (1/4, 1/4): first (1/2, 1/2); (1, 1/4) is no better than the base on words; then (3/4, 3/4).
-    assert found["volume"] == pytest.approx([1 / 16, 1 / 16, 1 / 4])
+    assert found["volume"] == pytest.approx([1 / 16, 1 / 16, 1 / 4]) and found["baselines"] == 0
 
 
 def test_a_sample_keeps_the_best_and_all_others(reader: TestClient, store: Store, experiment: str) -> None:
