@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
@@ -91,5 +92,5 @@ class LossReader(Reader):
             ]
 
 
-def _block(event: type[EventRecord]) -> object:
+def _block(event: Any) -> Any:
     return event.payload["block"].as_integer()
