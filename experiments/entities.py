@@ -163,7 +163,7 @@ class Evaluation:
     reason: str | None
     provenance: str | None  # digest of a recorded provenance
     weights: str | None  # hash of the weights that were scored, of parents only
-    copied_from: int | None  # id of the evaluation of the same weights that the scores were taken from
+    copied_from: int | None  # id of the evaluation that has the scores; minus that of a ``CheckpointEvaluation``
 
 
 class ScoredItem(Protocol):

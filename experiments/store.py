@@ -20,6 +20,7 @@ from evomerge.errors import StateConflict
 from experiments import database
 from experiments.access import TokenBook
 from experiments.artifacts import ArtifactBook
+from experiments.checkpoints import CheckpointBook
 from experiments.comparing import Comparer
 from experiments.control import Controller
 from experiments.drivers import is_alive, this_process
@@ -49,6 +50,7 @@ class Store(
     TextBook,
     ProvenanceBook,
     ResponseBook,
+    CheckpointBook,
     Pages,
     Monitor,
     Auditor,

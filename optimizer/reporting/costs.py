@@ -29,7 +29,11 @@ def cost(store: Store, experiment: Experiment, progress: Progress, evaluations: 
     for one in done:
         phases.update(one.timings_s)
     copied = [one for one in done if one.copied_from is not None]
-    sources = store.timings_of([one.copied_from for one in copied if one.copied_from is not None])
+    origins = [one.copied_from for one in copied if one.copied_from is not None]
+    sources = [
+        *store.timings_of([one for one in origins if one > 0]),
+        *store.checkpoint_timings([-one for one in origins if one < 0]),
+    ]
     scores: Counter[str] = Counter()
     for one in done:
         scores[one.split.value] += one.num_items

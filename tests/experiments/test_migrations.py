@@ -93,7 +93,7 @@ def test_newer_schema_is_refused_and_left_alone(store_url: str) -> None:
     engine = plain_engine(store_url)
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"schema 9999, this evomerge knows up to 0006.*upgrade evomerge"):
+    with pytest.raises(StoreError, match=r"schema 9999, this evomerge knows up to 0007.*upgrade evomerge"):
         Store.open(store_url)
     with engine.connect() as connection:
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == "9999"

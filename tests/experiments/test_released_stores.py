@@ -67,7 +67,8 @@ def copy_to_postgresql(revision: str, file: Path, url: str) -> None:
                 continue
             for row in origin.execute(select(theirs.tables[table.name])).mappings():
                 copy.execute(table.insert(), {key: _zoned(value) for key, value in row.items() if value is not None})
-        for name in ("candidates", "evaluations", "events"):
+        numbered = ("candidates", "evaluations", "events", "checkpoint_evaluations")
+        for name in (one for one in numbered if one in ours.tables):
             copy.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT MAX(id) FROM {name}))"))
     source.dispose()
     target.dispose()
@@ -137,6 +138,27 @@ def test_what_was_decided_stays(released: Store, made: ModuleType, revision: str
     )
     # Two blocks of the first candidate in each of the three experiments.
     assert len(released.precedents(made.WEIGHTS, Split.SEARCH, 2)) == (6 if known else 0)
+
+
+def test_checkpoints_that_no_experiment_asked_for_stay(released: Store, made: ModuleType, revision: str) -> None:
+    scored = {**made.CHECKPOINT, "items": made.items(1, Split.TEST)}
+    found = released.checkpoint_precedents(made.WEIGHTS, Split.TEST, 3)
+    assert [(one.label, one.id, data) for one, data in found] == (
+        [("base", 1, made.PROVENANCE["data"])] if revision >= "0007" else []
+    )
+    # What an older version left does not keep the new one from adding.
+    number = released.record_checkpoint(**scored)
+    kept, provenance = released.checkpoint(number)
+    assert (kept.model, kept.split, kept.num_items, provenance) == (
+        "/models/base",
+        Split.TEST,
+        3,
+        made.PROVENANCE["data"],
+    )
+    assert [vars(one) for one in released.checkpoint_items(number)] == [
+        vars(one) for one in sorted(scored["items"], key=lambda one: (one.task, one.item))
+    ]
+    assert released.checkpoints()[0] == kept and released.audit() == []
 
 
 @pytest.mark.parametrize("name", ["interrupted", "killed"])

@@ -11,10 +11,12 @@ import pytest
 from fakes import DyingStore, FakeProblem, StoreDied, drive, record, search_spec, spec_data
 
 from evals.provenance import Provenance, TaskProvenance
+from evals.tasks import ItemScore
 from experiments.states import EvaluationState, Split
 from experiments.store import Store
 from optimizer.jobs import Choice
 from optimizer.outcome import summarize
+from optimizer.reporting.build import build_document
 
 TASK = TaskProvenance("1f", "acc,none", 0, None, None, False, 0, {"test": 15}, {"test": "ab"})
 KNOWN = Provenance(
@@ -66,6 +68,23 @@ def test_the_second_experiment_takes_the_scores_of_the_first_and_comes_out_the_s
     third, _ = run(store)
     assert {one.copied_from for one in store.evaluations(third)} - {None} <= set(sources)
     assert store.audit() == []
+
+
+def test_a_checkpoint_that_was_evaluated_by_itself_is_not_scored_again(store: Store) -> None:
+    problem = FakeProblem(search_spec(algorithm="pycma"), provenance=KNOWN)
+    base = problem.baselines[0].recipe
+    items = [ItemScore(ref.task, ref.item, float(n % 2), None, None) for n, ref in enumerate(problem.items[Split.TEST])]
+    number = store.record_checkpoint(
+        label="base", model="models/base", weights=base.digest()[:16], split=Split.TEST, task_weights={"one": 1.0},
+        provenance=(KNOWN.digest, KNOWN.to_dict()), items=items, timings_s={"score": 8.0}, prompt_tokens=1,
+        generated_tokens=0,
+    )  # fmt: skip
+    experiment, problem = run(store)
+    assert (0, Split.TEST) not in scored(problem) and (0, Split.SEARCH) in scored(problem)
+    (copied,) = [one for one in store.evaluations(experiment) if one.copied_from is not None]
+    assert (copied.copied_from, copied.split, copied.num_items) == (-number, Split.TEST, len(items))
+    spending = build_document(store, store.get_experiment(experiment)).cost
+    assert (spending.copied_evaluations, spending.saved_s) == (1, 8.0)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,12 @@ TEXTS = (
 )  # fmt: skip
 # What the first candidate's scores depend on, and the hash of its weights.
 PROVENANCE, WEIGHTS = {"digest": "feedbeef", "data": {"dtype": "bfloat16"}}, "0badcafe"
+# A checkpoint that no experiment asked for, scored in the same way.
+CHECKPOINT = {
+    "label": "base", "model": "/models/base", "weights": WEIGHTS, "split": Split.TEST, "task_weights": {"choice": 1.0},
+    "provenance": (PROVENANCE["digest"], PROVENANCE["data"]), "timings_s": {"score": 1.5}, "prompt_tokens": 30,
+    "generated_tokens": 3,
+}  # fmt: skip
 ITEMS = {Split.SEARCH: 4, Split.SELECTION: 2, Split.TEST: 3}
 # How far each experiment has come: its name, its number of candidates, and how its driver ended.
 EXPERIMENTS = (
@@ -82,6 +88,8 @@ def fill(store: Store) -> None:
             if hasattr(store, "record_trace"):
                 store.record_trace(experiment.id, [SimpleNamespace(**one) for one in TRACE])
                 store.record_texts(experiment.id, [SimpleNamespace(**one) for one in TEXTS])
+            if hasattr(store, "record_checkpoint"):
+                store.record_checkpoint(items=items(1, Split.TEST), **CHECKPOINT)
         store.heartbeat(experiment.id, 12.5)
         if end is not ExperimentState.RUNNING:
             store.release_driver(experiment.id, end)
