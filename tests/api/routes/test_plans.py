@@ -13,9 +13,13 @@ from fastapi.testclient import TestClient
 
 from api.planning import Planner
 from api.settings import Settings
+from evals.provenance import Provenance, TaskProvenance
+from evals.suite import TaskSuite
 from evals.tasks import ItemScore
+from experiments.spec import parse_spec
 from experiments.states import CandidateKind, Split
 from experiments.store import Store
+from optimizer.sources import task_definitions
 from runs import TinyExperiment
 
 URL = "/api/v1/experiments"
@@ -143,3 +147,56 @@ def test_task_files_that_would_run_code(
     response = runner.post(URL, json={"spec": spec})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_task"), response.text
     assert store.list_experiments() == []
+
+
+def test_search_items_are_chosen_through_the_api_and_recorded(
+    runner: TestClient,
+    store: Store,
+    store_url: str,
+    spec: dict[str, Any],
+    planner: Planner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planner, "_store_url", store_url)
+    first = store.get_experiment(runner.post(URL, json={"spec": spec}).json()["id"])
+
+    def choosing(**splits: Any) -> dict[str, Any]:
+        words, choice = spec["tasks"]
+        return {**spec, "tasks": [words, choice | {"splits": {"search": 4, "selection": 6, "test": 8, **splits}}]}
+
+    def refusal(**splits: Any) -> tuple[int, str]:
+        response = runner.post(f"{URL}/validate", json={"spec": choosing(**splits)})
+        return response.status_code, response.json()["detail"]
+
+    status, detail = refusal(choose="discriminating")
+    assert status == 422 and "the store has 0 such items of 26" in detail
+    status, detail = refusal(choose="stratified", by="colour")
+    assert status == 422 and "the data has no column 'colour'" in detail
+
+    # Twenty candidates of which better ones get more of the items right, but for the first three, which all get right.
+    described = first.resolved["tasks"]["choice"]
+    asked = TaskProvenance(
+        described["config_hash"], f"{described['metric']},{described['filter']}", 0, None, None, False, 0,
+        described["items"], described["items_hash"],
+    )  # fmt: skip
+    made = Provenance("0", "lm-eval 0", "fake 0", {}, "cpu", "float32", 0, {}, "in place", "t", {"choice": asked})
+    refs = TaskSuite.load(task_definitions(parse_spec(dict(first.spec)), Path("/"))).items("search")
+    items = [ref.item for ref in refs if ref.task == "choice"]
+    store.claim_driver(first.id)
+    store.record_provenance(first.id, made.digest, made.to_dict())
+    for number in range(20):
+        one = store.record_ask(
+            first.id, number=number, kind=CandidateKind.SEARCH, label="", vector=[0.0], recipe={}, digest=str(number)
+        )
+        attempt = store.record_started(one.id, Split.SEARCH, worker="here:1")
+        scores = [
+            ItemScore("choice", item, float(place < 3 or number * len(items) > place * 20), None, None)
+            for place, item in enumerate(items)
+        ]
+        none: dict[str, Any] = {"prompt_tokens": 0, "generated_tokens": 0, "timings_s": {}}
+        store.record_result(one.id, Split.SEARCH, scores, fitness=0.5, attempt=attempt, provenance=made.digest, **none)
+    created = runner.post(URL, json={"spec": choosing(choose="discriminating")})
+    assert created.status_code == 201, created.text
+    chosen = store.get_experiment(created.json()["id"]).resolved["chosen"]["choice"]
+    assert (chosen["pool"], chosen["candidates"], chosen["experiments"]) == (10, 20, [first.id])
+    assert len(chosen["items"]) == 4 and not {*chosen["items"]} & {*items[:3]}
