@@ -18,7 +18,10 @@ from merging.operators import get_operator
 from merging.operators.base import LINES, MergeInputs, Options, Prepared, TensorInputs
 from merging.recipe import Recipe
 
-_FIX = "merge in place (workers.population: off), or use task_arithmetic, or linear with normalize"
+_FIX = (
+    "use task_arithmetic, or linear with normalize, or write every candidate in place (workers.population: off and no "
+    "search.screening)"
+)
 
 
 def check_linear(method: str, options: Options, granularity: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LARGEST_RANK = 512
+"""Of an adapter that vLLM takes."""
+
 
 @dataclass(frozen=True)
 class Population:
@@ -14,12 +17,15 @@ class Population:
         rank: of the adapter that a candidate is: the sum of the experts' ranks in the layer where it is largest.
         layers: last names of the layers that any expert changes, such as ``q_proj``.
         measured: whether it is used where a trial shows it to be quicker, or in any case.
+        truncated: rank at most of each expert's task vector in each layer, for screening candidates before they are
+            scored with merged weights; None takes adapters as they are, which are scored as they are.
     """
 
     width: int
     rank: int
     layers: tuple[str, ...]
     measured: bool = False
+    truncated: int | None = None
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,29 @@ class ScoringWorker:
             first[k] = self._score_together([recipes[k]], split, [positions[k]])[0]
         return first
 
+    def screen(
+        self, center: Recipe, recipes: Sequence[Recipe], split: str, positions: Sequence[Sequence[int] | None]
+    ) -> list[ScoreResult | Infeasible]:
+        """Score several recipes as adapters on the weights of another, of truncated task vectors.
+
+        What an adapter adds is what the recipe differs by from the center, so that little is lost where they are close.
+
+        Args:
+            center: linear merge that is written; where it is infeasible, so is everything around it.
+            recipes: linear merges, at most as many as the width of ``WorkerConfig.population``.
+            split: of all of them.
+            positions: for each recipe as in :meth:`score`.
+
+        Raises:
+            RecipeError: a recipe is no linear merge of the models.
+            TaskError: there is no such split or position.
+            EngineError: the engine failed, or cannot screen.
+        """
+        try:
+            return self._score_together(recipes, split, positions, center)
+        except Infeasible as error:
+            return [error] * len(recipes)
+
     def try_population(self) -> Trial:
         """Measure both ways of scoring on the first search items (``WorkerConfig.population``).
 
@@ -182,22 +205,27 @@ class ScoringWorker:
             self._description = {
                 **engine,
                 "provenance": self._provenance["in place"],
+                "losses": dict(self._engine.losses),
                 "worker": f"{socket.gethostname()}:{os.getpid()}",
                 "startup_s": time.perf_counter() - start,
             }
         return self._engine, suite
 
     def _score_together(
-        self, recipes: Sequence[Recipe], split: str, positions: Sequence[Sequence[int] | None]
+        self,
+        recipes: Sequence[Recipe],
+        split: str,
+        positions: Sequence[Sequence[int] | None],
+        center: Recipe | None = None,
     ) -> list[ScoreResult | Infeasible]:
         engine, suite = self._start()
         with explained(), under_watch(PREPARING):
             base = Recipe("task_arithmetic", recipes[0].models, "global", {"lambda": (0.0,)}, {})
-            self._write(engine, base)
+            self._write(engine, center or base)
         scorings = [functools.partial(suite.score, engine.lm, split, chosen) for chosen in positions]
         start = time.perf_counter()
         with explained(), under_watch(SCORING):
-            answered = engine.together(recipes, scorings)
+            answered = engine.together(recipes, scorings, center)
         share = (time.perf_counter() - start) / len(recipes)
         return [self._result(one, share) for one in answered]
 

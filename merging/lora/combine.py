@@ -15,6 +15,8 @@ from merging.operators.inputs import Factors
 
 # Singular values below this share of the largest are rounding noise of fp32 task vectors.
 NEGLIGIBLE = 1e-7
+# Of a random projection: columns beyond the rank, and passes that separate the leading components from the rest.
+_OVERSAMPLED, _POWER_ITERATIONS = 8, 2
 
 
 def concatenated(terms: Sequence[tuple[float, Factors]]) -> Factors:
@@ -72,6 +74,29 @@ def leading(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
     # The norms of the projections are the singular values again, free of the Gram matrix's rounding.
     s = projected.norm(dim=1)
     return u, s, projected / s.clamp_min(torch.finfo(s.dtype).tiny).unsqueeze(1)
+
+
+def approximated(matrix: Tensor, rank: int) -> tuple[Factors, tuple[float, float]]:
+    """Return nearly the best approximation of a dense fp32 matrix with at most ``rank`` components.
+
+    By random projections with two power iterations (Halko, Martinsson & Tropp, arXiv 0909.4061): a few products with
+    thin matrices, where :func:`low_rank` needs all singular values. Equal matrices have equal results.
+
+    Returns:
+        The factors, and the squared Frobenius norms of what they keep and of the matrix; their difference is that of
+        what is lost.
+    """
+    width = min(rank + _OVERSAMPLED, *matrix.shape)
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.randn(matrix.shape[1], width, generator=generator)
+    for _ in range(_POWER_ITERATIONS):
+        spread = matrix.T @ torch.linalg.qr(matrix @ spread).Q
+    basis = torch.linalg.qr(matrix @ spread).Q
+    u, s, vh = torch.linalg.svd(basis.T @ matrix, full_matrices=False)
+    count = significant(s, rank)
+    kept = float(s[:count].double().square().sum())
+    whole = float(torch.linalg.vector_norm(matrix, dtype=torch.float64)) ** 2
+    return balanced(basis @ u[:, :count], s[:count], vh[:count]), (kept, whole)
 
 
 def balanced(u: Tensor, s: Tensor, vh: Tensor) -> Factors:

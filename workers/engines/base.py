@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from evomerge.errors import EngineError
@@ -58,10 +59,13 @@ class Engine(ABC):
     Attributes:
         lm: the lm-eval language model that answers with the resident weights.
         tokens: running count of the tokens that ``lm`` has read and written.
+        losses: what task vectors truncated for screening miss of each expert's (``merging.lora.experts``); empty where
+            none are.
     """
 
     lm: LM
     tokens: TokenCount
+    losses: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
     @abstractmethod
     def prepare(self, recipe: Recipe) -> None:
@@ -97,12 +101,19 @@ class Engine(ABC):
             ModelError: a model cannot be opened for merging.
         """
 
-    def together(self, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]) -> list[Answered[Result]]:
+    def together(
+        self,
+        recipes: Sequence[Recipe],
+        scorings: Sequence[Callable[[], Result]],
+        resident: Recipe | None = None,
+    ) -> list[Answered[Result]]:
         """Score several candidates in the same batches, none of which is written into the weights.
 
         Args:
-            recipes: linear merges of adapters, at most ``Population.width``; the resident weights must be the base's.
+            recipes: linear merges of adapters, or of task vectors that stand for truncated ones
+                (``Population.truncated``); at most ``Population.width``.
             scorings: one for each, which asks ``lm`` and is answered by its candidate.
+            resident: the linear merge that was written last; None says that it was the base.
 
         Raises:
             EngineError: the engine failed, or was not started for it (``WorkerConfig.population``).

@@ -8,19 +8,20 @@ as one batch, every request under its candidate's adapter, and then they go on.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic
 
 from evomerge.errors import Infeasible, ModelError
+from merging.lora.experts import ExpertFactors, matrices
 from merging.models import ModelSet
 from merging.multiples import multiples
 from merging.names import is_vocabulary
 from merging.validation import validate_recipe
 from workers.engines.base import Answered, Result, TokenCount
-from workers.population import Population
+from workers.population import LARGEST_RANK, Population
 
 if TYPE_CHECKING:
     from merging.recipe import Recipe
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _FIX = "merge in place: workers.population: off"
 _NUMBERS = count(1)
 
+_Multiples = dict[str, dict[str, float]]
 Ask = Callable[[Sequence["Request"]], list[Any]]
 
 
@@ -41,10 +43,7 @@ def plan_population(models: ModelSet, width: int, *, measured: bool = False) -> 
     Raises:
         ModelError: a merge of these experts is no adapter on linear layers, with the reason.
     """
-    if models.depth != models.num_blocks:
-        raise ModelError("model base", f"merges have {models.depth} blocks, an adapter cannot add any", _FIX)
-    if models.vocabulary is not None and models.vocabulary.remaps:
-        raise ModelError("model base", "merges have another vocabulary, an adapter cannot move its rows", _FIX)
+    _check_shape(models, _FIX)
     ranks: dict[str, int] = {}
     for expert in models.experts:
         label = f"model {expert.name}"
@@ -58,33 +57,81 @@ def plan_population(models: ModelSet, width: int, *, measured: bool = False) -> 
                 raise ModelError(label, f"it changes {name}; engines take adapters of linear layers only", _FIX)
             factors = models.factors(name, expert.name)
             ranks[name] = ranks.get(name, 0) + (0 if factors is None else len(factors.a))
-    layers = {name.removesuffix(".weight").rpartition(".")[2] for name in ranks}
-    return Population(width, max(ranks.values()), tuple(sorted(layers)), measured)
+    return Population(width, max(ranks.values()), _layers(ranks), measured)
+
+
+def plan_screening(models: ModelSet, width: int, rank: int) -> Population:
+    """Return what an engine needs to screen ``width`` candidates at once, as adapters of truncated task vectors.
+
+    ``rank`` is the largest of each expert in each layer.
+
+    Raises:
+        ModelError: adapters cannot change what merges of these models change, or nothing is gained, with the reason.
+    """
+    fix = "remove search.screening"
+    _check_shape(models, fix)
+    if all(models.is_adapter(expert.name) for expert in models.experts):
+        raise ModelError(
+            "search.screening",
+            "every expert is an adapter, so a candidate is one exactly and needs no screen",
+            f"{fix}; workers.population scores several at once",
+        )
+    if (whole := rank * len(models.experts)) > LARGEST_RANK:
+        raise ModelError(
+            "search.screening.rank",
+            f"{rank} for each of {len(models.experts)} experts makes candidates of rank {whole}, and vLLM takes "
+            f"{LARGEST_RANK} at most",
+            f"give {LARGEST_RANK // len(models.experts)} or less" if len(models.experts) <= LARGEST_RANK else fix,
+        )
+    return Population(width, whole, _layers(matrices(models)), truncated=rank)
+
+
+def _check_shape(models: ModelSet, fix: str) -> None:
+    if models.depth != models.num_blocks:
+        raise ModelError("model base", f"merges have {models.depth} blocks, an adapter cannot add any", fix)
+    if models.vocabulary is not None and models.vocabulary.remaps:
+        raise ModelError("model base", "merges have another vocabulary, an adapter cannot move its rows", fix)
+
+
+def _layers(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({name.removesuffix(".weight").rpartition(".")[2] for name in names}))
 
 
 class CandidatePopulation:
     """The engine's side of scoring candidates as adapters.
 
     Args:
-        config: the worker's; its experts are adapters.
+        config: the worker's, with a population; its experts are adapters, or are truncated to some.
         call: runs a method of ``MergeExtension`` in every process of the engine.
     """
 
     def __init__(self, config: WorkerConfig, call: Callable[..., Any]) -> None:
         """Open the experts and put their factors into the engine."""
-        models = ModelSet.open(config.base, config.experts)
+        assert config.population is not None
+        truncated = config.population.truncated
+        models = ModelSet.open(config.base, config.experts, vocabulary=config.vocabulary)
         self._num_blocks = models.num_blocks
-        self._names = sorted({name for one in models.experts for name in models.adapter(one.name).touched()})
+        self._names = ExpertFactors(models, truncated).names
         self._call = call
-        call("open_population")
+        (answer, *_) = call("open_population", truncated)
+        self.losses: Mapping[str, Mapping[str, float]] = answer.losses
 
     def score(
-        self, shared: SharedEngine, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]
+        self,
+        shared: SharedEngine,
+        recipes: Sequence[Recipe],
+        scorings: Sequence[Callable[[], Result]],
+        resident: Recipe | None = None,
     ) -> list[Answered[Result]]:
         """See :meth:`workers.engines.base.Engine.together`; ``shared`` is what the scorings ask."""
         from vllm.lora.request import LoRARequest
 
         found = [self._multiples(recipe) for recipe in recipes]
+        if resident is not None:
+            origin = self._multiples(resident)
+            if isinstance(origin, Infeasible):
+                return [Answered(error=origin) for _ in recipes]
+            found = [one if isinstance(one, Infeasible) else _between(origin, one) for one in found]
         answered: list[Answered[Result]] = [
             Answered(error=one if isinstance(one, Infeasible) else None) for one in found
         ]
@@ -101,12 +148,20 @@ class CandidatePopulation:
             answered[k] = one
         return answered
 
-    def _multiples(self, recipe: Recipe) -> dict[str, dict[str, float]] | Infeasible:
+    def _multiples(self, recipe: Recipe) -> _Multiples | Infeasible:
         validate_recipe(recipe, self._num_blocks)
         try:
             return multiples(recipe, self._names, self._num_blocks)
         except Infeasible as error:
             return error
+
+
+def _between(origin: _Multiples, target: _Multiples) -> _Multiples:
+    """Return what an adapter adds to the weights of one merge to make another of them."""
+    return {
+        name: {expert: number - origin[name].get(expert, 0.0) for expert, number in own.items()}
+        for name, own in target.items()
+    }
 
 
 class SharedEngine:

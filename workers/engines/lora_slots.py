@@ -1,8 +1,9 @@
 """Candidates as adapters inside vLLM: written from memory into the slots that its adapter layers read.
 
-A candidate of a linear merge of adapters is ``A = [A_1; A_2; ...]`` and ``B = [c_1 s_1 B_1 | c_2 s_2 B_2 | ...]``
-(see ``merging.multiples``); only the numbers ``c`` differ between candidates. vLLM knows each one under a number of its
-own, as an adapter without weights, and this module fills the slot that it assigns.
+A candidate of a linear merge of adapters, or of task vectors truncated to such, is ``A = [A_1; A_2; ...]`` and
+``B = [c_1 s_1 B_1 | c_2 s_2 B_2 | ...]`` (see ``merging.multiples``); only the numbers ``c`` differ between candidates.
+vLLM knows each one under a number of its own, as an adapter without weights, and this module fills the slot that it
+assigns.
 
 On a GPU a slot holds a copy of A and the scaled B, for vLLM's own kernels. On the CPU vLLM copies the factors once for
 every token, so the layers get another product there: all tokens share one ``x A`` and one ``B``, and what lies between
@@ -26,7 +27,7 @@ from vllm.lora.lora_weights import LoRALayerWeights
 from vllm.lora.utils import parse_fine_tuned_lora_name
 
 from evomerge.errors import EngineError
-from merging.models import ModelSet
+from merging.lora.experts import ExpertFactors
 from workers.population import Population
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -71,16 +72,16 @@ class LoraSlots:
 
     Args:
         runner: vLLM's model runner.
-        models: whose experts are all adapters on linear layers, see ``workers.engines.lora_population``.
+        experts: their factors on linear layers, see ``workers.engines.lora_population``.
 
     Raises:
         EngineError: vLLM keeps an adapted layer in a way that is not known here.
     """
 
-    def __init__(self, runner: Any, models: ModelSet) -> None:
+    def __init__(self, runner: Any, experts: ExpertFactors) -> None:
         """Read the experts' factors; base weights are never touched."""
         self._manager = runner.lora_manager._adapter_manager
-        self._layers = dict(self._find_parts(runner.model, models))
+        self._layers = dict(self._find_parts(runner.model, experts))
         self._shared: dict[str, _SharedFactors] = {}
         if runner.device.type == "cpu":
             for name, layer in self._manager.modules.items():
@@ -121,9 +122,8 @@ class LoraSlots:
             b = [None if part is None else part.b * part.scales(weights) for part in parts]
             layer.set_lora(slot, *((a, b) if layer.n_slices > 1 else (a[0], b[0])))
 
-    def _find_parts(self, model: torch.nn.Module, models: ModelSet) -> Iterator[tuple[str, _Parts]]:
-        changed = {one for expert in models.experts for one in models.adapter(expert.name).touched()}
-        left = {_engine_name(model, name): name for name in changed}
+    def _find_parts(self, model: torch.nn.Module, experts: ExpertFactors) -> Iterator[tuple[str, _Parts]]:
+        left = {_engine_name(model, name): name for name in experts.names}
         for name, layer in self._manager.modules.items():
             owned = self._manager.packed_modules.get(name, [name])
             if not left.keys() & {*owned}:
@@ -131,7 +131,9 @@ class LoraSlots:
             if len(owned) != layer.n_slices:
                 raise EngineError(f"vLLM fuses {len(owned)} tensors into {name} but computes {layer.n_slices}")
             tensors = [left.pop(one, None) for one in owned]
-            yield name, [None if tensor is None else _part(models, tensor, layer) for tensor in tensors]
+            parts = [None if tensor is None else _part(experts, tensor, layer) for tensor in tensors]
+            if any(part is not None for part in parts):
+                yield name, parts
         if left:
             raise EngineError(f"vLLM has no adapter layer for {min(left.values())}")
 
@@ -231,10 +233,12 @@ def _engine_name(model: torch.nn.Module, name: str) -> str:
     return str(parse_fine_tuned_lora_name(f"base_model.model.{module}.lora_A.weight", mapper)[0])
 
 
-def _part(models: ModelSet, name: str, layer: Any) -> _Part:
+def _part(experts: ExpertFactors, name: str, layer: Any) -> _Part | None:
     place = layer.lora_a_stacked[0]
-    found = [(expert.name, models.factors(name, expert.name)) for expert in models.experts]
+    found = [(expert.name, experts.of(name, expert.name)) for expert in experts.models.experts]
     own = [(expert, factors) for expert, factors in found if factors is not None]
+    if not own:
+        return None
     return _Part(
         name,
         torch.cat([factors.a for _, factors in own]).to(place),

@@ -90,6 +90,7 @@ class VllmEngine(Engine):
         self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
         if config.population is not None:
             self._population = CandidatePopulation(config, self._call)
+            self.losses = self._population.losses
 
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
@@ -105,11 +106,16 @@ class VllmEngine(Engine):
             raise EngineError("vLLM did not reset its prefix cache: requests are still running")
         return {**timings, "reset": time.perf_counter() - start}
 
-    def together(self, recipes: Sequence[Recipe], scorings: Sequence[Callable[[], Result]]) -> list[Answered[Result]]:
+    def together(
+        self,
+        recipes: Sequence[Recipe],
+        scorings: Sequence[Callable[[], Result]],
+        resident: Recipe | None = None,
+    ) -> list[Answered[Result]]:
         """See :meth:`Engine.together`."""
         if self._population is None:
-            return super().together(recipes, scorings)
-        return self._population.score(self.lm.shared, recipes, scorings)
+            return super().together(recipes, scorings, resident)
+        return self._population.score(self.lm.shared, recipes, scorings, resident)
 
     def describe(self) -> dict[str, Any]:
         """See :meth:`Engine.describe`."""

@@ -33,6 +33,7 @@ from vllm.platforms import current_platform
 from evomerge.errors import EngineError, EvomergeError
 from merging.deep_models import with_depth
 from merging.live import LiveWeights
+from merging.lora.experts import ExpertFactors
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
@@ -56,11 +57,13 @@ class Answer:
         error: what went wrong.
         seconds: time by step.
         detour: why weights go through vLLM's loader; None where they are written in place.
+        losses: what truncated task vectors miss of each expert's, see ``merging.lora.experts``.
     """
 
     error: EvomergeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     detour: str | None = None
+    losses: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class MergeExtension:
@@ -142,14 +145,19 @@ class MergeExtension:
             _pack(module, remove_weight=False)
         answer.seconds["repack"] = time.perf_counter() - start
 
-    def open_population(self) -> Answer:
-        """Prepare to answer as several candidates at once; the engine must have been started for that."""
+    def open_population(self, rank: int | None) -> Answer:
+        """Prepare to answer as several candidates at once; the engine must have been started for that.
+
+        ``rank`` is what the experts' task vectors are truncated to, None where they are adapters.
+        """
         with _answering() as answer:
-            self.evomerge_slots = LoraSlots(self.model_runner, self.evomerge_materializer.models)
+            experts = ExpertFactors(self.evomerge_materializer.models, rank)
+            self.evomerge_slots = LoraSlots(self.model_runner, experts)
+            answer.losses = {} if rank is None else experts.measure()
         return answer
 
     def load_population(self, candidates: Mapping[int, Weights]) -> Answer:
-        """See :meth:`LoraSlots.load`; the model must hold the base."""
+        """See :meth:`LoraSlots.load`; the model must hold what the candidates are adapters on."""
         with _answering() as answer, torch.no_grad():
             self.evomerge_slots.load(candidates)
         return answer
