@@ -94,6 +94,8 @@ class BlackboxExperiment(Section):
     def _fits(cls, value: SearchSpec) -> SearchSpec:
         if value.prior != "none":
             raise complaint(f"prior '{value.prior}' needs models", "a black box has prior: none")
+        if value.screening is not None:
+            raise complaint("screening needs models", "a black box has none")
         if value.objectives == "pareto":
             raise complaint("objectives 'pareto' needs tasks", "a black box has objectives: weighted")
         if value.constraints:

@@ -61,6 +61,24 @@ class ConstraintSpec(Section):
     )
 
 
+class ScreeningSpec(Section):
+    """Candidates that are chosen among more, by scores as adapters of truncated task vectors."""
+
+    rank: int = Field(
+        default=16, ge=1, le=256, description="Rank that each expert's task vector is cut to, in every layer."
+    )
+    proposals: int = Field(
+        default=3, ge=2, le=16, description="Points that are screened for every candidate that is scored."
+    )
+    bound: float = Field(
+        default=0.5,
+        ge=0,
+        lt=1,
+        description="Least rank correlation (Kendall) of screened and exact scores, at the lower end of its 95 % "
+        "interval; below it, nothing is screened any more.",
+    )
+
+
 class SearchSpec(Section):
     """The search algorithm and its budget."""
 
@@ -80,6 +98,9 @@ class SearchSpec(Section):
     )
     prior: Literal["auto", "none", "gradient", "layers", "history"] = Field(
         default="none", description="Where good coefficients are expected before anything is scored, and what says so."
+    )
+    screening: ScreeningSpec | None = Field(
+        default=None, description="Choose candidates by cheap scores before they are scored; null = score all."
     )
     constraints: Annotated[tuple[ConstraintSpec, ...], Field(strict=False)] = Field(
         default=(), description="What the result must keep of its parents' scores."

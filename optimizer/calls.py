@@ -59,6 +59,11 @@ class CallPool:
         self._count = 0
 
     @property
+    def descriptions(self) -> list[dict[str, Any]]:
+        """See ``Pool``."""
+        return []
+
+    @property
     def choice(self) -> Choice:
         """See ``Pool``."""
         return IN_PLACE

@@ -11,7 +11,7 @@ from evomerge.errors import SpecError
 from experiments.spec import ExperimentSpec
 from experiments.spec_search import SearchSpec
 from experiments.spec_sections import WorkersSpec
-from optimizer.search.catalog import AUTO, algorithms, check_algorithm
+from optimizer.search.catalog import AUTO, PRESELECTING, algorithms, check_algorithm
 from optimizer.sources import output_path
 
 
@@ -34,6 +34,12 @@ def check_engine(workers: WorkersSpec) -> None:
             "workers.tensor_parallel",
             "the transformers engine keeps a model on one device",
             "use engine: vllm",
+        )
+    if workers.merge_ahead == "on" and workers.tensor_parallel > 1:
+        raise SpecError(
+            "workers.merge_ahead",
+            "a model that is split over GPUs is merged by processes that cannot be told meanwhile",
+            "set merge_ahead: off, or tensor_parallel: 1",
         )
     if workers.batch_invariant and (workers.gpus == 0 or workers.engine != "vllm"):
         raise SpecError(
@@ -68,6 +74,15 @@ def check_search(spec: SearchSpec) -> None:
             f"'{spec.algorithm}' searches for the best weighted mean, and search.objectives is pareto",
             f"use {AUTO} or one of {known}, or objectives: weighted",
         )
+    if spec.screening is not None and (pareto or found.name not in (AUTO, PRESELECTING)):
+        who = "a search for trade-offs" if pareto else f"'{spec.algorithm}'"
+        raise SpecError(
+            "search.screening",
+            f"{who} wants all its points scored",
+            f"remove it, or use objectives: weighted with algorithm: {PRESELECTING}",
+        )
+    if spec.screening is not None and spec.options.get("restarts"):
+        raise SpecError("search.screening", "a search with restarts wants all its points scored", "remove one of them")
     if spec.block_size is not None and (pareto or not found.uses_blocks):
         who = "a search for trade-offs" if pareto else f"'{spec.algorithm}'"
         raise SpecError(

@@ -11,11 +11,15 @@ import numpy as np
 from evomerge.errors import EvomergeError
 from experiments.spec_search import SearchSpec
 from optimizer.problem import Space
+from optimizer.search.auto import Choice
 from optimizer.search.blocks import cut_blocks, default_block_size
-from optimizer.search.catalog import GREEDY_SOUP, find_algorithm, make_search, resolve
+from optimizer.search.catalog import GREEDY_SOUP, PRESELECTING, find_algorithm, make_search, resolve
 from optimizer.search.estimates import Estimates, Observations, effect_estimates
 from optimizer.search.interface import Positions, Prior, Search, SearchItems, SearchSetting
 from optimizer.search.irt import pirt_estimates
+from optimizer.search.merge_cma import MergeCmaOptions
+from optimizer.search.options import read_options
+from optimizer.search.preselection import PreselectingCma
 from optimizer.tables import SplitTable
 
 
@@ -81,6 +85,8 @@ def choose_design(spec: SearchSpec, setting: SearchSetting) -> Design:
         SpecError: naming ``search.algorithm`` or ``search.options``.
     """
     choice = resolve(spec.algorithm, setting, spec.options, pareto=spec.objectives == "pareto")
+    if spec.screening is not None and choice.algorithm != PRESELECTING:
+        choice = Choice(PRESELECTING, {}, "search.screening chooses candidates for its generations")
     found = find_algorithm(choice.algorithm)
     options = dict(choice.options)
     if "estimator" in {field.name for field in fields(found.declared)}:
@@ -115,8 +121,12 @@ def search_setting(
     )
 
 
-def build_search(design: Design, setting: SearchSetting, expert_scores: Mapping[str, float]) -> Search:
+def build_search(
+    design: Design, setting: SearchSetting, expert_scores: Mapping[str, float], *, screened: bool = False
+) -> Search:
     """Build the search of a design on its blocks; the setting's items must be cut already.
+
+    Where its candidates are ``screened``, it is an ``optimizer.search.preselection.Preselecting``.
 
     Raises:
         SpecError: the algorithm cannot search this space.
@@ -124,6 +134,8 @@ def build_search(design: Design, setting: SearchSetting, expert_scores: Mapping[
     """
     if design.algorithm == GREEDY_SOUP and not expert_scores:
         raise EvomergeError("not one expert could be scored, so there is nothing to make a soup of")
+    if screened:
+        return PreselectingCma(setting, read_options(design.algorithm, MergeCmaOptions, design.options))
     return make_search(design.algorithm, setting, design.options, expert_scores=expert_scores)
 
 

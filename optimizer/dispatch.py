@@ -88,7 +88,7 @@ class Dispatcher:
         """
         queue = _Queue(next_work, deque(resumed))
         while True:
-            self._heed()
+            self.heed()
             if self._next_worker() is not None:
                 with self._journal.together():
                     self._hand_out(queue, told, joins=joins)
@@ -131,7 +131,7 @@ class Dispatcher:
             self._watch.note(choice.sentence())
         return worker
 
-    def _heed(self) -> None:
+    def heed(self) -> None:
         """Do what people and the scheduler want."""
         self._journal.beat()
         orders = self._journal.orders

@@ -6,6 +6,7 @@ A driver that is killed anywhere is replaced by a new one that repeats the recor
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -28,12 +29,14 @@ from optimizer.dispatch import Dispatcher
 from optimizer.finals import PROPOSED, ReportRow, choose_finalists, ranked, report_rows
 from optimizer.front import draw_front
 from optimizer.injections import Injections
-from optimizer.jobs import Work
+from optimizer.jobs import Pool, Work
 from optimizer.journal import Journal
-from optimizer.problem import Problem, Start
+from optimizer.problem import Problem, Space, Start
 from optimizer.race import Race
 from optimizer.replay import RecordedSearch
+from optimizer.screening import Screening
 from optimizer.search.interface import Prior, Vector
+from optimizer.stand_ins import Screener
 from optimizer.watch import Watch
 
 
@@ -56,6 +59,7 @@ class Driver:
         self._stop = stop
         self._table = journal.tables[Split.SEARCH]
         self._injections = Injections(journal, problem)
+        self._pool: Pool
         self._dispatcher: Dispatcher
 
     def run(self) -> RunResult:
@@ -66,7 +70,7 @@ class Driver:
             EngineError: no worker can be started; the run can be resumed.
             InvalidInput: a model or task turned out to be unusable.
         """
-        pool = self._problem.open_pool(self._watch.say)
+        self._pool = pool = self._problem.open_pool(self._watch.say)
         self._dispatcher = Dispatcher(self._journal, self._problem, pool, self._watch, self._stop)
         # While the workers start.
         comparison = ModelComparison(self._journal, self._problem, self._stop)
@@ -105,18 +109,29 @@ class Driver:
             workers=self._problem.num_workers * self._dispatcher.width,
             prior=prior,
         )
-        search = RecordedSearch(build_search(design, setting, self._expert_scores()), start.space, self._journal)
+        screening = self._screening(start.space)
+        built = build_search(design, setting, self._expert_scores(), screened=screening is not None)
+        search = RecordedSearch(built, start.space, self._journal, screening)
         self._watch.begin("search", self._limit, self._num_scored())
-        self._dispatcher.run(
-            lambda: self._injections.next() or (None if self._is_spent(search, design) else search.ask()),
-            search.tell,
-            resumed=[*search.open, *self._injections.open()],
-            joins=not search.stopped_telling,
-        )
+        self._search(search, lambda: self._is_spent(search, design, screening))
         # What was proposed while the last jobs ran.
         self._journal.heed()
         self._dispatcher.run(self._injections.next, search.tell)
         return self._score_center(start, search)
+
+    def _search(self, search: RecordedSearch, spent: Callable[[], bool]) -> None:
+        """Have scored what the search asks for, and candidates chosen where it waits for that, until all is spent."""
+        resumed = [*search.open, *self._injections.open()]
+        while True:
+            self._dispatcher.run(
+                lambda: self._injections.next() or (None if spent() else search.ask()),
+                search.tell,
+                resumed=resumed,
+                joins=not search.stopped_telling,
+            )
+            if spent() or not search.fill():
+                return
+            resumed = []
 
     def _start(self) -> Start:
         start = self._problem.start(ranked(self._plain))
@@ -149,6 +164,13 @@ class Driver:
         design = Design(**self._journal.decisions["search"])
         self._watch.note(f"search: {design.sentence()}")
         return design
+
+    def _screening(self, space: Space) -> Screening | None:
+        spec = self._problem.search.screening
+        if spec is None:
+            return None
+        screener = Screener(self._pool, space, self._table, self._dispatcher.heed)
+        return Screening(spec, self._journal, screener, self._watch)
 
     def _expert_scores(self) -> dict[str, float]:
         scored = {one.recipe_digest: one.fitness for one in ranked(self._plain)}
@@ -199,7 +221,7 @@ class Driver:
     def _floor_values(self) -> Vector | None:
         return floor_values(self._floors, self._table)
 
-    def _is_spent(self, search: RecordedSearch, design: Design) -> bool:
+    def _is_spent(self, search: RecordedSearch, design: Design, screening: Screening | None) -> bool:
         journal, budget = self._journal, self._budget
         # A budget of hours can look open again after a resume; what comes after the search is under way all the same.
         if journal.of_kind(CandidateKind.MEAN) or "finalists" in journal.decisions:
@@ -207,7 +229,8 @@ class Driver:
         largest = max(len(block) for block in self._table.items.blocks)
         if self._limit is not None and self._reserved(design) + search.asked_items + largest > self._limit:
             return True
-        if budget.generated_tokens is not None and journal.generated_tokens >= budget.generated_tokens:
+        tokens = journal.generated_tokens + (0 if screening is None else screening.generated_tokens)
+        if budget.generated_tokens is not None and tokens >= budget.generated_tokens:
             return True
         return budget.hours is not None and journal.seconds_spent >= budget.hours * 3600
 

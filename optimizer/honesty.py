@@ -12,6 +12,7 @@ from experiments.quantities import task_weights
 from experiments.states import CandidateKind, Split
 from experiments.store import Store
 from optimizer.jobs import Choice
+from optimizer.screening import screening_notes
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def notes(
         yield _design(decisions["search"])
     if "population" in decisions:
         yield _ways(Choice(**decisions["population"]))
+    yield from screening_notes(decisions)
     if decisions.get("prior", {}).get("prior") is not None:
         yield f"The search started from a prior: {decisions['prior']['reason']}."
     if winner is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -35,13 +36,16 @@ class Work:
 class Job:
     """A work with everything that a worker needs for it; ``positions`` None scores the whole split.
 
-    ``alone`` keeps it from being scored together with others.
+    ``alone`` keeps it from being scored together with others. Stand-ins (``optimizer.screening``) are scored in place
+    of the subject and of any candidate where there are some, as adapters on the subject's weights; then nothing of the
+    work is recorded.
     """
 
     work: Work
     subject: Subject
     positions: tuple[int, ...] | None
     alone: bool = False
+    stand_ins: tuple[Subject, ...] = ()
 
     @property
     def in_place(self) -> bool:
@@ -53,7 +57,8 @@ class Job:
 class Outcome:
     """How a job ended. Exactly one of ``result`` (done) and ``reason`` (infeasible, lost) is set.
 
-    ``shared`` says of a lost job that others were lost with it, any of which may be the cause.
+    ``shared`` says of a lost job that others were lost with it, any of which may be the cause. A job with stand-ins has
+    their results in ``stand_ins``, None for those that are infeasible, and no result of its own.
     """
 
     job: Job
@@ -61,6 +66,7 @@ class Outcome:
     result: ScoreResult | None = None
     reason: str | None = None
     shared: bool = False
+    stand_ins: tuple[ScoreResult | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,11 @@ IN_PLACE = Choice(1, "nothing else was possible or asked for")
 
 class Pool(Protocol):
     """Workers that score jobs, each one job at a time, or jobs of the search several at once."""
+
+    @property
+    def descriptions(self) -> Sequence[Mapping[str, Any]]:
+        """What workers said of themselves when they were ready; nothing of a black box."""
+        ...
 
     @property
     def choice(self) -> Choice | None:

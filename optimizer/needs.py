@@ -207,12 +207,16 @@ def _work(plan: Plan, volumes: Mapping[Split, Volume]) -> Work:
     finalists = plan.search.finalists + 2
     tested = sum(one.role != "scale" for one in plan.baselines) + 2
     # Passes over a whole split by stage; a search scores blocks, so its passes are no whole number.
+    searched = None if limit is None else max(0.0, limit / search.items - baselines)
     passes: dict[str, tuple[float | None, Volume]] = {
         "baselines": (baselines, search),
-        "search": (None if limit is None else max(0.0, limit / search.items - baselines), search),
+        "search": (searched, search),
         "selection": (finalists, volumes[Split.SELECTION]),
         "test": (tested, volumes[Split.TEST]),
     }
+
+    if plan.search.screening is not None:
+        passes["stand-ins"] = (None if searched is None else searched * plan.search.screening.proposals, search)
 
     def times(size: str) -> dict[str, int | None]:
         return {

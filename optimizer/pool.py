@@ -18,7 +18,7 @@ from optimizer.fleet import Fleet
 from optimizer.jobs import Choice, Job, Outcome
 from optimizer.population import choose
 from optimizer.remote_errors import cause, last_line, original
-from workers.config import ScoreResult, WorkerConfig
+from workers.config import WorkerConfig
 from workers.worker import start_worker
 
 # A worker that cannot start says nothing about the candidate; repeating it more often says nothing new either.
@@ -147,8 +147,12 @@ class WorkerPool:
         """See ``optimizer.jobs.Pool``."""
         self._fill()
         for worker, jobs in self._filled:
-            together = self.choice is not None and self.choice.width > 1 and not jobs[0].in_place
-            if together:
+            stand_ins = jobs[0].stand_ins
+            together = self.choice is not None and self.choice.width > 1 and not (jobs[0].in_place or stand_ins)
+            if stand_ins:
+                split, positions = jobs[0].work.split.value, [jobs[0].positions] * len(stand_ins)
+                future = worker.actor.screen.remote(jobs[0].subject, stand_ins, split, positions)
+            elif together:
                 subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
                 future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
             else:
@@ -287,7 +291,10 @@ class WorkerPool:
         self._room = room
 
 
-def _outcome(job: Job, result: ScoreResult | BaseException) -> Outcome:
+def _outcome(job: Job, result: Any) -> Outcome:
     if isinstance(result, BaseException):
         return Outcome(job, "infeasible", reason=str(result))
+    if job.stand_ins:
+        found = tuple(None if isinstance(one, BaseException) else one for one in result)
+        return Outcome(job, "done", stand_ins=found)
     return Outcome(job, "done", result=result)

@@ -1,15 +1,16 @@
-"""Whether a worker scores several candidates of the search at once, as adapters, and how many."""
+"""Whether a worker scores several candidates of the search at once as adapters, or screens them, and how many."""
 
 from __future__ import annotations
 
 from evomerge.errors import ModelError, RecipeError, SpecError
+from experiments.spec_search import ScreeningSpec
 from experiments.spec_sections import WorkersSpec
 from merging.models import ModelSet
 from merging.multiples import check_linear
 from merging.operators import get_operator
 from optimizer.jobs import IN_PLACE, Choice
 from optimizer.space import Genome
-from workers.engines.lora_population import plan_population
+from workers.engines.lora_population import plan_population, plan_screening
 from workers.population import Population, Trial
 
 AUTO_WIDTH = 8
@@ -17,16 +18,20 @@ AUTO_WIDTH = 8
 MIN_GAIN = 1.1
 
 
-def population_of(spec: WorkersSpec, models: ModelSet, genome: Genome) -> Population | None:
-    """Return what ``workers.population`` asks of the workers; None writes every candidate in place.
+def population_of(
+    spec: WorkersSpec, screening: ScreeningSpec | None, models: ModelSet, genome: Genome
+) -> Population | None:
+    """Return what ``workers.population`` or ``search.screening`` asks of the workers; None means neither.
 
     Raises:
         SpecError: the engine cannot score populations.
-        ModelError, RecipeError: candidates of these models or methods are no adapters.
+        ModelError, RecipeError: candidates of these models or methods are no adapters, or cannot be told from them.
     """
+    able = spec.engine == "vllm" and not spec.batch_invariant
+    if screening is not None:
+        return _screening(spec, screening, models, genome, able=able)
     if spec.population == "off":
         return None
-    able = spec.engine == "vllm" and not spec.batch_invariant
     if spec.population != "auto":
         if not able:
             raise SpecError(
@@ -46,7 +51,7 @@ def population_of(spec: WorkersSpec, models: ModelSet, genome: Genome) -> Popula
 
 def choose(population: Population | None, trial: Trial | None) -> Choice | None:
     """Return the choice that follows from what is asked and what was measured; None while a trial is missing."""
-    if population is None:
+    if population is None or population.truncated is not None:
         return IN_PLACE
     if not population.measured:
         return Choice(population.width, "the spec asks for it")
@@ -56,8 +61,27 @@ def choose(population: Population | None, trial: Trial | None) -> Choice | None:
 
 
 def _planned(models: ModelSet, genome: Genome, width: int, *, measured: bool) -> Population:
+    _check_linear(genome)
+    return plan_population(models, width, measured=measured)
+
+
+def _screening(
+    spec: WorkersSpec, screening: ScreeningSpec, models: ModelSet, genome: Genome, *, able: bool
+) -> Population:
+    if not able:
+        raise SpecError("search.screening", "only engine: vllm without batch_invariant screens candidates", "remove it")
+    if spec.population not in ("auto", "off"):
+        raise SpecError(
+            "search.screening",
+            "candidates that are scored as adapters need no screen",
+            "remove it, or workers.population",
+        )
+    _check_linear(genome)
+    return plan_screening(models, AUTO_WIDTH, screening.rank)
+
+
+def _check_linear(genome: Genome) -> None:
     for method in genome.methods:
         known = {option.name for option in get_operator(method).all_options()}
         options = {name: value for name, value in genome.options.items() if name in known}
         check_linear(method, options, genome.granularity)
-    return plan_population(models, width, measured=measured)

@@ -74,7 +74,7 @@ def make_plan(
     check_budget_can_end(spec, suite.describe())
     models.check_finite()
     warm = cast(Recipe, plain_merges[0].recipe)
-    worker = _worker(spec.workers, models, genome, tasks, warm, vocabulary, _depth(merge, models.num_blocks))
+    worker = _worker(spec, models, genome, tasks, warm, vocabulary, _depth(merge, models.num_blocks))
     inputs = _inputs(models, items, genome, merge)
     more = {"vocabulary": inputs.get("vocabulary"), "depth": worker.depth}
     parents = parent_hashes(plain_merges, models, inputs["models"], more)
@@ -93,7 +93,7 @@ def make_plan(
 
 
 def _worker(
-    workers: WorkersSpec,
+    spec: ExperimentSpec,
     models: ModelSet,
     genome: Genome,
     tasks: tuple[TaskDefinition, ...],
@@ -101,6 +101,7 @@ def _worker(
     vocabulary: VocabularyPolicy | None,
     depth: int | None,
 ) -> WorkerConfig:
+    workers = spec.workers
     return WorkerConfig(
         base=models.base,
         experts=models.experts,
@@ -116,7 +117,7 @@ def _worker(
         depth=depth,
         batch_invariant=workers.batch_invariant,
         stall_seconds=workers.stall_seconds,
-        population=population_of(workers, models, genome),
+        population=population_of(workers, spec.search.screening, models, genome),
     )
 
 

@@ -10,6 +10,7 @@ from experiments.states import CandidateKind, EventKind, Split
 from optimizer.jobs import Work
 from optimizer.journal import Journal
 from optimizer.problem import Space
+from optimizer.screening import Screening
 from optimizer.search.interface import Proposal, Scores, Search, Vector
 from optimizer.tracing import Tracer
 
@@ -21,15 +22,17 @@ class RecordedSearch:
         search: not asked anything yet; it is brought to where the record says that it was.
         space: decodes its points.
         journal: the record.
+        screening: who chooses the candidates of its generations; None leaves that to the search.
 
     Raises:
         StoreError: the search proposes something else than the record says, as another version of the algorithm
             would.
     """
 
-    def __init__(self, search: Search, space: Space, journal: Journal) -> None:
+    def __init__(self, search: Search, space: Space, journal: Journal, screening: Screening | None = None) -> None:
         """Repeat every recorded ask and tell."""
         self._search = search
+        self._screening = screening
         self._space = space
         self._journal = journal
         self._numbers: list[int] = []
@@ -56,7 +59,7 @@ class RecordedSearch:
 
     def ask(self) -> Work | None:
         """Record and return what the search wants scored next; None while there is nothing, or ever again."""
-        proposal = self._search.ask()
+        proposal = self._propose()
         if proposal is None:
             return None
         if proposal.number < len(self._numbers):
@@ -68,6 +71,10 @@ class RecordedSearch:
             candidate = self._journal.ask(CandidateKind.SEARCH, label, subject, proposal.point, proposal.block)
             self._numbers.append(candidate.number)
         return self._opened(candidate, proposal)
+
+    def fill(self) -> bool:
+        """Have candidates chosen where the search waits for that; False where it does not."""
+        return self._screening is not None and self._screening.fill(self._search)
 
     def tell(self, work: Work, scores: Scores | None) -> None:
         """Tell the search how a work came out that is recorded already; None means infeasible.
@@ -110,8 +117,14 @@ class RecordedSearch:
                     self._tracer.note(candidates)
         self._tracer.record()
 
-    def _repeat_ask(self, candidate: Candidate, block: int) -> None:
+    def _propose(self) -> Proposal | None:
         proposal = self._search.ask()
+        if proposal is None and self._screening is not None and self._screening.repeat(self._search):
+            return self._search.ask()
+        return proposal
+
+    def _repeat_ask(self, candidate: Candidate, block: int) -> None:
+        proposal = self._propose()
         known = candidate.number in self._numbers
         if (
             proposal is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,18 +48,21 @@ class SplitTable:
         """Return the positions of a block's items."""
         return np.arange(self.items.count) if block == WHOLE else self.items.blocks[block]
 
-    def add(self, number: int, items: Iterable[ItemScore]) -> Scores:
+    def add(self, number: int, items: Sequence[ItemScore]) -> Scores:
         """Take scores of a candidate in and return them as the search sees them, by position."""
         values = self._values.setdefault(number, np.full(self.items.count, np.nan))
         raw = self._raw.setdefault(number, np.full(self.items.count, np.nan))
-        added = []
+        scores = self.read(items)
+        values[scores.positions] = scores.values
         for item in items:
-            position = self._places[ItemRef(item.task, item.item)]
-            values[position] = item_value(item, self._reference_weight)
-            raw[position] = item.score
-            added.append(position)
-        positions = np.array(sorted(added), dtype=np.intp)
-        return Scores(positions, values[positions])
+            raw[self._places[ItemRef(item.task, item.item)]] = item.score
+        return scores
+
+    def read(self, items: Sequence[ItemScore]) -> Scores:
+        """Return scores as the search sees them, by position, without taking them in."""
+        values = {self._places[ItemRef(one.task, one.item)]: item_value(one, self._reference_weight) for one in items}
+        positions = np.array(sorted(values), dtype=np.intp)
+        return Scores(positions, np.array([values[position] for position in positions.tolist()], dtype=np.float64))
 
     def __contains__(self, number: int) -> bool:
         """Return whether the candidate has any score."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from runner import Arm
+from simulated_screen import Screen
 
 from optimizer.search.catalog import make_search
 from optimizer.search.interface import Proposal, Scores, Search, SearchSetting, Vector
+from optimizer.search.preselection import PreselectingCma
 from optimizer.search.presets import MergekitEvolve, standardized
 
 OURS, RIVAL = "merge-cma", "mergekit-evolve"
@@ -141,13 +143,25 @@ ABLATIONS = (
 )
 
 
+# Kendall's rank correlation of normal scores is 2/pi * arcsin of Pearson's.
+SCREENED = (
+    *(
+        Arm(f"screened, tau {tau:g}", PreselectingCma, True, "center", True, screen=Screen(math.sin(math.pi / 2 * tau)))
+        for tau in (0.9, 0.7, 0.5, 0.3, 0.0)
+    ),
+    Arm("screened, no lots", PreselectingCma, True, "center", True, screen=Screen(0.95, lots=0.0)),
+    Arm("screened, six each", PreselectingCma, True, "center", True, screen=Screen(0.95, proposals=6)),
+    Arm("screened, charged", PreselectingCma, True, "center", True, screen=Screen(0.95, charged=True)),
+)
+
+
 def arms_named(names: list[str]) -> list[Arm]:
     """Return arms by name.
 
     Raises:
         SystemExit: a name is unknown.
     """
-    known = {arm.name: arm for arm in (*MAIN, *SLOW, *ABLATIONS)}
+    known = {arm.name: arm for arm in (*MAIN, *SLOW, *ABLATIONS, *SCREENED)}
     missing = [name for name in names if name not in known]
     if missing:
         raise SystemExit(f"no arm is named {', '.join(missing)}; known: {', '.join(known)}")

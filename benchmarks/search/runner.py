@@ -12,6 +12,7 @@ import numpy as np
 from landscape import Landscape, Positions, Vector
 from scipy.stats import norm
 from simulated_prior import COST, gradient_prior, prior_items
+from simulated_screen import Screen, preselect
 
 from evals.statistics import holm
 from optimizer.finals import RACE_ERROR
@@ -41,6 +42,7 @@ class Arm:
         keeps_mean: its center is the mean of a distribution, or else as quick; where it is a model fitted to all
             scores, which takes seconds, the best sample stands for it.
         prior: whether it starts from a gradient prior, which it pays for, and whether with its shape.
+        screen: chooses the candidates of every generation; None where the search does.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Arm:
     block_size: int | None = None
     keeps_mean: bool = True
     prior: Literal["none", "gradient", "shaped"] = "none"
+    screen: Screen | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Session:
         fitness = {}
         for name, raw in self.problem.seeds.items():
             values = self.problem.score(raw, self._everything)
-            self._charge(self._everything)
+            self.charge(self._everything)
             fitness[name] = self.items.fitness(Scores(self._everything, values))
         return self.problem.seeds[max(fitness, key=lambda name: fitness[name])]
 
@@ -162,7 +165,7 @@ class Session:
             chosen, shaped = prior_items(self.problem), self.arm.prior == "shaped"
             weights = self.items.item_weights(self._everything)[chosen]
             prior = gradient_prior(self.problem, chosen, weights, self.raw, len(self.space), shaped=shaped)
-            self._charge(np.repeat(chosen, COST))
+            self.charge(np.repeat(chosen, COST))
         return SearchSetting(self.space, self.items, self.problem.seed, self.budget - self.spent, workers, prior)
 
     def raw(self, point: Vector) -> Vector:
@@ -180,10 +183,11 @@ class Session:
         raw = self.raw(proposal.point)
         scores = Scores(positions, self.problem.score(raw, positions))
         self.archive.add(proposal.number, raw, scores, self.items)
-        self._charge(positions)
+        self.charge(positions)
         return scores
 
-    def _charge(self, positions: Positions) -> None:
+    def charge(self, positions: Positions) -> None:
+        """Count an evaluation of each of some items."""
         self.spent += len(positions)
         self.tokens += int(self.problem.tokens[positions].sum())
 
@@ -218,6 +222,13 @@ def _p_value(differences: Vector) -> float:
     return 1.0 if spread == 0 else float(2 * norm.sf(abs(float(differences.sum())) / spread))
 
 
+def _next(session: Session, search: Search) -> Proposal | None:
+    if session.spent >= session.budget:
+        return None
+    proposal = search.ask()
+    return search.ask() if proposal is None and preselect(session.arm.screen, session, search) else proposal
+
+
 def run(problem: Landscape, arm: Arm, budget: int) -> Run:
     """Search until the budget of item evaluations is spent, looking at the truth on the way."""
     session = Session(problem, arm, budget)
@@ -231,7 +242,7 @@ def run(problem: Landscape, arm: Arm, budget: int) -> Run:
     curve: list[float] = []
     start = time.process_time()
     while True:
-        proposal = search.ask() if session.spent < budget else None
+        proposal = _next(session, search)
         if proposal is not None:
             search.tell(proposal, session.evaluate(proposal))
         if proposal is not None and session.spent < ticks[len(curve)]:

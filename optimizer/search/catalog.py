@@ -17,6 +17,8 @@ from optimizer.search.restarts import merge_cma
 from optimizer.search.two_stage import EvoMerging
 
 AUTO, GREEDY_SOUP = "auto", "greedy_soup"
+# Whose candidates can be chosen by somebody else, see ``optimizer.search.preselection``.
+PRESELECTING = "merge-cma"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ _ALGORITHMS = (
         uses_blocks=True,
     ),
     Algorithm(
-        "merge-cma",
+        PRESELECTING,
         "CMA-ES on rotating blocks of items, weighted by expected ranks, with a prior and without barriers",
         "evomerge; Hansen, arXiv 1604.00772",
         MergeCmaOptions,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.search.interface import Vector
+from optimizer.search.interface import Prior, SearchSetting, Vector
 
 # Exponentials of the step size are bounded, so that one odd generation cannot blow the search up (pycma does the same).
 _LARGEST_LOG_CHANGE = 1.0
@@ -118,6 +118,18 @@ class Distribution:
         self._missing_variance = 0.0
         self._decay = 1.0
         self._keep_limits()
+
+    @classmethod
+    def around(cls, setting: SearchSetting, prior: Prior | None, *, separable_above: int) -> Distribution:
+        """Return where a search begins: at its prior, or at 0 with one step in every coordinate."""
+        # Points are reflected at the ends of their range: beyond half of it a wider distribution is only a flatter one.
+        limits = np.array([(one.high - one.low) / (2 * abs(one.step)) for one in setting.coordinates])
+        return cls(
+            np.zeros(setting.dimension) if prior is None else prior.mean,
+            separable=setting.dimension > separable_above,
+            factor=None if prior is None else prior.factor,
+            limits=limits,
+        )
 
     @property
     def dimension(self) -> int:

@@ -108,7 +108,8 @@ class MergeCma:
         self.popsize = self.options.popsize or default_popsize(setting.dimension)
         grows = setting.dimension <= _LARGEST_GROWING_DIMENSION and setting.workers <= self.popsize
         self._largest_popsize = (_LARGEST_GROWTH if grows else 1) * self.popsize
-        self.distribution = _first_distribution(setting, self.options)
+        prior = setting.prior if self.options.use_prior else None
+        self.distribution = Distribution.around(setting, prior, separable_above=self.options.separable_above)
         self._setting = setting
         self._sizes = [len(block) for block in setting.items.blocks]
         self._random = np.random.default_rng(setting.seed)
@@ -203,12 +204,21 @@ class MergeCma:
         ]
         return min(units, key=lambda unit: len(unit[0].asked), default=None)
 
-    def _draw(self) -> tuple[Candidate, int]:
-        ahead = 0 if self.options.asynchronous == "steady" else len(self._pool) // self.popsize
-        blocks = self._rotation.take(self._place + ahead * self._blocks_each, self._blocks_each)
-        candidate = self._add(self.distribution.sample(self._random), blocks)
+    def _draw(self) -> tuple[Candidate, int] | None:
+        if (sample := self._sample()) is None:
+            return None
+        candidate = self._add(sample, self._blocks())
         self._pool.append(candidate)
-        return candidate, blocks[0]
+        return candidate, candidate.blocks[0]
+
+    def _sample(self) -> Sample | None:
+        """The next candidate; None where it is not known yet."""
+        return self.distribution.sample(self._random)
+
+    def _blocks(self) -> tuple[int, ...]:
+        """The blocks of the next candidate."""
+        ahead = 0 if self.options.asynchronous == "steady" else len(self._pool) // self.popsize
+        return self._rotation.take(self._place + ahead * self._blocks_each, self._blocks_each)
 
     def _add(self, sample: Sample, blocks: tuple[int, ...]) -> Candidate:
         candidate = Candidate(len(self._all), sample, blocks)
@@ -285,15 +295,3 @@ class MergeCma:
         best = scored[int(np.argmax(estimates.mean))]
         unseen = [block for block in range(len(self._sizes)) if block not in best.asked]
         self._extra = [(best, unseen[0])] if unseen and not best.pending else []
-
-
-def _first_distribution(setting: SearchSetting, options: MergeCmaOptions) -> Distribution:
-    prior = setting.prior if options.use_prior else None
-    # Points are reflected at the ends of their range: beyond half of it a wider distribution is only a flatter one.
-    limits = np.array([(one.high - one.low) / (2 * abs(one.step)) for one in setting.coordinates])
-    return Distribution(
-        np.zeros(setting.dimension) if prior is None else prior.mean,
-        separable=setting.dimension > options.separable_above,
-        factor=None if prior is None else prior.factor,
-        limits=limits,
-    )

@@ -33,6 +33,7 @@ from workers.config import ScoreResult
 
 SIZES = {Split.SEARCH: 24, Split.SELECTION: 40, Split.TEST: 30}
 TASKS = {"one": 2.0, "two": 1.0}
+LOSSES = {"m0": {"truncated": 0.1, "left_out": 0.2}}
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -96,6 +97,8 @@ class FakePool:
     jobs: list[Job] = field(default_factory=list)
     sizes: list[tuple[Split, int]] = field(default_factory=list)
     known: Provenance | None = None
+    stand_in: Callable[[Point, ItemRef], float] = right
+    descriptions: list[dict[str, Any]] = field(default_factory=lambda: [{"losses": LOSSES}])
 
     def follow(self, choice: Choice) -> None:
         self.choice = choice
@@ -149,14 +152,18 @@ class FakePool:
         lost = next((one for one in accidents if one is not None and one.kind == "lost"), None)
         if lost is not None:
             return [Outcome(job, "lost", reason=lost.reason, shared=len(batch) > 1) for job in batch]
-        ends = zip(batch, accidents, strict=True)
-        return [accident or Outcome(job, "done", self._result(job)) for job, accident in ends]
+        return [accident or self._done(job) for job, accident in zip(batch, accidents, strict=True)]
 
-    def _result(self, job: Job) -> ScoreResult:
+    def _done(self, job: Job) -> Outcome:
+        if not job.stand_ins:
+            return Outcome(job, "done", self._result(job, job.subject, self.score))
+        return Outcome(job, "done", stand_ins=tuple(self._result(job, one, self.stand_in) for one in job.stand_ins))
+
+    def _result(self, job: Job, subject: Any, score: Callable[[Point, ItemRef], float]) -> ScoreResult:
         refs = self.refs[job.work.split]
         chosen = refs if job.positions is None else [refs[position] for position in job.positions]
-        assert isinstance(job.subject, Point)
-        items = tuple(ItemScore(ref.task, ref.item, self.score(job.subject, ref), None, None) for ref in chosen)
+        assert isinstance(subject, Point)
+        items = tuple(ItemScore(ref.task, ref.item, score(subject, ref), None, None) for ref in chosen)
         return ScoreResult(items, {"score": 0.0}, len(items), len(items), "fake:0", self.known)
 
 
@@ -174,6 +181,7 @@ class FakeProblem:
     order: str = ""
     choice: Choice = IN_PLACE
     provenance: Provenance | None = None
+    stand_in: Callable[[Point, ItemRef], float] = right
     pools: list[FakePool] = field(default_factory=list)
 
     @property
@@ -220,7 +228,7 @@ class FakeProblem:
 
     def open_pool(self, say: Callable[[str], None]) -> Pool:
         pool = FakePool(self.num_workers, self.score, self.accident, self.items, self.order, self.choice)
-        pool.known = self.provenance
+        pool.known, pool.stand_in = self.provenance, self.stand_in
         self.pools.append(pool)
         return pool
 
