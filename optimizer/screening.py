@@ -74,8 +74,9 @@ class Screening:
 
     def repeat(self, search: Search) -> bool:
         """Fill the vacancy of a search as the record says; False where there is none, or the record has nothing yet."""
-        vacancy = search.vacancy if isinstance(search, Preselecting) else None
-        if vacancy is None or (recorded := self._journal.decisions.get(_name(vacancy))) is None:
+        if not isinstance(search, Preselecting) or (vacancy := search.vacancy) is None:
+            return False
+        if (recorded := self._journal.decisions.get(_name(vacancy))) is None:
             return False
         points = search.draw(max(len(recorded["values"]), vacancy.places))
         self._fill(search, vacancy, points, recorded)
