@@ -95,6 +95,8 @@ class Screening:
         off = OFF in self._journal.decisions
         lots = math.ceil(vacancy.places / 2) if known and not off else vacancy.places
         points = search.draw(vacancy.places * (self._spec.proposals if lots < vacancy.places else 1))
+        if not off:
+            self._watch.say(f"generation {vacancy.generation}: {len(points)} stand-ins are scored")
         found = StandIns((), 0, 0, {}) if off else self._screen(points, search.center(), vacancy.block)
         decision: dict[str, Any] = {
             "block": vacancy.block,
