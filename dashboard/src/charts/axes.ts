@@ -1,4 +1,5 @@
 /** Axes, grids and legends that look the same in every plot. */
+import { tick } from "@/format/numbers";
 import type { Palette } from "./palette";
 
 export const GRID = { left: 8, right: 16, top: 36, bottom: 8, outerBoundsMode: "same" } as const;
@@ -14,7 +15,13 @@ export function valueAxis(palette: Palette, name: string, more: object = {}): ob
     scale: true,
     axisLine: { show: false },
     axisTick: { show: false },
-    axisLabel: { color: palette.muted, fontSize: 12, hideOverlap: true },
+    axisLabel: {
+      color: palette.muted,
+      fontSize: 12,
+      hideOverlap: true,
+      // Places of a category axis are text.
+      formatter: (value: number | string) => (typeof value === "number" ? tick(value) : value),
+    },
     splitLine: { lineStyle: { color: palette.line } },
     ...more,
   };
@@ -31,6 +38,15 @@ export function categoryAxis(palette: Palette, data: readonly string[], more: ob
     ...more,
   };
 }
+
+/** For an axis that ends with its data: the last number would stand too close to a round one in front of it. */
+export const endless = (palette: Palette): object => ({
+  color: palette.muted,
+  fontSize: 12,
+  hideOverlap: true,
+  showMaxLabel: false,
+  formatter: tick,
+});
 
 /** Icons of lines in a legend, which ECharts would show as circles. */
 export const LINE_ICON = "path://M0 5h22v3H0z";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, compact, count, difference, duration, percent, plain, score } from "./numbers";
+import { bytes, compact, count, difference, duration, percent, plain, score, tick } from "./numbers";
 
 describe("numbers", () => {
   it("shows scores with three decimals and a real minus sign", () => {
@@ -18,6 +18,9 @@ describe("numbers", () => {
       "0.000",
       "0.000",
     ]);
+  });
+  it("shows numbers on axes as short as they are", () => {
+    expect([-0.5, 2, 0.25, 12_500, 0.1 + 0.2].map(tick)).toEqual(["−0.5", "2", "0.25", "12\u202f500", "0.3"]);
   });
   it("groups digits and shortens large counts", () => {
     expect([count(50000), compact(48310), compact(999)]).toEqual(["50\u202f000", "48.3k", "999"]);

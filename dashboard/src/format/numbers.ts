@@ -71,5 +71,9 @@ export const percent = (share: number | null | undefined): string =>
 export const coefficient = (value: number | null | undefined): string =>
   value == null || !Number.isFinite(value) ? "–" : signed(value.toFixed(Math.abs(value) >= 10 ? 1 : 3));
 
+/** A number on an axis: as short as it can be. */
+export const tick = (value: number): string =>
+  signed(value.toLocaleString("en", { maximumSignificantDigits: 6 }).replaceAll(",", THIN));
+
 /** A number as it is, such as a limit that somebody wrote. */
 export const plain = (value: number): string => signed(String(value));

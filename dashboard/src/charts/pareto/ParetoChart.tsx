@@ -1,31 +1,36 @@
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
-import { experimentQuery, partQuery } from "@/api/queries";
+import type { Schemas } from "@/api/client";
+import { experimentQuery } from "@/api/queries";
 import { Picker } from "@/parts/Picker";
 import { useAddress } from "../address";
-import { ChartCard } from "../ChartCard";
+import { type Asked, ChartCard } from "../ChartCard";
 import { usePalette } from "../palette";
 import { type ParetoData, paretoDrawing } from "./drawing";
 import { Pinned } from "./Pinned";
-import { nameOf, placesOf, taskNames } from "./places";
+import { frontOf, nameOf, type Place, placesOf, taskNames } from "./places";
+
+interface Props {
+  experiment: string;
+  query: Asked<Schemas["Tradeoffs"]>;
+}
 
 /** What does it cost on one task to be better on another? */
-export function ParetoChart({ experiment }: { experiment: string }) {
+export function ParetoChart({ experiment, query }: Props) {
   const palette = usePalette();
   const [asked, change] = useAddress();
   const detail = useQuery(experimentQuery(experiment));
-  const models = useQuery(partQuery(experiment, "baselines"));
+  const found = query.data;
+  const outcome = detail.data?.outcome;
   const data = useMemo((): ParetoData | undefined => {
-    if (!detail.data || !models.data) return undefined;
-    const base = models.data.models.find((one) => one.role === "base")?.splits.search?.tasks ?? {};
-    const means = Object.fromEntries(Object.entries(base).map(([task, scored]) => [task, scored.mean]));
-    const tradeoffs = detail.data.outcome?.tradeoffs;
+    if (!found || outcome === undefined) return undefined;
     return {
-      places: placesOf(detail.data, models.data.models),
-      reference: tradeoffs?.reference ?? means,
-      hypervolume: tradeoffs?.hypervolume ?? null,
+      places: placesOf(found, outcome),
+      reference: found.reference,
+      hypervolume: outcome?.tradeoffs?.hypervolume ?? null,
+      looked: { total: found.total, every: found.every },
     };
-  }, [detail.data, models.data]);
+  }, [found, outcome]);
   const tasks = data ? taskNames(data.places) : [];
   const across = tasks.find((task) => task === asked.across) ?? tasks[0] ?? "";
   const others = tasks.filter((task) => task !== across);
@@ -39,19 +44,21 @@ export function ParetoChart({ experiment }: { experiment: string }) {
     (found: ParetoData) => paretoDrawing(found, { across, up, pinned }, palette, pin),
     [across, up, pinned, palette, pin],
   );
-  const failed = detail.error ? detail : models;
+  const offered = useMemo(
+    () => offeredOf(data?.places ?? [], across, up, pinned),
+    [data, across, up, pinned],
+  );
+  const failed = detail.error ? detail : query;
   const place = data?.places.find((one) => one.number === pinned);
   return (
     <ChartCard
       id="pareto"
       title="Trade-offs between tasks"
-      reading="Up and to the right is better; the line joins those that nobody beats on both tasks, crosses are 95 % intervals. Choose one to pin it."
+      reading="Up and to the right is better; the line joins those that nobody beats on both tasks, crosses are their 95 % intervals. Choose one to pin it."
       query={{ data, error: failed.error, refetch: failed.refetch }}
-      reason={(found) =>
-        without(taskNames(found.places).length, Object.keys(detail.data?.spec.tasks ?? {}).length)
-      }
+      reason={() => query.data?.reason ?? null}
       draw={draw}
-      python={`client.experiment("${experiment}").outcome.tradeoffs`}
+      python={`client.tradeoffs("${experiment}")`}
       controls={
         tasks.length < 2 ? null : (
           <>
@@ -68,7 +75,7 @@ export function ParetoChart({ experiment }: { experiment: string }) {
               onChange={(number) => pin(number === "" ? null : Number(number))}
             >
               <option value="">nobody</option>
-              {data?.places.map((one) => (
+              {offered.map((one) => (
                 <option key={one.number} value={one.number}>
                   {nameOf(one)}
                 </option>
@@ -83,11 +90,12 @@ export function ParetoChart({ experiment }: { experiment: string }) {
   );
 }
 
-function without(scored: number, asked: number): string | null {
-  if (scored > 1) return null;
-  return asked > 1
-    ? "Nobody has been scored on two tasks yet."
-    : "There is one task; trade-offs need two or more.";
+/** Who can be pinned by name: the fronts, and what the search did not draw. Everybody else is pinned by a click. */
+function offeredOf(places: readonly Place[], across: string, up: string, pinned: number | null): Place[] {
+  const leading = new Set(frontOf(places, across, up));
+  return places.filter(
+    (one) => one.baseline || one.front || one.label !== "" || leading.has(one) || one.number === pinned,
+  );
 }
 
 interface TasksProps {

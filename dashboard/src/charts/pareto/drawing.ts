@@ -11,6 +11,8 @@ export interface ParetoData {
   reference: Readonly<Record<string, number>>;
   /** Of all tasks together, once the experiment is finished. */
   hypervolume: number | null;
+  /** How many candidates there are, and that one of so many was looked at. */
+  looked: { total: number; every: number };
 }
 
 interface Chosen {
@@ -19,9 +21,12 @@ interface Chosen {
   pinned: number | null;
 }
 
+/** Points from which on they are drawn smaller, since they cover each other. */
+const MANY = 300;
+
 /** Two tasks against each other: who is best on one, on the other, and between them. */
 export function paretoDrawing(
-  { places, reference, hypervolume }: ParetoData,
+  { places, reference, hypervolume, looked }: ParetoData,
   { across, up, pinned }: Chosen,
   palette: Palette,
   pin: (number: number) => void,
@@ -65,8 +70,8 @@ export function paretoDrawing(
           "parents and plain merges",
         ],
       }),
-      xAxis: valueAxis(palette, across, bounds(known, across)),
-      yAxis: valueAxis(palette, up, { nameGap: 44, ...bounds(known, up) }),
+      xAxis: valueAxis(palette, across),
+      yAxis: valueAxis(palette, up, { nameGap: 44 }),
       tooltip: {
         formatter: ({ data }: { data: readonly number[] }) => {
           const place = known.find((one) => one.number === data[2]);
@@ -85,7 +90,11 @@ export function paretoDrawing(
           lineStyle: { width: 1.75 },
           data: front.map(point),
         },
-        ...cross(dominated, palette.line, 1),
+        ...cross(
+          dominated.filter((place) => place.baseline || place.number === pinned),
+          palette["line-strong"],
+          1,
+        ),
         ...cross(front, palette["series-1"], 1.25),
         scatter(
           "parents and plain merges",
@@ -101,9 +110,9 @@ export function paretoDrawing(
           "searched",
           dominated.filter((place) => !place.baseline && !place.front),
           {
-            symbolSize: 7,
+            symbolSize: dominated.length > MANY ? 4 : 6,
             color: palette.noise,
-            itemStyle: { opacity: 0.55 },
+            itemStyle: { opacity: dominated.length > MANY ? 0.35 : 0.55 },
           },
         ),
         scatter(
@@ -136,6 +145,15 @@ export function paretoDrawing(
         }),
       ],
     },
+    ...(looked.every > 1
+      ? {
+          sampled: {
+            shown: known.length,
+            total: looked.total,
+            what: "candidates (those with all search items)",
+          },
+        }
+      : {}),
     description: finding(front, across, up, areaOf(front, across, up, base), hypervolume),
     table: {
       columns: ["candidate", "label", "on the front", across, "low", "high", up, "low ", "high "],
@@ -156,13 +174,6 @@ export function paretoDrawing(
     },
   };
 }
-
-/** Where all scores are shares, an interval that goes beyond 1 does not stretch the axis. */
-const bounds = (places: readonly Place[], task: string): object =>
-  places.every((place) => score(place, task) <= 1) &&
-  places.some((place) => (place.tasks[task]?.high ?? 0) > 1)
-    ? { max: 1 }
-    : {};
 
 const placeText = (place: Place, across: string, up: string): string =>
   [

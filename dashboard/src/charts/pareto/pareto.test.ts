@@ -4,6 +4,7 @@ import type { Schemas } from "@/api/client";
 import { paletteForTests } from "../palette.fixture";
 import { paretoDrawing } from "./drawing";
 import { areaOf, frontOf, type Place, placesOf, taskNames } from "./places";
+import { volumeDrawing } from "./volume";
 
 const place = (number: number, a: number, b: number, more: Partial<Place> = {}): Place => ({
   number,
@@ -34,41 +35,72 @@ describe("the front", () => {
   });
 });
 
+const tradeoffs: Schemas["Tradeoffs"] = {
+  reason: null,
+  total: 4,
+  every: 1,
+  number: [0, 2],
+  kind: ["baseline", "search"],
+  label: ["base", ""],
+  mean: { a: [0.25, 0.5], b: [0.25, 0.6] },
+  low: { a: [0.1, 0.35], b: [0.1, 0.4] },
+  high: { a: [0.5, 0.65], b: [0.5, 0.8] },
+  reference: { a: 0.25, b: 0.25 },
+  base: 0,
+  hypervolumes: { asked: [2, 4], update: [1], volume: [0, 0.0875], baselines: 0 },
+};
+
 describe("who is known", () => {
-  it("takes the decided estimates over the standings, and these over nothing", () => {
-    const score = (mean: number) => ({ items: 4, score: mean, stderr: 0.1, reference_logprob: null });
-    const standing = (number: number) => ({
-      number,
-      kind: "search",
-      label: "",
-      fitness: 0.5,
-      splits: { search: { items: 8, tasks: { a: score(0.5), b: score(0.6) } } },
-    });
-    const member = {
-      number: 2,
-      label: "",
-      search: { a: { mean: 0.45, deviation: 0.05 } },
-      selection: { a: 0.3 },
-    };
-    const detail = {
-      standings: [standing(2), standing(3)],
-      outcome: { front: [2], tradeoffs: { members: [member] } },
-    } as unknown as Schemas["ExperimentDetail"];
-    const found = placesOf(detail, []);
-    expect(found.map((one) => [one.number, one.front, one.selection])).toEqual([
-      [2, true, { a: 0.3 }],
-      [3, false, null],
+  const member = (number: number, mean: number) => ({
+    number,
+    label: "",
+    search: { a: { mean, deviation: 0.05 } },
+    selection: { a: 0.3 },
+  });
+  const outcome = {
+    front: [2, 3],
+    tradeoffs: { members: [member(2, 0.45), member(3, 0.98)] },
+  } as unknown as Schemas["Outcome"];
+  const found = placesOf(tradeoffs, outcome);
+  it("takes scores on all items over estimates, and these over nothing", () => {
+    expect(found.map((one) => [one.number, one.front, one.baseline, one.selection])).toEqual([
+      [0, false, true, null],
+      [2, true, false, { a: 0.3 }],
+      [3, true, false, { a: 0.3 }],
     ]);
-    expect(found[0]?.tasks.a?.low).toBeCloseTo(0.352);
-    expect(found[1]?.tasks.a?.high).toBeCloseTo(0.696);
+    expect(found[1]?.tasks.a).toEqual({ mean: 0.5, low: 0.35, high: 0.65 });
     expect(taskNames(found)).toEqual(["a", "b"]);
+  });
+  it("ends the interval of an estimate where shares end", () => {
+    expect(found[2]?.tasks.a?.low).toBeCloseTo(0.882);
+    expect(found[2]?.tasks.a?.high).toBe(1);
+  });
+});
+
+describe("the hypervolume", () => {
+  const drawn = (found: Schemas["Tradeoffs"]) =>
+    volumeDrawing(found, found.hypervolumes as Schemas["Hypervolumes"], paletteForTests);
+  it("says what it is measured from, and what the search was not needed for", () => {
+    expect(drawn(tradeoffs).description).toBe(
+      "The front reaches 0.087; parents and plain merges alone reach nothing. " +
+        "It is measured from the base's scores (a 0.250, b 0.250).",
+    );
+    expect(drawn({ ...tradeoffs, base: null }).description).toContain("measured from 0 on every task");
+  });
+  it("names the update only where one is known", () => {
+    const tooltip = drawn(tradeoffs).option.tooltip as { formatter: (rows: object[]) => string };
+    const text = (dataIndex: number) => tooltip.formatter([{ seriesName: "front so far", dataIndex }]);
+    expect([text(0), text(1)]).toEqual([
+      "2 candidates, update 1 of the search\nhypervolume 0.000",
+      "4 candidates\nhypervolume 0.087",
+    ]);
   });
 });
 
 describe("the chart of trade-offs", () => {
   const pin = vi.fn();
   const drawing = paretoDrawing(
-    { places, reference: { a: 0, b: 0 }, hypervolume: null },
+    { places, reference: { a: 0, b: 0 }, hypervolume: null, looked: { total: 5, every: 1 } },
     { across: "a", up: "b", pinned: 2 },
     paletteForTests,
     pin,
@@ -77,20 +109,6 @@ describe("the chart of trade-offs", () => {
   it("joins the front, leaves the others apart, and rings who is pinned", () => {
     const numbers = (name: string) => series.find((one) => one.name === name)?.data.map((row) => row[2]);
     expect([numbers("front"), numbers("searched"), numbers("pinned")]).toEqual([[1, 2, 4], [3, 5], [2]]);
-  });
-  it("does not stretch an axis of shares for an interval that goes beyond them", () => {
-    const axis = (some: readonly Place[]) =>
-      paretoDrawing(
-        { places: some, reference: {}, hypervolume: null },
-        { across: "a", up: "b", pinned: null },
-        paletteForTests,
-        pin,
-      ).option.xAxis as { max?: number };
-    expect([axis(places).max, axis([place(1, 0.95, 0.1)]).max, axis([place(1, 4.95, 0.1)]).max]).toEqual([
-      undefined,
-      1,
-      undefined,
-    ]);
   });
   it("pins a candidate that is clicked, but not an interval", () => {
     const click = drawing.on?.click as unknown as (event: object) => void;

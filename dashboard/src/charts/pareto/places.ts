@@ -18,57 +18,46 @@ export interface Place {
   selection: Readonly<Record<string, number>> | null;
 }
 
-type Detail = Schemas["ExperimentDetail"];
+type Outcome = Schemas["Outcome"] | null;
 
-const around = (mean: number, deviation: number): Scored => ({
-  mean,
-  low: mean - NORMAL_95 * deviation,
-  high: mean + NORMAL_95 * deviation,
-});
 const mapped = <T, U>(values: Record<string, T>, change: (value: T) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 
-/** Everybody whose score on each task is known: the front, the ten best, and what the search did not draw. */
-export function placesOf(detail: Detail, models: readonly Schemas["RoleView"][]): Place[] {
-  const front = new Set(detail.outcome?.front ?? []);
-  const found = new Map<number, Place>();
-  for (const { number, label, role, splits } of models) {
-    if (splits.search === undefined) continue;
-    const baseline = role === "base" || role === "expert" || role === "baseline";
-    found.set(number, {
+/** An estimate and its 95 % interval, which ends where shares do if the estimate is one. */
+function estimated({ mean, deviation }: Schemas["Estimate"]): Scored {
+  const [least, most] =
+    mean >= 0 && mean <= 1 ? [0, 1] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const reach = NORMAL_95 * deviation;
+  return { mean, low: Math.max(mean - reach, least), high: Math.min(mean + reach, most) };
+}
+
+/** Everybody with all search items, and who is on the outcome's front by estimates. */
+export function placesOf(found: Schemas["Tradeoffs"], outcome: Outcome): Place[] {
+  const members = new Map((outcome?.tradeoffs?.members ?? []).map((one) => [one.number, one]));
+  const front = new Set(outcome?.front ?? []);
+  const names = Object.keys(found.mean);
+  const places = found.number.map((number, i): Place => {
+    const at = (task: string, column: Record<string, number[]>) => column[task]?.[i] as number;
+    return {
       number,
-      label,
+      label: found.label[i] ?? "",
       front: front.has(number),
-      baseline,
-      tasks: splits.search.tasks,
-      selection: null,
-    });
-  }
-  for (const { number, label, splits, kind } of detail.standings) {
-    const tasks = splits.search?.tasks;
-    if (tasks === undefined || found.has(number)) continue;
-    const scored = mapped(tasks, ({ score, stderr }) => around(score, stderr ?? 0));
-    found.set(number, {
-      number,
-      label,
-      front: front.has(number),
-      baseline: kind === "baseline",
-      tasks: scored,
-      selection: null,
-    });
-  }
-  for (const { number, label, search, selection } of detail.outcome?.tradeoffs?.members ?? []) {
-    const tasks = mapped(search, ({ mean, deviation }) => around(mean, deviation));
-    found.set(number, {
-      number,
-      label,
-      front: true,
-      baseline: found.get(number)?.baseline ?? false,
-      tasks,
-      selection,
-    });
-  }
-  return [...found.values()].sort((a, b) => a.number - b.number);
+      baseline: found.kind[i] === "baseline",
+      tasks: Object.fromEntries(
+        names.map((task) => [
+          task,
+          { mean: at(task, found.mean), low: at(task, found.low), high: at(task, found.high) },
+        ]),
+      ),
+      selection: members.get(number)?.selection ?? null,
+    };
+  });
+  for (const { number } of places) members.delete(number);
+  const rest = [...members.values()].map(({ number, label, search, selection }): Place => {
+    const tasks = mapped(search, estimated);
+    return { number, label, front: true, baseline: false, tasks, selection };
+  });
+  return [...places, ...rest].sort((a, b) => a.number - b.number);
 }
 
 export const taskNames = (places: readonly Place[]): string[] =>
