@@ -271,7 +271,7 @@ class TestCost:
         nothing = {"timings_s": {}, "prompt_tokens": 0, "generated_tokens": 0}
         store.record_result(raced.ids[11], Split.SEARCH, answers(4, 8), fitness=0.5, **nothing)
         assert get(reader, raced.id, "cost")["cache_share"] == pytest.approx(1 / 17)
-        assert get(reader, raced.id, "timeline")["total"] == 18
+        assert get(reader, raced.id, "timeline")["total"] == 19
 
     def test_of_what_is_over_nothing_is_projected(self, reader: TestClient, raced: Recorder, store: Store) -> None:
         store.release_driver(raced.id, ExperimentState.FAILED)
