@@ -32,6 +32,11 @@ describe("taskScores", () => {
     expect(found[0]?.interval?.low).toBeCloseTo(0.18205, 3);
     expect(found[0]?.interval?.high).toBeCloseTo(0.70366, 3);
   });
+  it("cuts Student's interval of shares where shares end", () => {
+    const [found] = taskScores([block("test", 0.95, 4, 0.05)]);
+    expect(found?.interval?.low).toBeCloseTo(0.79, 2);
+    expect(found?.interval?.high).toBe(1);
+  });
   it("gives no interval where older records do not hold the spread", () => {
     expect(taskScores([block("search", 0.5, 4, null)])[0]?.interval).toBeNull();
   });

@@ -52,18 +52,21 @@ function pooled(split: Schemas["Split"], task: string, parts: readonly Schemas["
   };
 }
 
-/** Wilson's interval where all scores are 0 or 1, else Student's: as the server's reports have them. */
+/** Wilson's interval where all scores are 0 or 1, else Student's, cut to what shares can be: as reports have them. */
 function intervalOf(parts: readonly Schemas["TaskScores"][], items: number, mean: number) {
   let squares = 0;
   for (const { items: n, score, stderr } of parts) {
     if (stderr == null && n > 1) return null;
     squares += (stderr ?? 0) ** 2 * n * (n - 1) + n * score ** 2;
   }
-  if (Math.abs(squares - items * mean) < 1e-6 * items) return wilson(mean, items);
+  const room = items * mean - squares;
+  if (Math.abs(room) < 1e-6 * items) return wilson(mean, items);
   if (items < 2) return { low: mean, high: mean };
   const deviation = Math.sqrt(Math.max(squares - items * mean ** 2, 0) / (items - 1));
   const half = (student(items - 1) * deviation) / Math.sqrt(items);
-  return { low: mean - half, high: mean + half };
+  // Scores between 0 and 1 have squares that are no larger than they.
+  const [least, most] = room > 0 ? [0, 1] : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return { low: Math.max(mean - half, least), high: Math.min(mean + half, most) };
 }
 
 function wilson(mean: number, n: number): { low: number; high: number } {
