@@ -76,6 +76,7 @@ def _interactive(visitor: Visitor, experiment: str) -> dict[str, float]:
         page.goto(f"{visitor.url}/experiments/{experiment}")
         settled(page)
         page.wait_for_selector("canvas")
+        settled(page)
         seconds.append(time.perf_counter() - start)
         page.close()
     return {"median": round(statistics.median(seconds), 3), "worst": round(max(seconds), 3)}

@@ -8,6 +8,8 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { queryClient } from "./api/cache";
+import { experimentQuery, lastEventQuery, partQuery } from "./api/queries";
 import { snapshot } from "./api/snapshot";
 import { ErrorNotice, Loading } from "./parts/states";
 import { ROOT } from "./root";
@@ -24,6 +26,12 @@ const whole = (value: unknown): number | undefined =>
 /** Leaves out what is not set, so that addresses stay short. */
 function given<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}
+
+/** What a screen shows first is asked for while its code loads; for a link that is only pointed at, it is not. */
+interface Coming {
+  params: { id: string };
+  preload: boolean;
 }
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -63,12 +71,22 @@ const create = createRoute({
 const experiment = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
+  loader: ({ params: { id }, preload }: Coming): void => {
+    if (preload) return;
+    void queryClient.prefetchQuery(experimentQuery(id));
+    void queryClient.prefetchQuery(lastEventQuery(id));
+  },
   component: lazyRouteComponent(() => import("./screens/experiment/ExperimentScreen")),
 });
 
 const overview = createRoute({
   getParentRoute: () => experiment,
   path: "/",
+  loader: ({ params: { id }, preload }: Coming): void => {
+    if (preload) return;
+    void queryClient.prefetchQuery(partQuery(id, "series", { points: 500 }));
+    void queryClient.prefetchQuery(partQuery(id, "baselines"));
+  },
   component: lazyRouteComponent(() => import("./screens/experiment/OverviewTab")),
 });
 const candidates = createRoute({

@@ -19,8 +19,9 @@ AXE = ROOT / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 # The machine may be busy; nothing here depends on how long anything takes.
 PATIENCE_MS = 60_000
-# What is out of view is loaded once it is in view.
-_SETTLED = """() => document.querySelector('h1') !== null && ![...document.querySelectorAll('[role=status]')]
+# What is out of view is loaded once it is in view; a chart is busy until it is drawn.
+_SETTLED = """() => document.querySelector('h1') !== null && document.querySelector('[aria-busy=true]') === null
+    && ![...document.querySelectorAll('[role=status]')]
     .some((one) => one.textContent.startsWith('Loading ') && one.getBoundingClientRect().top < innerHeight)"""
 
 

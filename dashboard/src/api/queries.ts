@@ -71,6 +71,10 @@ export const partQuery = <N extends Part>(id: string, part: N, query: Parameters
       ),
   });
 
+/** Where the ledger ended when the page was opened: what comes later is streamed. */
+export const lastEventQuery = (id: string) =>
+  queryOptions({ ...partQuery(id, "events", { limit: 1 }), staleTime: Number.POSITIVE_INFINITY });
+
 export const candidateQuery = (id: string, number: number) =>
   queryOptions({
     queryKey: ["experiment", id, "candidate", number],

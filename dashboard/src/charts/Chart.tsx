@@ -3,8 +3,13 @@ import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "reac
 import { Loading } from "@/parts/states";
 import styles from "./Chart.module.css";
 import { type Palette, usePalette } from "./palette";
+import { inTurn, outOfTurn } from "./turns";
 
 type Library = typeof import("./library");
+
+const load = (): Promise<Library> => import("./library");
+// A page with a plot will need it: it comes while the data is asked for. Whoever draws sees whether that failed.
+void load().catch(() => undefined);
 
 /** What a chart's menu can do with what is drawn. */
 export interface ChartHandle {
@@ -36,11 +41,18 @@ const REPLACED = ["series", "grid", "xAxis", "yAxis", "parallel", "parallelAxis"
 /** Pixels. */
 const NARROW = 520;
 
+/** The page's font. It never changes, and to ask for it makes the browser reckon styles. */
+let family: string | undefined;
+function fontFamily(): string {
+  family ??= getComputedStyle(document.body).fontFamily;
+  return family;
+}
+
 /** What every chart has in common; a plot's own option is laid over it. */
 function withDefaults(option: EChartsCoreOption, palette: Palette, description: string): EChartsCoreOption {
   return {
     animation: false,
-    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: palette.text },
+    textStyle: { fontFamily: fontFamily(), color: palette.text },
     aria: { enabled: true, label: { description } },
     ...option,
     // Tooltips are drawn: as HTML they would need inline styles, and could be told to run what a model wrote.
@@ -81,7 +93,7 @@ export function Chart({
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         seen.disconnect();
-        void import("./library").then((loaded) => gone || setLibrary(loaded));
+        void load().then((loaded) => gone || setLibrary(loaded));
       },
       { rootMargin: "300px" },
     );
@@ -102,22 +114,30 @@ export function Chart({
       library.connect(group);
     }
     const resized = new ResizeObserver(() => {
-      setSmall(element.clientWidth < NARROW);
-      drawn.resize();
+      const { clientWidth: width, clientHeight: tall } = element;
+      setSmall(width < NARROW);
+      // It is told once in any case, also of the size that the chart was made with.
+      if (width !== drawn.getWidth() || tall !== drawn.getHeight()) drawn.resize();
     });
     resized.observe(element);
     return () => {
       resized.disconnect();
+      outOfTurn(drawn);
       drawn.dispose();
       chart.current = null;
     };
   }, [library, group]);
 
   useEffect(() => {
-    if (library === null) return;
+    const [element, drawn] = [box.current, chart.current];
+    if (library === null || element === null || drawn === null) return;
     const shown = small ? { ...option, ...narrow } : option;
-    chart.current?.setOption(withDefaults(shown, palette, description), { replaceMerge: REPLACED });
-    for (const action of actions ?? []) chart.current?.dispatchAction(action, { silent: true });
+    element.ariaBusy = "true";
+    inTurn(drawn, () => {
+      element.ariaBusy = null;
+      drawn.setOption(withDefaults(shown, palette, description), { replaceMerge: REPLACED });
+      for (const action of actions ?? []) drawn.dispatchAction(action, { silent: true });
+    });
   }, [library, small, option, narrow, palette, description, actions]);
 
   useEffect(() => {
@@ -133,7 +153,7 @@ export function Chart({
     ref,
     () => ({
       async picture(kind) {
-        const { init } = await import("./library");
+        const { init } = await load();
         const element = box.current;
         const size = { width: element?.clientWidth || 900, height };
         const drawn = init(null, null, { renderer: "svg", ssr: true, ...size });

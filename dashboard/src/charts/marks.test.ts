@@ -29,6 +29,10 @@ describe("labels at the ends of lines", () => {
     const labels = [1, 2].map((y) => ({ x: 3, y, text: `line ${y}`, color: "red" }));
     expect(rendered(endLabels(labels, 90, "white"))?.children?.map((one) => one.y)).toEqual([92.5, 77.5]);
     expect(rendered(endLabels(labels, 90, "white"), 1)).toBeNull();
+    // One that ends far from it is in nobody's way.
+    const away = [...labels, { ...labels[0], x: 20 } as (typeof labels)[number]];
+    const heights = rendered(endLabels(away, 90, "white"))?.children?.map((one) => one.y);
+    expect(heights?.[2]).toBe(rendered(endLabels(away.slice(2), 90, "white"))?.children?.[0]?.y);
   });
   it("stand above their lines where there is no room beside the plot", () => {
     const label = { x: 3, y: 1, text: "line", color: "red" };

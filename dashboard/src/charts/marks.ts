@@ -23,6 +23,7 @@ export function band(
     data: rows,
     encode: { x: 0, y: [1, 2] },
     silent: true,
+    clip: true,
     z: 1,
     renderItem: (item: Item, api: Api) => {
       if (item.dataIndexInside !== 0) return null;
@@ -123,6 +124,19 @@ export function apart(heights: readonly number[], step = LINE_HEIGHT): number[] 
   return found;
 }
 
+/** Groups of places that are less than a width apart, each with the next: the labels there could touch. */
+function neighbours(places: readonly number[], width: number): number[][] {
+  const order = places.map((_, i) => i).sort((a, b) => (places[a] as number) - (places[b] as number));
+  const groups: number[][] = [];
+  for (const index of order) {
+    const last = groups.at(-1)?.at(-1);
+    if (last !== undefined && (places[index] as number) - (places[last] as number) < width)
+      groups.at(-1)?.push(index);
+    else groups.push([index]);
+  }
+  return groups;
+}
+
 /** Names of lines at their ends, moved apart where they would cover each other: beside the plot, else above the lines. */
 export function endLabels(labels: readonly EndLabel[], width: number, halo: string): object {
   return {
@@ -135,7 +149,16 @@ export function endLabels(labels: readonly EndLabel[], width: number, halo: stri
       if (item.dataIndexInside !== 0) return null;
       const places = labels.map(({ x, y }) => api.coord([x, y]));
       const beside = api.getWidth() - Math.max(...places.map(([x]) => x)) >= width;
-      const heights = apart(places.map(([, y]) => (beside ? y : y - LINE_HEIGHT / 2)));
+      const heights = places.map(([, y]) => (beside ? y : y - LINE_HEIGHT / 2));
+      for (const members of neighbours(
+        places.map(([x]) => x),
+        width,
+      )) {
+        const moved = apart(members.map((one) => heights[one] as number));
+        members.forEach((one, i) => {
+          heights[one] = moved[i] as number;
+        });
+      }
       return {
         type: "group",
         children: labels.map(({ text, color, bold }, i) => ({
@@ -146,7 +169,8 @@ export function endLabels(labels: readonly EndLabel[], width: number, halo: stri
             text,
             fill: color,
             align: beside ? "left" : "right",
-            ...(beside ? {} : { stroke: halo, lineWidth: 3 }),
+            stroke: halo,
+            lineWidth: 3,
             font: `${bold ? "bold " : ""}12px sans-serif`,
             verticalAlign: "middle",
             width,

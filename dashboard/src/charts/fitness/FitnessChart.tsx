@@ -1,13 +1,14 @@
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 import type { Schemas } from "@/api/client";
 import { partQuery } from "@/api/queries";
+import { useTogether } from "@/api/useTogether";
 import { Choice } from "@/parts/Choice";
 import { useSwitch } from "../address";
 import { ChartCard } from "../ChartCard";
 import { usePalette } from "../palette";
-import { fitnessDrawing } from "./drawing";
+import { type FitnessData, fitnessDrawing } from "./drawing";
 import { AXES } from "./places";
 
 interface Props {
@@ -22,14 +23,30 @@ const CHOICES = [
   ["work", "Worker time"],
 ] as const;
 
+const around = (
+  series: Schemas["Series"],
+  wide: Schemas["Series"] | undefined,
+  points: Schemas["Points"] | undefined,
+  models: Schemas["Baselines"] | undefined,
+): FitnessData => ({ series, wide: wide ?? null, points: points ?? null, models: models?.models ?? [] });
+
 /** Is the search improving, and is it better than what it started from? */
 export function FitnessChart({ experiment, series }: Props) {
   const palette = usePalette();
   const navigate = useNavigate();
   const [axis, setAxis] = useSwitch("x", AXES);
-  const wide = useQuery(partQuery(experiment, "series", { points: 24 })).data ?? null;
-  const points = useQuery(partQuery(experiment, "points", { limit: 2000 })).data ?? null;
-  const models = useQuery(partQuery(experiment, "baselines")).data?.models;
+  const wide = useQuery(partQuery(experiment, "series", { points: 24 }));
+  const points = useQuery(partQuery(experiment, "points", { limit: 2000 }));
+  const models = useQuery(partQuery(experiment, "baselines"));
+  const asked = [series, wide, points, models];
+  const latest = useMemo(
+    () => series.data && around(series.data, wide.data, points.data, models.data),
+    [series.data, wide.data, points.data, models.data],
+  );
+  const data = useTogether(
+    latest,
+    asked.some((one) => one.isFetching),
+  );
   const open = useCallback(
     (number: number) =>
       void navigate({
@@ -39,17 +56,18 @@ export function FitnessChart({ experiment, series }: Props) {
     [navigate, experiment],
   );
   const draw = useCallback(
-    (data: Schemas["Series"]) =>
-      fitnessDrawing({ series: data, wide, points, models: models ?? [] }, axis, palette, open),
-    [wide, points, models, axis, palette, open],
+    (found: FitnessData) => fitnessDrawing(found, axis, palette, open),
+    [axis, palette, open],
   );
   return (
     <ChartCard
       id="fitness"
       title="Fitness"
       reading="The thick line is the best so far, the band holds 80 % of the candidates; dashed lines are what it has to beat."
-      query={series}
-      reason={(data) => (data.best.some((value) => value !== null) ? null : "No candidate has a score yet.")}
+      query={{ data, error: series.error, refetch: series.refetch }}
+      reason={(found) =>
+        found.series.best.some((value) => value !== null) ? null : "No candidate has a score yet."
+      }
       draw={draw}
       python={`client.series("${experiment}")`}
       controls={<Choice label="Along" value={axis} choices={CHOICES} onChange={setAxis} />}

@@ -2,8 +2,9 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Schemas } from "@/api/client";
 import { paletteForTests } from "../palette.fixture";
-import { fitnessDrawing, references } from "./drawing";
+import { fitnessDrawing } from "./drawing";
 import { placesOn } from "./places";
+import { references } from "./references";
 
 const series: Schemas["Series"] = {
   width: 10,
@@ -102,6 +103,20 @@ describe("the fitness chart", () => {
       "bucket",
       "bucket",
     ]);
+  });
+  it("leaves off the axis what lies far below the candidates, and says so", () => {
+    const far = fitnessDrawing(
+      { series, wide: null, points: null, models: [model("base", "base", -3), model("expert", "math", 0.4)] },
+      "candidates",
+      paletteForTests,
+      vi.fn(),
+    );
+    const { yAxis, series: drawn } = far.option as { yAxis: { min?: number }; series: { name: string }[] };
+    expect(yAxis.min).toBe(0.1);
+    expect(drawn.map((one) => one.name)).toEqual(expect.arrayContaining(["math"]));
+    expect(drawn.map((one) => one.name)).not.toContain("base");
+    expect(far.description).toContain("The axis begins at 0.1; below it is base.");
+    expect((draw().option as { yAxis: { min?: number } }).yAxis.min).toBeUndefined();
   });
   it("opens the candidate that is clicked, and nothing else", () => {
     const open = vi.fn();

@@ -1,10 +1,11 @@
 import type { Schemas } from "@/api/client";
 import { count, interval, score } from "@/format/numbers";
-import { DASH_ICON, GRID, LINE_ICON, legend, valueAxis } from "../axes";
+import { DASH_ICON, endless, GRID, LINE_ICON, legend, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import { band, type EndLabel, endLabels, intervals } from "../marks";
 import type { Palette } from "../palette";
 import { type Axis, type Places, placesOn } from "./places";
+import { beneath, floorOf, references } from "./references";
 
 type Role = Schemas["RoleView"];
 type Pair = [number, number];
@@ -20,20 +21,10 @@ export interface FitnessData {
   models: readonly Role[];
 }
 
-/** What the search is measured against: the parents and plain merges that are best, so that labels stay apart. */
-export function references(models: readonly Role[]): readonly Role[] {
-  const best = (roles: readonly Role["role"][], most: number) =>
-    models
-      .filter((one) => one.fitness !== null && roles.includes(one.role))
-      .sort((a, b) => (b.fitness as number) - (a.fitness as number))
-      .slice(0, most);
-  return [...best(["base"], 1), ...best(["expert"], 3), ...best(["baseline"], 2)];
-}
-
 /** Candidates of a bucket below which its quantiles say nothing. */
 const FEWEST = 4;
 /** Width of the longest label beside the plot, in pixels. */
-const LONGEST = 150;
+const LONGEST = 190;
 
 const isParent = ({ role }: Role): boolean => role === "base" || role === "expert";
 
@@ -56,7 +47,10 @@ export function fitnessDrawing(
   const widePlaces = wide === null ? places : placesOn(wide, axis, places.unit);
   const best = series.best.at(-1) ?? null;
   const merge = models.find((one) => one.role === "merge");
-  const labels = labelsOf(best, wide, models, places, palette);
+  const floor = floorOf(series, models);
+  const labels = labelsOf(best, wide, models, places, palette).map((one) =>
+    floor !== null && one.y < floor ? { ...one, y: floor, text: `▼ ${one.text}` } : one,
+  );
   const margin = Math.min(Math.max(...labels.map(({ text }) => text.length)) * 6.6 + 14, LONGEST);
   return {
     height: 400,
@@ -72,8 +66,12 @@ export function fitnessDrawing(
           "candidates",
         ],
       }),
-      xAxis: valueAxis(palette, places.name, { min: 0, max: places.ends.at(-1) ?? 1 }),
-      yAxis: valueAxis(palette, "fitness", { nameGap: 44 }),
+      xAxis: valueAxis(palette, places.name, {
+        min: 0,
+        max: places.ends.at(-1) ?? 1,
+        axisLabel: endless(palette),
+      }),
+      yAxis: valueAxis(palette, "fitness", { nameGap: 44, ...(floor === null ? {} : { min: floor }) }),
       tooltip: { trigger: "axis", formatter: bucketText(series, wide) },
       series: [
         candidatePoints(points, places, palette),
@@ -86,7 +84,9 @@ export function fitnessDrawing(
           color: palette.muted,
           data: line(wide?.median, widePlaces),
         },
-        ...references(models).map((model) => baselineLine(model, places, palette)),
+        ...references(models)
+          .filter((model) => floor === null || (model.fitness as number) >= floor)
+          .map((model) => baselineLine(model, places, palette)),
         {
           name: "best so far",
           type: "line",
@@ -101,7 +101,7 @@ export function fitnessDrawing(
         endLabels(labels, margin - 10, palette.surface),
       ],
     },
-    description: finding(series, models, merge),
+    description: `${finding(series, models, merge)}${beneath(floor, series, models)}`,
     table: table(data),
     on: {
       click: (event: { seriesName: string; data: readonly number[] }) => {
@@ -164,9 +164,12 @@ function candidatePoints(points: Schemas["Points"] | null, places: Places, palet
   return {
     name: "candidates",
     type: "scatter",
-    symbolSize: 4,
+    // All of them are one shape: thousands of their own would take longer than everything else on the page.
+    large: true,
+    largeThreshold: 1,
+    symbolSize: 3.5,
     color: palette.noise,
-    itemStyle: { opacity: 0.35 },
+    itemStyle: { opacity: 0.45 },
     cursor: "pointer",
     data,
   };

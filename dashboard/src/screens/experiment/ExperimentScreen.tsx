@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { Problem } from "@/api/problem";
-import { experimentQuery, partQuery } from "@/api/queries";
+import { experimentQuery, lastEventQuery } from "@/api/queries";
 import { snapshot } from "@/api/snapshot";
 import { ConnectionState } from "@/live/ConnectionState";
 import { isFinal, LiveProvider, useFollow } from "@/live/useLive";
@@ -27,7 +27,7 @@ const TABS = [
 export default function ExperimentScreen() {
   const { id } = useParams({ from: "/experiments/$id" });
   const detail = useQuery(experimentQuery(id));
-  const events = useQuery({ ...partQuery(id, "events", { limit: 1 }), staleTime: Number.POSITIVE_INFINITY });
+  const events = useQuery(lastEventQuery(id));
   if (detail.data === undefined)
     return detail.error ? (
       <ErrorNotice error={detail.error} retry={() => detail.refetch()} />
@@ -59,7 +59,13 @@ export default function ExperimentScreen() {
       ) : null}
       <nav className={styles.tabs} aria-label="Parts of the experiment">
         {TABS.map(([to, name]) => (
-          <Link key={to} to={to} params={{ id }} activeOptions={{ exact: to === "/experiments/$id" }}>
+          <Link
+            key={to}
+            to={to}
+            params={{ id }}
+            activeOptions={{ exact: to === "/experiments/$id" }}
+            data-name={name}
+          >
             {name}
           </Link>
         ))}
