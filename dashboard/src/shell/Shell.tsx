@@ -53,7 +53,7 @@ export function Shell() {
             </Link>
             <nav className={styles.links} aria-label="Main">
               {LINKS.map(([to, name]) => (
-                <Link key={to} to={to}>
+                <Link key={to} to={to} data-name={name}>
                   {name}
                 </Link>
               ))}

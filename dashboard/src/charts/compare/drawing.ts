@@ -1,7 +1,8 @@
 import type { Schemas } from "@/api/client";
 import { count, score } from "@/format/numbers";
-import { GRID, legend, unitOf, valueAxis } from "../axes";
+import { GRID, legend, lineEntry, unitOf, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
+import { type EndLabel, endLabels } from "../marks";
 import type { Palette } from "../palette";
 import { seriesLook } from "../scales";
 
@@ -25,7 +26,10 @@ export function namesOf(experiments: readonly { id: string; name: string }[]): s
   );
 }
 
-const shortened = (name: string): string => (name.length > 18 ? `${name.slice(0, 17)}…` : name);
+/** Room for the names beside the plot, in pixels. */
+const BESIDE = 208;
+
+const shortened = (name: string): string => (name.length > 22 ? `${name.slice(0, 21)}…` : name);
 
 /** The best so far of several experiments on one axis. */
 export function compareDrawing({ experiments }: Comparison, palette: Palette, axis: Axis): Drawing {
@@ -39,36 +43,36 @@ export function compareDrawing({ experiments }: Comparison, palette: Palette, ax
       best === null || places[i] === undefined ? [] : [[places[i] / unit.size, best]],
     );
   });
+  const labels = lines.flatMap((line, i): EndLabel[] => {
+    const last = line.at(-1);
+    if (last === undefined) return [];
+    const text = `${score(last[1])} ${shortened(names[i] ?? "")}`;
+    return [{ x: last[0], y: last[1], text, color: seriesLook(palette, i).color, bold: true }];
+  });
   return {
     height: 400,
     minWidth: 560,
     option: {
-      grid: { ...GRID, top: 44, right: 164 },
-      legend: legend(palette, { type: "scroll" }),
+      grid: { ...GRID, top: 44, right: BESIDE },
+      legend: legend(palette, { data: names.map(lineEntry) }),
       xAxis: valueAxis(palette, titles[axis], { min: 0, scale: false }),
       yAxis: valueAxis(palette, "best fitness so far", { nameGap: 44 }),
       tooltip: { trigger: "axis", valueFormatter: score },
-      series: lines.map((data, i) => {
-        const look = seriesLook(palette, i);
-        return {
-          name: names[i],
-          type: "line",
-          step: "end",
-          symbol: "none",
-          color: look.color,
-          lineStyle: { width: 2.25, type: look.type },
-          endLabel: {
-            show: true,
+      series: [
+        ...lines.map((data, i) => {
+          const look = seriesLook(palette, i);
+          return {
+            name: names[i],
+            type: "line",
+            step: "end",
+            symbol: "none",
             color: look.color,
-            fontWeight: 600,
-            backgroundColor: palette.surface,
-            padding: [1, 3],
-            formatter: () => `${score(data.at(-1)?.[1])} ${shortened(names[i] ?? "")}`,
-          },
-          labelLayout: { moveOverlap: "shiftY" },
-          data,
-        };
-      }),
+            lineStyle: { width: 2.25, type: look.type },
+            data,
+          };
+        }),
+        endLabels(labels, BESIDE - 14, palette.surface),
+      ],
     },
     description: experiments
       .flatMap(({ series }, i) => {

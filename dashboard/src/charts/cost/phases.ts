@@ -67,6 +67,9 @@ function hatch(palette: Palette, place: number): object {
   return { symbol: "rect", color: palette.surface, dashArrayX: [1, 0], dashArrayY: [line, gap], rotation };
 }
 
+/** A share below it reads as nothing. */
+const LEAST = 0.0005;
+
 const total = (values: readonly number[] | undefined): number =>
   (values ?? []).reduce((sum, one) => sum + one, 0);
 
@@ -85,6 +88,7 @@ export function shares(data: Cost): { phase: string; seconds: number; share: num
 function describe(data: Cost, phases: readonly string[]): string {
   const parts = shares(data)
     .slice(0, phases.length)
+    .filter(({ share }) => share >= LEAST)
     .map(({ phase, share }) => `${phaseName(phase)} ${percent(share)}`);
   return `Workers spent ${duration(data.cumulative_worker_seconds.at(-1))} on ${count(total(data.evaluations))} evaluations: ${parts.join(", ")}.`;
 }

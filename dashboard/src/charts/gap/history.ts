@@ -73,7 +73,7 @@ export function gapHistory(data: Generalisation, palette: Palette, split: HeldOu
           markArea: {
             silent: true,
             itemStyle: { color: palette.bad, opacity: 0.09 },
-            label: { color: palette.bad, position: "insideTopLeft", fontSize: 12 },
+            label: { color: palette.bad, position: "insideTopRight", fontSize: 12 },
             data: [[{ yAxis: noise, name: "more than noise" }, { yAxis: reach }]],
           },
         },

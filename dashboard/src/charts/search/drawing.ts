@@ -1,6 +1,6 @@
 import type { Schemas } from "@/api/client";
-import { count } from "@/format/numbers";
-import { GRID, valueAxis } from "../axes";
+import { count, tick } from "@/format/numbers";
+import { endless, GRID, valueAxis } from "../axes";
 import type { Drawing } from "../ChartCard";
 import type { Palette } from "../palette";
 import { AMOUNTS, onScale } from "../scales";
@@ -24,14 +24,14 @@ export function searchDrawing(trace: Trace, panel: Panel, axis: Axis, palette: P
     group: "search",
     option: {
       grid: { ...GRID, top: 20, bottom: 12 },
-      xAxis: valueAxis(palette, NAMES[axis], { min: 0, max: "dataMax" }),
+      xAxis: valueAxis(palette, NAMES[axis], { min: 0, max: "dataMax", axisLabel: endless(palette) }),
       yAxis: valueAxis(palette, panel.unit, {
         nameGap: 48,
         ...(panel.log
           ? {
               type: "log",
               logBase: baseFor(lines),
-              axisLabel: { color: palette.muted, fontSize: 12, formatter: panel.show },
+              axisLabel: { color: palette.muted, fontSize: 12, formatter: tick },
             }
           : {}),
         ...(panel.id === "bounds"

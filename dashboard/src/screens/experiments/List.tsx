@@ -97,7 +97,7 @@ function Row({ experiment, picked, full, toggle }: RowProps) {
         <Budget experiment={experiment} />
       </td>
       <td data-label="Left" className={styles.nowrap}>
-        {headline?.eta_s == null ? "–" : `about ${duration(headline.eta_s)}`}
+        {headline?.eta_s == null ? "–" : left(headline.eta_s)}
       </td>
       <td data-label="Last event" className={styles.nowrap}>
         <time dateTime={last} title={exact(last)}>
@@ -113,12 +113,14 @@ function Lead({ experiment: { headline, progress } }: { experiment: Experiment }
   if (standing !== null)
     return (
       <span className={styles.lead} data-lead={standing.lead}>
-        <strong>
-          <span aria-hidden="true">{standing.sign} </span>
-          {standing.difference}
-          <span className="visually-hidden">, {standing.words}</span>
-        </strong>{" "}
-        <span className={styles.nowrap}>({standing.interval})</span>
+        <span className={styles.gain}>
+          <strong>
+            <span aria-hidden="true">{standing.sign} </span>
+            {standing.difference}
+            <span className="visually-hidden">, {standing.words}</span>
+          </strong>{" "}
+          <span className={styles.nowrap}>({standing.interval})</span>
+        </span>
         <span className={styles.small}>{standing.scores}</span>
       </span>
     );
@@ -130,6 +132,8 @@ function Lead({ experiment: { headline, progress } }: { experiment: Experiment }
     </span>
   );
 }
+
+const left = (seconds: number): string => (seconds < 60 ? "under a minute" : `about ${duration(seconds)}`);
 
 const UNITS = {
   evaluations: "evaluations",
