@@ -17,7 +17,7 @@ export function TimelineChart({ experiment, query }: Props) {
     <ChartCard
       id="timeline"
       title="Worker timeline"
-      reading="A lane per worker, a bar per evaluation; gaps are idle time. Hatched bars gave no result. Drag the slider, or Ctrl and the wheel, to zoom."
+      reading="A lane per worker, a bar per attempt; gaps are idle time. Hatched bars gave no result, a triangle marks what was done again. Drag the slider, or Ctrl and the wheel, to zoom."
       query={query}
       reason={(data) => data.reason ?? (data.total === 0 ? "No worker has begun yet." : null)}
       draw={draw}

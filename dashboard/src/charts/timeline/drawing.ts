@@ -45,7 +45,7 @@ export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
   return {
     height: 128 + lanes.length * LANE_PX,
     minWidth: 560,
-    sampled: { shown: data.shown, total: data.total, what: "evaluations" },
+    sampled: { shown: data.shown, total: data.total, what: "attempts" },
     option: {
       grid: { ...GRID, top: 36, bottom: 34 },
       legend: legend(palette, { type: "scroll", itemWidth: 14, itemHeight: 10 }),
@@ -83,21 +83,34 @@ export function timelineDrawing(data: Timeline, palette: Palette): Drawing {
         ...looks(palette)
           .map((look) => bars(data, look, palette, end, unit))
           .filter((one) => one.data.length > 0),
+        ...(repeated(data).length > 0 ? [again(data, palette, unit)] : []),
         // An axis without a series has no labels.
         { type: "custom", yAxisIndex: 1, silent: true, data: [], renderItem: () => null },
       ],
     },
     description: describe(data, end),
     table: {
-      columns: ["worker", "candidate", "split", "block", "state", "started (s)", "finished (s)"],
+      columns: [
+        "worker",
+        "candidate",
+        "split",
+        "block",
+        "attempt",
+        "state",
+        "started (s)",
+        "finished (s)",
+        "lost because",
+      ],
       rows: data.number.map((number, i) => [
         lanes[data.lane[i] ?? -1] ?? null,
         number,
         data.split[i] ?? null,
         data.block[i] === -1 ? "all" : (data.block[i] ?? null),
+        data.attempt[i] ?? null,
         data.state[i] ?? null,
         data.started_s[i] ?? null,
         data.finished_s[i] ?? null,
+        data.lost_because[i] ?? null,
       ]),
     },
   };
@@ -149,8 +162,9 @@ function bars(data: Timeline, look: Look, palette: Palette, end: number, { size 
         formatter: () =>
           [
             `candidate ${number}, ${data.split[i]}${data.block[i] === -1 ? "" : `, block ${data.block[i]}`}`,
-            `${data.state[i]} on ${data.workers[data.lane[i] ?? -1]?.name ?? "?"}`,
+            `${attemptText(data, i)}${data.state[i]} on ${data.workers[data.lane[i] ?? -1]?.name ?? "?"}`,
             `${duration(to - from)}, from ${duration(from)} on`,
+            ...(data.lost_because[i] === undefined ? [] : [data.lost_because[i]]),
           ].join("\n"),
       },
     })),
@@ -169,10 +183,34 @@ function bars(data: Timeline, look: Look, palette: Palette, end: number, { size 
   };
 }
 
+/** Places of attempts at what was lost before, the lost ones among them left out. */
+const repeated = ({ attempt, state }: Timeline): number[] =>
+  attempt.flatMap((count, i) => (count > 1 && state[i] !== "lost" ? [i] : []));
+
+const attemptText = ({ attempt, state }: Timeline, i: number): string =>
+  (attempt[i] ?? 1) > 1 || state[i] === "lost" ? `attempt ${count(attempt[i])}, ` : "";
+
+/** A mark above the bars that do again what was lost. */
+function again(data: Timeline, palette: Palette, { size }: Unit): object {
+  return {
+    name: "done again",
+    type: "scatter",
+    symbol: "triangle",
+    symbolRotate: 180,
+    symbolSize: [9, 7],
+    symbolOffset: [0, -BAR_PX / 2 - 2],
+    silent: true,
+    color: palette.text,
+    z: 4,
+    data: repeated(data).map((i) => [(data.started_s[i] ?? 0) / size, data.lane[i] ?? 0]),
+  };
+}
+
 function describe(data: Timeline, end: number): string {
   const busy = data.workers.reduce((sum, one) => sum + one.busy_s, 0);
   const span = data.workers.reduce((sum, one) => sum + one.span_s, 0);
   const lost = data.workers.reduce((sum, one) => sum + one.lost, 0);
   const workers = data.workers.length === 1 ? "One worker was" : `${count(data.workers.length)} workers were`;
-  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}${lost > 0 ? `; ${count(lost)} lost evaluations wait to be done again` : ""}.`;
+  const attempts = `${lost === 1 ? "1 attempt was" : `${count(lost)} attempts were`} lost`;
+  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}${lost > 0 ? `; ${attempts}, ${count(repeated(data).length)} of those shown do again what was lost` : ""}.`;
 }

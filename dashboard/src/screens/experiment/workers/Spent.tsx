@@ -42,11 +42,10 @@ export function figuresOf(cost: Cost): Figure[] {
       value: duration(evaluations > 0 ? spent / evaluations : null),
       note: largest === undefined ? null : `${percent(largest.share)} ${phaseName(largest.phase)}`,
     },
-    {
-      name: "Budget's end",
-      value: projected === null ? "–" : duration(projected),
-      note: projected === null ? "not to be foreseen yet" : "at the pace so far",
-    },
+    // Where nothing more will be spent there is none.
+    ...(projected === null
+      ? []
+      : [{ name: "Budget's end", value: duration(projected), note: "at the pace so far" }]),
     {
       name: "Weights found in the engine",
       value: percent(cost.cache_share),

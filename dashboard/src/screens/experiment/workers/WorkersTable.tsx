@@ -13,7 +13,7 @@ export function WorkersTable({ query }: { query: UseQueryResult<Schemas["WorkerL
     <Card
       id="workers"
       title="Workers"
-      reading="The last seen first. What one of them lost is done again, and counts for who did it."
+      reading="The last seen first. Attempts that one of them lost are done again, and what they give counts for who did it."
     >
       <Answer query={query} what="the workers">
         {(data) =>
@@ -24,11 +24,13 @@ export function WorkersTable({ query }: { query: UseQueryResult<Schemas["WorkerL
               <thead>
                 <tr>
                   <th scope="col">Worker</th>
-                  {["Done", "Running", "Lost", "Infeasible", "Items", "Tokens generated"].map((name) => (
-                    <th key={name} scope="col" data-number>
-                      {name}
-                    </th>
-                  ))}
+                  {["Done", "Running", "Lost attempts", "Infeasible", "Items", "Tokens generated"].map(
+                    (name) => (
+                      <th key={name} scope="col" data-number>
+                        {name}
+                      </th>
+                    ),
+                  )}
                   <th scope="col">Last seen</th>
                 </tr>
               </thead>
