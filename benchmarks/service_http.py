@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
+import psutil
 from service_stores import record_steadily
 
 from api.paging import encode_cursor
@@ -39,6 +40,7 @@ class Address:
     host: str
     port: int
     token: str
+    pid: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -58,7 +60,7 @@ def server(url: str, folder: Path) -> Iterator[Address]:
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        address = Address("127.0.0.1", port, token)
+        address = Address("127.0.0.1", port, token, process.pid)
         _wait_until_ready(address, process)
         yield address
     finally:
@@ -176,7 +178,6 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
         "cost, 200 points": f"{one}/cost",
         "vitals": f"{one}/vitals",
         "trace of the search, 500 updates": f"{one}/trace",
-        "report": f"{one}/report",
         "comparison of two": f"{one}/comparison?number=0&against={some}",
         "items compared, 50": f"{one}/items-compared?number=0&against={some}",
         "all workers": "/api/v1/workers",
@@ -188,7 +189,9 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
     }
 
 
-def measure_reads(address: Address, paths: Mapping[str, str], seconds: float) -> dict[str, list[float]]:
+def measure_reads(
+    address: Address, paths: Mapping[str, str], seconds: float, clients: int = CLIENTS
+) -> dict[str, list[float]]:
     """Ask for all paths in turn from several clients at once; return the seconds that each answer took."""
     deadline = time.monotonic() + seconds
     names = list(paths)
@@ -197,7 +200,7 @@ def measure_reads(address: Address, paths: Mapping[str, str], seconds: float) ->
         taken = []
         url = f"http://{address.host}:{address.port}"
         with httpx.Client(base_url=url, headers=address.headers, timeout=60) as client:
-            start = place * len(names) // CLIENTS
+            start = place * len(names) // clients
             for name in islice(cycle(names), start, None):
                 began = time.perf_counter()
                 client.get(paths[name]).raise_for_status()
@@ -207,10 +210,28 @@ def measure_reads(address: Address, paths: Mapping[str, str], seconds: float) ->
         return taken
 
     found: dict[str, list[float]] = {name: [] for name in names}
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        for taken in pool.map(ask, range(CLIENTS)):
+    with ThreadPoolExecutor(clients) as pool:
+        for taken in pool.map(ask, range(clients)):
             for name, seconds_taken in taken:
                 found[name].append(seconds_taken)
+    return found
+
+
+def measure_cpu(address: Address, paths: Mapping[str, str], times: int = 5) -> dict[str, float]:
+    """Ask for all paths by one client, and return the seconds of processors that the server took for each answer.
+
+    Unlike the seconds that pass, they hardly depend on what else the machine does. A database server's are not in them.
+    """
+    process, found = psutil.Process(address.pid), {}
+    url = f"http://{address.host}:{address.port}"
+    with httpx.Client(base_url=url, headers=address.headers, timeout=60) as client:
+        for name, path in paths.items():
+            client.get(path).raise_for_status()
+            before = process.cpu_times()
+            for _ in range(times):
+                client.get(path)
+            after = process.cpu_times()
+            found[name] = (after.user + after.system - before.user - before.system) / times
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -166,18 +167,34 @@ class Curves(Reader):
             return {first // width: fitness for first, fitness in session.execute(query) if fitness is not None}
 
     def incumbents(self, experiment_id: str, *, limit: int = 200) -> list[tuple[int, float]]:
-        """Return (number, fitness) of the candidates with a fitness above all before them, the last ones; one query."""
+        """Return (number, fitness) of the candidates with a fitness above all before them, the last ones.
+
+        Three queries: only buckets that are better than all before them can have one.
+        """
         table = CandidateRecord
-        before = func.max(table.fitness).over(order_by=table.number, rows=(None, -1)).label("before")
-        scored = (
-            select(table.number, table.fitness, before)
-            .where(table.experiment_id == experiment_id, table.state == CandidateState.SCORED)
-            .subquery()
-        )
-        query = select(scored.c.number, scored.c.fitness).order_by(scored.c.number.desc()).limit(limit)
-        query = query.where(or_(scored.c.before.is_(None), scored.c.fitness > scored.c.before))
         with self._session() as session:
-            return [(number, fitness) for number, fitness in session.execute(query)][::-1]
+            total = session.scalar(select(ExperimentRecord.num_candidates).filter_by(id=experiment_id)) or 0
+        width = max(1, math.isqrt(total))
+        buckets = sorted(self.bests(experiment_id, width).items())
+        rising = [place * width for place, _ in _rises(buckets)]
+        query = (
+            select(table.number, table.fitness)
+            .where(table.experiment_id == experiment_id, table.state == CandidateState.SCORED)
+            .where((table.number - table.number % width).in_(rising))
+            .order_by(table.number)
+        )
+        with self._session() as session:
+            rows = session.execute(query)
+            return _rises((number, fitness) for number, fitness in rows if fitness is not None)[-limit:]
+
+
+def _rises(values: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return those whose second value is above all before."""
+    found: list[tuple[int, float]] = []
+    for one in values:
+        if not found or one[1] > found[-1][1]:
+            found.append(one)
+    return found
 
 
 def best_so_far(values: Sequence[float | None]) -> list[float | None]:

@@ -60,9 +60,10 @@ class MomentReader(Reader):
         """Return candidates of some kinds and of some numbers, in order; two queries."""
         table = CandidateRecord
         # Which ones an index answers alone; then their rows.
-        ids = select(table.id).where(
-            table.experiment_id == experiment_id, or_(table.kind.in_(kinds), table.number.in_(numbers))
-        )
+        wanted = [column.in_(found) for column, found in ((table.kind, kinds), (table.number, numbers)) if found]
+        if not wanted:
+            return []
+        ids = select(table.id).where(table.experiment_id == experiment_id, or_(*wanted))
         query = select(table.id, table.number, table.kind, table.label, table.fitness).order_by(table.number)
         with self._session() as session:
             found = session.scalars(ids.order_by(table.number).limit(limit)).all()

@@ -43,6 +43,10 @@ from experiments.states import (
     Split,
 )
 
+# Of tens of thousands of rows, mapped objects take most of the time.
+_CANDIDATE = [getattr(CandidateRecord, field.name) for field in fields(Candidate)]
+_EVALUATION = [getattr(EvaluationRecord, field.name) for field in fields(Evaluation)]
+
 
 class Reader:
     """Everything that can be asked about experiments."""
@@ -118,27 +122,28 @@ class Reader:
         self, experiment_id: str, *, state: CandidateState | None = None, kind: CandidateKind | None = None
     ) -> list[Candidate]:
         """Return the candidates of an experiment by number."""
-        query = select(CandidateRecord).where(CandidateRecord.experiment_id == experiment_id)
+        query = select(*_CANDIDATE).where(CandidateRecord.experiment_id == experiment_id)
         if state is not None:
             query = query.where(CandidateRecord.state == state)
         if kind is not None:
             query = query.where(CandidateRecord.kind == kind)
         with self._session() as session:
-            return [to_candidate(row) for row in session.scalars(query.order_by(CandidateRecord.number))]
+            rows = session.execute(query.order_by(CandidateRecord.number))
+            return [Candidate(**{**row._mapping, "vector": row.vector and tuple(row.vector)}) for row in rows]
 
     def evaluations(
         self, experiment_id: str, *, split: Split | None = None, state: EvaluationState | None = None
     ) -> list[Evaluation]:
         """Return the evaluations of an experiment by candidate number."""
-        query = select(EvaluationRecord).join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
+        query = select(*_EVALUATION).join(CandidateRecord, CandidateRecord.id == EvaluationRecord.candidate_id)
         query = query.where(CandidateRecord.experiment_id == experiment_id)
         if split is not None:
             query = query.where(EvaluationRecord.split == split)
         if state is not None:
             query = query.where(EvaluationRecord.state == state)
         with self._session() as session:
-            rows = session.scalars(query.order_by(CandidateRecord.number, EvaluationRecord.id))
-            return [to_evaluation(row) for row in rows]
+            rows = session.execute(query.order_by(CandidateRecord.number, EvaluationRecord.id))
+            return [Evaluation(*row) for row in rows]
 
     def items(
         self, experiment_id: str, split: Split, *, candidate_id: int | None = None, outputs: bool = False

@@ -112,7 +112,7 @@ class WorkerPool:
 
     @property
     def _num_workers(self) -> int:
-        return sum(map(len, (self._idle, self._filled, self._starting, self._running, self._trials)))
+        return len(self._idle) + len(self._filled) + len(self._starting) + len(self._running) + len(self._trials)
 
     @property
     def num_running(self) -> int:
