@@ -1,14 +1,16 @@
 """What a candidate costs in a resident vLLM engine beside its tokens, on whatever machine this runs on.
 
-Needs vLLM and the merge code only: neither Ray nor lm-eval. Prints Markdown tables. Sections:
+Needs vLLM and the merge code only, where not said otherwise: neither Ray nor lm-eval. Prints Markdown tables. Sections:
 
     switch     changing candidates: three full task vectors, several methods, by phase, against copy bandwidth
     candidate  change and score of whole candidates, and the share that is not scoring; a picture of some of them
     tokens     the same answers from vLLM and from transformers, tokens a second
     mergekit   what the same candidate costs mergekit-evolve beside its tokens: a merge on disk and an engine's start
+    workers    candidates per hour of one worker and of several that share the machine, each with and without the next
+               candidate merged ahead; needs Ray and lm-eval too; a picture of some seconds of each
 
     python benchmarks/engine.py [--sections NAME ...] [--base DIR] [--experts DIR ...] [--gpus 1] [--items 100]
-        [--mergekit VENV] [--timeline PNG] [--json FILE]
+        [--mergekit VENV] [--counts 1 2] [--blocks 24 96] [--timeline PNG] [--json FILE]
 
 Without ``--experts`` there are three, base plus normal noise of standard deviation 1e-3, as large a task vector as
 fine-tuning makes. ``benchmarks/mergekit_env.sh`` makes an environment with mergekit.
@@ -29,6 +31,7 @@ from typing import Any
 
 from engine_bench import Bench, Report, copy_bandwidth, make_experts, spread
 from engine_peers import measure_mergekit, measure_tokens, mergekit_table, tokens_table
+from engine_workers import measure_workers, workers_table
 from machine import machine
 
 from merging.recipe import Recipe
@@ -81,6 +84,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max-model-len", type=int, default=512)
     parser.add_argument("--kv-gib", type=float, help="memory of the KV cache; default: the product's own")
     parser.add_argument("--mergekit", type=Path, help="virtual environment with mergekit")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 2], help="workers, section workers")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[24, 96], help="items of a candidate, section workers")
+    parser.add_argument("--seconds", type=float, default=20.0, help="that each setting scores, section workers")
     parser.add_argument("--timeline", type=Path, help="picture of some candidates; JSON where matplotlib is missing")
     parser.add_argument("--json", type=Path, help="file for the raw figures")
     arguments = parser.parse_args()
@@ -222,6 +228,7 @@ SECTIONS: dict[str, tuple[Callable[[Bench, Path], Report], Callable[[Report], li
     "candidate": (measure_candidate, candidate_table),
     "tokens": (measure_tokens, tokens_table),
     "mergekit": (measure_mergekit, mergekit_table),
+    "workers": (measure_workers, workers_table),
 }
 
 

@@ -75,6 +75,11 @@ class WorkersSpec(_Section):
         description="Candidates of LoRA experts that a worker scores at once, as adapters on the base: a number, off, "
         "or auto = 8 where that is measured to be faster; never for selection and test items.",
     )
+    merge_ahead: bool = Field(
+        default=False,
+        description="Merge the next candidate while the present one is scored, in memory of the size of the weights. "
+        "The search is then asked for one candidate more before it hears of the present one.",
+    )
 
 
 class ExperimentSpec(_Section):

@@ -108,6 +108,10 @@ class Materializer:
         """Return what :meth:`prepare` keeps for a recipe, one entry for each merged tensor; none where not resident."""
         return self._state(self._resolve(recipe)).prepared.values()
 
+    def is_prepared(self, recipe: Recipe) -> bool:
+        """Return whether :meth:`prepare` has nothing left to do for a recipe."""
+        return self._key(self._resolve(recipe)) in self._states
+
     def check(self, recipe: Recipe) -> None:
         """Check a recipe without reading weights.
 
@@ -130,12 +134,17 @@ class Materializer:
         merge = replace(self._resolve(recipe), dtype=dtype)
         return self._merged(merge, self._state(merge))
 
-    def write(self, recipe: Recipe, live: LiveWeights) -> set[str]:
+    def write(self, recipe: Recipe, live: LiveWeights, names: Iterable[str] | None = None) -> set[str]:
         """Merge straight into an engine's weights, rounded once as :meth:`tensors` does.
 
         A tensor that the merge leaves as the base has it is not written where ``live.at_base`` says that it is there
         already. After an error the weights are a mixture; ``live.at_base`` stays true. On a GPU this returns when the
         work is done.
+
+        Args:
+            recipe: what to merge.
+            live: where to.
+            names: of the tensors to write, taken one by one while others are computed; None writes all.
 
         Returns:
             Names of the tensors that were written.
@@ -145,8 +154,8 @@ class Materializer:
         """
         merge = self._resolve(recipe)
         state = self._state(merge)
-        names = [name for name in self.models.tensor_names() if live.places.get(name)]
-        items = ((name, self._ready(merge, state, name)) for name in names)
+        wanted = self.models.tensor_names() if names is None else names
+        items = ((name, self._ready(merge, state, name)) for name in wanted if live.places.get(name))
         if self._computes_on_gpu(live):
             return self._write_on_gpu(merge, items, live)
 
@@ -252,10 +261,9 @@ class Materializer:
     @torch.enable_grad()
     def _state(self, merge: _Merge) -> _State:
         operator, options = merge.operator, merge.options
-        seed = merge.recipe.seed if operator.seeded else 0
-        key = (operator.name, merge.models, tuple(sorted(options.items())), seed)
         if not self._resident:
             return _State(operator.survey(self._inputs(merge), options), {})
+        key = self._key(merge)
         if key not in self._states:
             while len(self._states) >= KEPT_STATES:
                 self._states.popitem(last=False)
@@ -266,6 +274,11 @@ class Materializer:
             )
         self._states.move_to_end(key)
         return self._states[key]
+
+    @staticmethod
+    def _key(merge: _Merge) -> _StateKey:
+        seed = merge.recipe.seed if merge.operator.seeded else 0
+        return merge.operator.name, merge.models, tuple(sorted(merge.options.items())), seed
 
     def _prepare_all(self, merge: _Merge, survey: Any, inputs: MergeInputs) -> Iterable[Prepared]:
         if wants_all_cores(merge.operator):

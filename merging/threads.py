@@ -56,7 +56,7 @@ class Threads:
             yield from map(function, items)
             return
         if self._pool is None:
-            self._pool = _single_threaded_pool(threads)
+            self._pool = single_threaded_pool(threads)
         waiting: deque[tuple[Future[list[Result]], int]] = deque()
         ahead = 0
         try:
@@ -97,9 +97,10 @@ def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Itera
         yield batch, held
 
 
-def _single_threaded_pool(threads: int) -> ThreadPoolExecutor:
+def single_threaded_pool(threads: int) -> ThreadPoolExecutor:
     """Return a pool whose threads run torch operations on themselves only."""
     ready = Barrier(threads + 1)
+    own = torch.get_num_threads()
 
     def alone() -> None:
         # The count is read first because torch sets a thread's own count back on its first use.
@@ -112,7 +113,7 @@ def _single_threaded_pool(threads: int) -> ThreadPoolExecutor:
         pool.submit(int)
     ready.wait()
     # torch keeps the last count for threads to come; this thread's own never changed.
-    set_num_threads(threads)
+    set_num_threads(own)
     return pool
 
 

@@ -35,6 +35,12 @@ def check_engine(workers: WorkersSpec) -> None:
             "the transformers engine keeps a model on one device",
             "use engine: vllm",
         )
+    if workers.merge_ahead and workers.tensor_parallel > 1:
+        raise SpecError(
+            "workers.merge_ahead",
+            "a model that is split over GPUs is merged by processes that cannot be told meanwhile",
+            "set merge_ahead: false, or tensor_parallel: 1",
+        )
     if workers.batch_invariant and (workers.gpus == 0 or workers.engine != "vllm"):
         raise SpecError(
             "workers.batch_invariant",

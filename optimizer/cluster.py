@@ -8,7 +8,8 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 
 import ray
@@ -20,6 +21,8 @@ _OBJECT_STORE_BYTES = 256 * 2**20
 # A head that is started again within seconds takes up where it was.
 _HEAD_FAILURES = 3
 _HEAD_TIMEOUT_S = 5.0
+# How often the cluster is asked about.
+_LOOK_S = 2.0
 
 
 @contextmanager
@@ -31,22 +34,15 @@ def ray_cluster(*, num_cpus: float) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    host = _RayHost(num_cpus)
+    host = RayHost(num_cpus)
     host.start()
     try:
-        # Short waits, so that a signal is handled while Ray starts.
-        while not host.started.wait(0.2):
-            continue
-        if host.error is not None:
-            raise EngineError(f"Ray does not start: {host.error}") from host.error
+        host.wait()
         # Ray prints what goes wrong in the cluster on stdout, which belongs to the results.
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        host.stop.set()
-        host.join()
+        host.end()
 
 
 def alive_nodes() -> frozenset[str]:
@@ -93,7 +89,49 @@ class Lifeline:
             raise EngineError("the Ray node that this process is connected through has died")
 
 
-class _RayHost(threading.Thread):
+class ClusterWatch:
+    """Looks from time to time whether the cluster lives, and says how many workers it has room for.
+
+    Args:
+        cpus: of one worker.
+        gpus: of one worker.
+        say: told what a person who waits should know.
+    """
+
+    def __init__(self, cpus: float, gpus: float, say: Callable[[str], None]) -> None:
+        self._cpus, self._gpus, self._say = cpus, gpus, say
+        self._lifeline = Lifeline()
+        self._room: int | None = None
+        self._looked = time.monotonic()
+
+    def look(self, count: int, *, starting: bool) -> None:
+        """Look, where the last time is long enough ago.
+
+        Args:
+            count: workers that are wanted.
+            starting: whether any of them has not started yet.
+
+        Raises:
+            EngineError: the cluster is gone.
+        """
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        self._lifeline.check()
+        if starting:
+            self._report_room(count)
+        self._looked = time.monotonic()
+
+    def _report_room(self, count: int) -> None:
+        room = room_for(self._cpus, self._gpus)
+        if room != self._room and room < count:
+            self._say(
+                f"the cluster has room for {room} of {count} workers ({self._cpus:g} CPUs and {self._gpus:g} GPUs "
+                "each); the others start when a node joins"
+            )
+        self._room = room
+
+
+class RayHost(threading.Thread):
     """Holds the connection to Ray in a thread of its own for as long as it is needed.
 
     In the main thread Ray would put its own SIGTERM handler in the place of the run's; and the processes that it
@@ -107,7 +145,27 @@ class _RayHost(threading.Thread):
         self.error: Exception | None = None
         self._num_cpus = num_cpus
 
+    def wait(self) -> None:
+        """Wait until Ray runs.
+
+        Raises:
+            EngineError: it does not start.
+        """
+        # Short waits, so that a signal is handled while Ray starts.
+        while not self.started.wait(0.2):
+            continue
+        if self.error is not None:
+            raise EngineError(f"Ray does not start: {self.error}") from self.error
+
+    def end(self) -> None:
+        """Let go of Ray; what this thread has started ends with it."""
+        self.stop.set()
+        self.join()
+
     def run(self) -> None:
+        """Connect, and hold the connection until the end."""
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             _connect(self._num_cpus)
         except Exception as error:  # handed to the thread that waits for it

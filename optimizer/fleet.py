@@ -12,7 +12,8 @@ from workers.config import WorkerConfig
 class Fleet:
     """Scoring workers between two pools; Ray must be running for as long as it holds any.
 
-    Pools take workers whose engine fits (``WorkerConfig.engine_only``) and give them back when they close.
+    Pools take workers whose engine fits (``WorkerConfig.engine_only``), or which have none yet and whose process fits
+    (``WorkerConfig.process_only``), and give them back when they close.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Fleet:
         Workers with another engine are stopped then: they would hold the memory that the new one needs.
         """
         for held, actor in list(self._waiting):
-            if held.engine_only != config.engine_only:
+            if not _fits(held, config):
                 self._waiting.remove((held, actor))
                 ray.kill(actor)
         return self._waiting.pop()[1] if self._waiting else None
@@ -42,3 +43,7 @@ class Fleet:
         for _, actor in self._waiting:
             ray.kill(actor)
         self._waiting = []
+
+
+def _fits(held: WorkerConfig, config: WorkerConfig) -> bool:
+    return held == config.process_only or held.engine_only == config.engine_only

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -13,43 +12,26 @@ from ray.exceptions import RayActorError, RayError
 
 from evals.provenance import Provenance
 from evomerge.errors import EngineError, EvomergeError, Infeasible, InvalidInput
-from optimizer.cluster import Lifeline, alive_nodes, room_for
+from optimizer.cluster import ClusterWatch, alive_nodes
 from optimizer.fleet import Fleet
 from optimizer.jobs import Choice, Job, Outcome
+from optimizer.next_jobs import NextJobs
 from optimizer.population import choose
-from optimizer.remote_errors import cause, last_line, original
+from optimizer.remote_errors import cause, loss, original
+from optimizer.workforce import Run, Start, Worker
 from workers.config import WorkerConfig
-from workers.worker import start_worker
+from workers.worker import AHEAD, start_worker
 
 # A worker that cannot start says nothing about the candidate; repeating it more often says nothing new either.
 MAX_START_FAILURES = 2
-# How often the cluster is asked about; finished jobs are seen at once.
-_LOOK_S = 2.0
-
-
-@dataclass(frozen=True)
-class _Worker:
-    actor: Any
-    label: str
-    provenance: Provenance
-
-
-@dataclass(frozen=True)
-class _Start:
-    actor: Any
-    nodes: frozenset[str] = field(default_factory=lambda: alive_nodes())
-
-
-@dataclass(frozen=True)
-class _Run:
-    worker: _Worker
-    jobs: tuple[Job, ...]
-    together: bool
-    since: float = field(default_factory=time.monotonic)
 
 
 class WorkerPool:
     """See ``optimizer.jobs.Pool``. Keeps ``count`` workers alive and hands each a job as soon as it is free.
+
+    With ``WorkerConfig.ahead`` a worker has one more job, which it begins with at once when it is done, and which it is
+    told about so that it merges meanwhile. Until then the job belongs to nobody: a worker that dies does not lose it,
+    and one that has nothing else to do takes it over.
 
     Args:
         config: of every worker.
@@ -70,15 +52,14 @@ class WorkerPool:
         self._count = count
         self._say = say
         self._fleet = fleet
-        self._lifeline = Lifeline()
-        self._room: int | None = None
-        self._looked = time.monotonic()
-        self._idle: list[_Worker] = []
-        self._starting: dict[Any, _Start] = {}
-        self._running: dict[Any, _Run] = {}
-        self._trials: dict[Any, _Worker] = {}
+        self._cluster = ClusterWatch(config.cpus, config.gpus, say)
+        self._idle: list[Worker] = []
+        self._starting: dict[Any, Start] = {}
+        self._running: dict[Any, Run] = {}
+        self._trials: dict[Any, Worker] = {}
         self._filling: list[Job] = []
-        self._filled: list[tuple[_Worker, tuple[Job, ...]]] = []
+        self._filled: list[tuple[Worker, tuple[Job, ...]]] = []
+        self._next: NextJobs[Worker] = NextJobs()
         self._ended: deque[Outcome] = deque()
         self._start_failures = 0
         self.choice = choose(config.population, None)
@@ -118,21 +99,43 @@ class WorkerPool:
     def num_running(self) -> int:
         """Jobs submitted and not yet returned by ``wait``."""
         begun = [*(run.jobs for run in self._running.values()), *(jobs for _, jobs in self._filled)]
-        return len(self._filling) + len(self._ended) + sum(map(len, begun))
+        return len(self._filling) + len(self._ended) + len(self._next) + sum(map(len, begun))
 
     @property
     def next_worker(self) -> str | None:
         """``host:pid`` of the worker that the next job goes to, see ``optimizer.jobs.Pool``."""
-        free = self._idle and not self._ended and self.choice is not None
-        return self._idle[-1].label if free else None
+        worker = self._next_worker
+        return None if worker is None else worker.label
+
+    @property
+    def _next_worker(self) -> Worker | None:
+        if self._ended or self.choice is None:
+            return None
+        if self._idle:
+            return self._idle[-1]
+        if not self._merges_ahead:
+            return None
+        return self._next.without_one([*self._busy, *(worker for worker, _ in self._filled)])
+
+    @property
+    def _busy(self) -> list[Worker]:
+        return [run.worker for run in self._running.values()]
+
+    @property
+    def _merges_ahead(self) -> bool:
+        return self._config.ahead and self.choice is not None and self.choice.width == 1
 
     @property
     def provenance(self) -> Provenance | None:
         """See ``optimizer.jobs.Pool``."""
-        return None if self.next_worker is None else self._idle[-1].provenance
+        worker = self._next_worker
+        return None if worker is None else worker.provenance
 
     def submit(self, job: Job) -> None:
         """Hand a job to ``next_worker``; call only while there is one."""
+        if not self._idle and (worker := self._next_worker) is not None:
+            self._next.give(worker, job)
+            return
         self._filling.append(job)
         if job.alone or job.in_place or self.choice is None or len(self._filling) >= self.choice.width:
             self._fill()
@@ -147,19 +150,30 @@ class WorkerPool:
         """See ``optimizer.jobs.Pool``."""
         self._fill()
         for worker, jobs in self._filled:
-            stand_ins = jobs[0].stand_ins
-            together = self.choice is not None and self.choice.width > 1 and not (jobs[0].in_place or stand_ins)
-            if stand_ins:
-                split, positions = jobs[0].work.split.value, [jobs[0].positions] * len(stand_ins)
-                future = worker.actor.screen.remote(jobs[0].subject, stand_ins, split, positions)
-            elif together:
-                subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
-                future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
-            else:
-                (job,) = jobs
-                future = worker.actor.score.remote(job.subject, job.work.split.value, job.positions)
-            self._running[future] = _Run(worker, jobs, together)
+            self._run(worker, jobs)
         self._filled = []
+        for worker, job in self._next.announce():
+            worker.actor.merge_ahead.options(concurrency_group=AHEAD).remote(job.subject)
+
+    def _run(self, worker: Worker, jobs: tuple[Job, ...]) -> None:
+        stand_ins = jobs[0].stand_ins
+        together = self.choice is not None and self.choice.width > 1 and not (jobs[0].in_place or stand_ins)
+        if stand_ins:
+            split, positions = jobs[0].work.split.value, [jobs[0].positions] * len(stand_ins)
+            future = worker.actor.screen.remote(jobs[0].subject, stand_ins, split, positions)
+        elif together:
+            subjects, positions = [job.subject for job in jobs], [job.positions for job in jobs]
+            future = worker.actor.score_many.remote(subjects, jobs[0].work.split.value, positions)
+        else:
+            (job,) = jobs
+            future = worker.actor.score.remote(job.subject, job.work.split.value, job.positions)
+        self._running[future] = Run(worker, jobs, together)
+
+    def _take_over(self) -> None:
+        """Let workers that have nothing to do begin with what waits for others, or for nobody."""
+        while self._idle and not self._filling and (job := self._next.for_idle()) is not None:
+            self._run(self._idle.pop(), (job,))
+        self._next.settle(self._busy)
 
     def wait(self, timeout_s: float) -> Outcome | None:
         """Return the next finished job, or None when a worker became ready or the time is up.
@@ -170,7 +184,8 @@ class WorkerPool:
         """
         if self._ended:
             return self._ended.popleft()
-        self._look_at_cluster()
+        self._take_over()
+        self._cluster.look(self._count, starting=bool(self._starting))
         pending = [*self._running, *self._starting, *self._trials]
         if not pending:
             time.sleep(timeout_s)
@@ -190,7 +205,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """Stop every worker, whatever it is doing; idle ones go to the fleet where there is one."""
-        busy = [*self._trials.values(), *(run.worker for run in self._running.values())]
+        busy = [*self._trials.values(), *self._busy]
         stopped = [*(start.actor for start in self._starting.values()), *(worker.actor for worker in busy)]
         for worker in [*self._idle, *(worker for worker, _ in self._filled)]:
             if self._fleet is None:
@@ -200,15 +215,15 @@ class WorkerPool:
         for actor in stopped:
             ray.kill(actor)
         self._idle, self._starting, self._running, self._trials = [], {}, {}, {}
-        self._filling, self._filled = [], []
+        self._filling, self._filled, self._next = [], [], NextJobs()
 
     def _start(self) -> None:
         waiting = None if self._fleet is None else self._fleet.take(self._config)
         if waiting is not None:
-            self._starting[waiting.adopt.remote(self._config)] = _Start(waiting)
+            self._starting[waiting.adopt.remote(self._config)] = Start(waiting)
             return
         actor = start_worker(self._config)
-        self._starting[actor.ready.remote()] = _Start(actor)
+        self._starting[actor.ready.remote()] = Start(actor)
 
     def _finish_start(self, future: Any) -> None:
         start = self._starting.pop(future)
@@ -229,13 +244,13 @@ class WorkerPool:
         else:
             self._start_failures = 0
             self.descriptions.append(description)
-            worker = _Worker(start.actor, description["worker"], description["provenance"])
+            worker = Worker(start.actor, description["worker"], description["provenance"])
             if self.choice is None and not self._trials:
                 self._trials[start.actor.try_population.remote()] = worker
             else:
                 self._idle.append(worker)
 
-    def _finish_trial(self, future: Any, worker: _Worker) -> None:
+    def _finish_trial(self, future: Any, worker: Worker) -> None:
         try:
             self.choice = choose(self._config.population, ray.get(future))
         except (RayError, EvomergeError) as error:
@@ -246,7 +261,7 @@ class WorkerPool:
         else:
             self._idle.append(worker)
 
-    def _finish_run(self, future: Any, run: _Run) -> list[Outcome]:
+    def _finish_run(self, future: Any, run: Run) -> list[Outcome]:
         try:
             results = ray.get(future)
         except Infeasible as error:
@@ -257,38 +272,19 @@ class WorkerPool:
         except RayError as error:
             # The engine's state after an unexpected error is unknown, and one that cannot be reached may still live.
             ray.kill(run.worker.actor)
+            self._next.lose(run.worker)
             self.resize(self._count)
-            reason, shared = self._loss(error, time.monotonic() - run.since), len(run.jobs) > 1
+            reason = loss(error, time.monotonic() - run.since, self._config.stall_seconds)
+            shared = len(run.jobs) > 1
             return [Outcome(job, "lost", reason=reason, shared=shared) for job in run.jobs]
-        if self._num_workers < self._count:
-            self._idle.append(run.worker)
-        else:
+        if self._num_workers >= self._count:
             ray.kill(run.worker.actor)
+            self._next.lose(run.worker)
+        elif (job := self._next.of(run.worker)) is not None:
+            self._run(run.worker, (job,))
+        else:
+            self._idle.append(run.worker)
         return [_outcome(*pair) for pair in zip(run.jobs, results if run.together else [results], strict=True)]
-
-    def _loss(self, error: RayError, seconds: float) -> str:
-        if not isinstance(error, RayActorError):
-            return f"the worker raised {last_line(error)}"
-        patience = self._config.stall_seconds
-        hint = f", longer than workers.stall_seconds = {patience:g} allows it to hang" if seconds >= patience else ""
-        return f"the worker died after {seconds:.0f} s{hint}: {cause(error)}"
-
-    def _look_at_cluster(self) -> None:
-        if time.monotonic() - self._looked < _LOOK_S:
-            return
-        self._lifeline.check()
-        if self._starting:
-            self._report_room()
-        self._looked = time.monotonic()
-
-    def _report_room(self) -> None:
-        room = room_for(self._config.cpus, self._config.gpus)
-        if room != self._room and room < self._count:
-            self._say(
-                f"the cluster has room for {room} of {self._count} workers ({self._config.cpus:g} CPUs and "
-                f"{self._config.gpus:g} GPUs each); the others start when a node joins"
-            )
-        self._room = room
 
 
 def _outcome(job: Job, result: Any) -> Outcome:

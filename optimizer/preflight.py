@@ -117,6 +117,7 @@ def _worker(
         depth=depth,
         batch_invariant=workers.batch_invariant,
         stall_seconds=workers.stall_seconds,
+        ahead=workers.merge_ahead,
         population=population_of(workers, spec.search.screening, models, genome),
     )
 

@@ -21,3 +21,17 @@ def last_line(error: BaseException) -> str:
     found = original(error)
     lines = [line for line in str(found).strip().splitlines() if line.strip()]
     return f"{type(found).__name__}: {lines[-1].strip() if lines else 'no message'}"
+
+
+def loss(error: BaseException, seconds: float, patience: float) -> str:
+    """Say why a job was lost.
+
+    Args:
+        error: what Ray raised in the place of a result.
+        seconds: that the job had run.
+        patience: ``WorkerConfig.stall_seconds``.
+    """
+    if not isinstance(error, RayActorError):
+        return f"the worker raised {last_line(error)}"
+    hint = f", longer than workers.stall_seconds = {patience:g} allows it to hang" if seconds >= patience else ""
+    return f"the worker died after {seconds:.0f} s{hint}: {cause(error)}"

@@ -38,6 +38,7 @@ class WorkerConfig:
         batch_invariant: use vLLM's kernels whose results do not depend on what else is in the batch (GPU only).
         stall_seconds: how long the engine may make no step before the worker is killed.
         population: how many candidates the engine must be able to answer as at once; None writes all in place.
+        ahead: merge the next candidate while the present one is scored, in memory of the size of the weights.
     """
 
     base: ModelRef
@@ -57,6 +58,7 @@ class WorkerConfig:
     batch_invariant: bool = False
     stall_seconds: float = 600.0
     population: Population | None = None
+    ahead: bool = False
 
     @property
     def on_cpu(self) -> bool:
@@ -77,6 +79,15 @@ class WorkerConfig:
         # The vocabulary of a merge is made of the experts' tokenizers too.
         experts = self.experts if self.vocabulary is not None else ()
         return replace(self, experts=experts, tasks=(), warm_recipe=None)
+
+    @property
+    def process_only(self) -> WorkerConfig:
+        """What the worker's process depends on before it has an engine; names no model."""
+        return WorkerConfig(
+            replace(self.base, name="", path="", revision=None), (), (), engine=self.engine, gpus=self.gpus,
+            tensor_parallel=self.tensor_parallel, cpus=self.cpus, batch_invariant=self.batch_invariant,
+            stall_seconds=self.stall_seconds, ahead=self.ahead,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], lo
         "merge workspace": merge.workspace * processes,
     }
     if config.on_cpu:
+        if config.ahead:
+            host["next candidate"] = weights
         if config.engine == "vllm":
             host["packed weights"] = _packed(shapes, element) // processes
         host |= {part: size * processes for part, size in engine.items()}

@@ -20,14 +20,19 @@ class GpuMemory:
     Attributes:
         utilization: fraction of the whole GPU that vLLM may use, KV cache included.
         mirror: bytes that merging may keep there beside vLLM; the rest is copied for every candidate.
+        ahead: bytes in which the next candidate may be merged ahead; the rest is merged in its turn.
     """
 
     utilization: float
     mirror: int
+    ahead: int = 0
 
 
 def divide(config: WorkerConfig, needs: Footprint, total: int) -> GpuMemory:
     """Give merging what it would keep, as long as the engine has room for its weights and its longest text.
+
+    Where the next candidate is merged ahead it comes first: what must then be copied for every candidate is copied
+    while the one before is scored.
 
     Args:
         config: the worker; on a GPU.
@@ -36,5 +41,6 @@ def divide(config: WorkerConfig, needs: Footprint, total: int) -> GpuMemory:
     """
     share = GPU_MEMORY_SHARE * min(1.0, config.gpus) * total
     room = int(share) - sum(needs.device.values()) - min(_ENGINE_WORKSPACE, int(share) // 4)
-    mirror = max(0, min(needs.mirror, room))
-    return GpuMemory((share - mirror) / total, mirror)
+    ahead = max(0, min(needs.device["weights"], room)) if config.ahead else 0
+    mirror = max(0, min(needs.mirror, room - ahead))
+    return GpuMemory((share - mirror - ahead) / total, mirror, ahead)

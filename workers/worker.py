@@ -16,6 +16,7 @@ from evals.suite import TaskSuite
 from evomerge.errors import EngineError, Infeasible
 from merging.recipe import Recipe
 from workers.config import ScoreResult, WorkerConfig, process_environment
+from workers.engines.making import load_libraries, make_engine
 from workers.memory import check_room, explained
 from workers.population import Trial
 from workers.progress import PREPARING, SCORING, beat, start_guard, under_watch
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ScoreResult", "ScoringWorker", "WorkerConfig", "start_worker"]
 
 
+# Ray's name for the thread that is told about the next candidate while another one scores the present one.
+AHEAD = "ahead"
 # Of the trial whose outcome is in ``Trial``: enough that a GPU is busy, few enough for seconds on a CPU.
 TRIAL_ITEMS, TRIAL_SWAPS = 32, 4
 
@@ -56,17 +59,27 @@ class ScoringWorker:
         self._start()
         return dict(self._description)
 
+    def load(self) -> None:
+        """Load the engine's libraries, which is half of a start, and nothing of a model."""
+        with explained(), under_watch(PREPARING):
+            load_libraries(self._config)
+
     def adopt(self, config: WorkerConfig) -> dict[str, Any]:
         """Go on with another experiment on the same engine; returns what ``ready`` returns.
 
         The base may be another checkpoint that can take the place of the present one (``workers.swaps``): what it
         costs is writing its weights.
 
+        A worker that has no engine yet goes on with any configuration that its process fits.
+
         Raises:
             EngineError: the configuration needs another engine.
             TaskError: a task cannot be used.
             ModelError: an expert cannot be opened.
         """
+        if self._engine is None and config.process_only == self._config.process_only:
+            self._config = config
+            return self.ready()
         if replace(config.engine_only, base=self._config.base) != self._config.engine_only:
             raise EngineError("the worker's engine does not fit the configuration: start another worker")
         if config.base != self._config.base and (why := obstacle(self._config.base, config.base)) is not None:
@@ -182,6 +195,11 @@ class ScoringWorker:
         swaps = min(TRIAL_SWAPS, width)
         return Trial(width, len(items), (swapped - start) / swaps, (ended - swapped) / width)
 
+    def merge_ahead(self, recipe: Recipe) -> None:
+        """Begin to merge the recipe that is scored next, where ``WorkerConfig.ahead`` says so; from another thread."""
+        if self._engine is not None:
+            self._engine.merge_ahead(recipe)
+
     def pid(self) -> int:
         """Process id of the worker on its node."""
         return os.getpid()
@@ -194,7 +212,7 @@ class ScoringWorker:
             suite = TaskSuite.load(self._config.tasks)
             if self._engine is None:
                 check_room(self._config)
-                self._engine = _make_engine(self._config)
+                self._engine = make_engine(self._config)
             else:
                 self._engine.adopt(self._config)
             if self._config.warm_recipe is not None:
@@ -264,21 +282,13 @@ def start_worker(config: WorkerConfig) -> Any:
     """
     import ray
 
-    actor = ray.remote(ScoringWorker).options(
+    groups = {"concurrency_groups": {AHEAD: 1}} if config.ahead else {}
+    actor = ray.remote(
         num_cpus=config.cpus,
         num_gpus=config.gpus,
         max_restarts=0,
         max_task_retries=0,
         runtime_env={"env_vars": process_environment(config)},
-    )
+        **groups,
+    )(ScoringWorker)
     return actor.remote(config, guarded=True)
-
-
-def _make_engine(config: WorkerConfig) -> Engine:
-    if config.engine == "vllm":
-        from workers.engines.vllm_engine import VllmEngine
-
-        return VllmEngine(config)
-    from workers.engines.transformers_engine import TransformersEngine
-
-    return TransformersEngine(config)

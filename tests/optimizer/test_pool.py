@@ -219,3 +219,33 @@ def test_worker_that_hangs_while_it_starts_is_killed_and_refused_the_second_time
     with pytest.raises(EngineError, match=r"the transformers engine does not start: .*the watchdog"):
         failures.wait_until(lambda: bool(pool.wait(0.5)), "a refusal", 120)
     assert len(said) == 1
+
+
+def test_next_job_is_begun_at_once_scored_the_same_and_outlives_its_worker(
+    node: Callable[[], Any], open_pool: Callable[..., WorkerPool]
+) -> None:
+    node()
+    plain = open_pool()
+    expected = [score(plain, recipe(weight)).result for weight in (0.3, 0.6)]
+    plain.close()
+
+    pool = open_pool(ahead=True)
+    first = until_free(pool)
+    pool.submit(Job(Work(0, Split.SEARCH), recipe(0.3), failures.positions(failures.creep(1))))
+    assert pool.next_worker == first
+    pool.submit(Job(Work(1, Split.SEARCH), recipe(0.6), None))
+    assert pool.next_worker is None and pool.num_running == 2
+    pool.begin()
+    ended = [finish(pool), finish(pool)]
+    assert [one.job.work.candidate for one in ended] == [0, 1]
+    assert [one.result and one.result.items for one in ended] == [one and one.items for one in expected]
+
+    pool.submit(Job(Work(2, Split.SEARCH), recipe(0.1), failures.positions(failures.die())))
+    pool.submit(Job(Work(3, Split.SEARCH), recipe(0.6), None))
+    pool.begin()
+    lost = finish(pool)
+    assert lost.kind == "lost" and lost.job.work.candidate == 2 and pool.num_running == 1
+    done = finish(pool)
+    assert done.job.work.candidate == 3 and done.result is not None and expected[1] is not None
+    assert done.result.items == expected[1].items
+    assert done.result.worker != first and pool.num_running == 0

@@ -90,6 +90,14 @@ class Engine(ABC):
             EngineError: the engine cannot take the weights.
         """
 
+    def merge_ahead(self, recipe: Recipe) -> None:
+        """Begin to merge the candidate that will be written next, beside the resident weights.
+
+        May be called from any thread at any time between a write and the next adoption, and returns at once. An engine
+        that was not started for it (``WorkerConfig.ahead``) merges in the write.
+        """
+        return
+
     @abstractmethod
     def adopt(self, config: WorkerConfig) -> None:
         """Go on with other experts: forget all that was computed of the present ones.

@@ -13,6 +13,7 @@ import transformers
 from lm_eval.models.huggingface import HFLM
 
 from evomerge.errors import EngineError
+from merging.ahead import MergingAhead
 from merging.deep_models import with_depth
 from merging.live import LiveWeights, Place
 from merging.materialize import Materializer
@@ -49,12 +50,16 @@ class TransformersEngine(Engine):
             self._model = _load(base.path, config)
             tokenizer = transformers.AutoTokenizer.from_pretrained(base.path)
         self._live = LiveWeights(_places(self._model, models))
+        self._ahead = MergingAhead(self._materializer, self._live) if config.ahead else None
         self.tokens = TokenCount()
         self.lm = CountingHFLM(self._model, tokenizer, config, self.tokens)
 
     def adopt(self, config: WorkerConfig) -> None:
         """See :meth:`Engine.adopt`."""
+        if self._ahead is not None:
+            self._ahead.close()
         self._materializer = Materializer(_open(config))
+        self._ahead = MergingAhead(self._materializer, self._live) if config.ahead else None
         if config.base != self._config.base:
             self._live.at_base.clear()
         self._config = config
@@ -63,11 +68,19 @@ class TransformersEngine(Engine):
         """See :meth:`Engine.prepare`."""
         self._materializer.prepare(recipe)
 
+    def merge_ahead(self, recipe: Recipe) -> None:
+        """See :meth:`Engine.merge_ahead`."""
+        if self._ahead is not None:
+            self._ahead.begin(recipe)
+
     @torch.no_grad()
     def write(self, recipe: Recipe) -> Mapping[str, float]:
         """See :meth:`Engine.write`."""
         start = time.perf_counter()
-        self._materializer.write(recipe, self._live)
+        if self._ahead is None:
+            self._materializer.write(recipe, self._live)
+        else:
+            self._ahead.write(recipe)
         return {"apply": time.perf_counter() - start}
 
     def describe(self) -> dict[str, Any]:
@@ -84,7 +97,9 @@ class TransformersEngine(Engine):
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        del self._model, self._live, self._materializer, self.lm
+        if self._ahead is not None:
+            self._ahead.close()
+        del self._model, self._live, self._materializer, self._ahead, self.lm
         gc.collect()
 
 

@@ -88,6 +88,8 @@ class VllmEngine(Engine):
         budget = None if self._gpu is None else self._gpu.mirror
         answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth, budget)
         self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
+        if config.ahead:
+            self._call("open_ahead", None if self._gpu is None else self._gpu.ahead)
         if config.population is not None:
             self._population = CandidatePopulation(config, self._call)
             self.losses = self._population.losses
@@ -95,6 +97,11 @@ class VllmEngine(Engine):
     def prepare(self, recipe: Recipe) -> None:
         """See :meth:`Engine.prepare`."""
         self._call("prepare_recipe", recipe)
+
+    def merge_ahead(self, recipe: Recipe) -> None:
+        """See :meth:`Engine.merge_ahead`."""
+        if self._config.ahead:
+            self._call("merge_ahead", recipe)
 
     def write(self, recipe: Recipe) -> Mapping[str, float]:
         """See :meth:`Engine.write`."""
@@ -142,6 +149,8 @@ class VllmEngine(Engine):
         """See :meth:`Engine.close`."""
         from vllm.distributed import cleanup_dist_env_and_memory
 
+        if self._config.ahead:
+            self._call("close_ahead")
         self._llm.llm_engine.engine_core.shutdown()
         self._directory.close()
         self.__dict__.pop("lm", None)
@@ -159,6 +168,12 @@ class VllmEngine(Engine):
             if answer.error is not None:
                 raise answer.error
         return answers
+
+
+def load_library() -> None:
+    """Import vLLM; its environment must be set."""
+    with _heap_left_alone():
+        from vllm import LLM  # noqa: F401 (vLLM imports the class when it is first asked for)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from vllm.model_executor.layers.vocab_parallel_embedding import (
 from vllm.platforms import current_platform
 
 from evomerge.errors import EngineError, EvomergeError
+from merging.ahead import MergingAhead
 from merging.deep_models import with_depth
 from merging.live import LiveWeights
 from merging.lora.experts import ExpertFactors
@@ -77,6 +78,7 @@ class MergeExtension:
     evomerge_base: ModelRef
     evomerge_materializer: Materializer
     evomerge_live: LiveWeights | None
+    evomerge_ahead: MergingAhead | None = None
     evomerge_packed: Sequence[torch.nn.Module]
     evomerge_slots: LoraSlots
 
@@ -92,6 +94,7 @@ class MergeExtension:
         with _answering() as answer, without_adapter_layers(self.model_runner.model):
             model = self.model_runner.model
             _check_rewritable(model)
+            self.close_ahead()
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
             self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget)
             if not hasattr(self, "evomerge_live"):
@@ -113,6 +116,28 @@ class MergeExtension:
             self.evomerge_materializer.prepare(recipe)
         return answer
 
+    def open_ahead(self, budget: int | None) -> Answer:
+        """Take memory for the next candidate, see :class:`MergingAhead`; nothing where weights take a detour."""
+        with _answering() as answer:
+            if self.evomerge_live is not None:
+                self.evomerge_ahead = MergingAhead(self.evomerge_materializer, self.evomerge_live, budget)
+        return answer
+
+    def close_ahead(self) -> Answer:
+        """Give that memory back, where any was taken."""
+        with _answering() as answer:
+            if self.evomerge_ahead is not None:
+                self.evomerge_ahead.close()
+                self.evomerge_ahead = None
+        return answer
+
+    def merge_ahead(self, recipe: Recipe) -> Answer:
+        """Let the next candidate be merged meanwhile, where there is memory for it; from any thread."""
+        with _answering() as answer:
+            if self.evomerge_ahead is not None:
+                self.evomerge_ahead.begin(recipe)
+        return answer
+
     def write_recipe(self, recipe: Recipe) -> Answer:
         """Merge into the live parameters and pack them again; seconds: apply, write (on the detour), repack."""
         with _answering() as answer, torch.no_grad():
@@ -127,7 +152,8 @@ class MergeExtension:
                 self._pack_again(self.evomerge_packed, answer)
                 return answer
             try:
-                written = self.evomerge_materializer.write(recipe, live)
+                ahead = self.evomerge_ahead
+                written = self.evomerge_materializer.write(recipe, live) if ahead is None else ahead.write(recipe)
                 answer.seconds["apply"] = _now() - start
                 self._pack_again(_owners(self.evomerge_packed, live, written), answer)
             except BaseException:
