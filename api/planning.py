@@ -157,6 +157,7 @@ def needs_view(needs: Needs) -> dict[str, Any]:
             for stage in work.candidates
         ],
         "host_bytes": dict(memory.host),
+        "node_bytes": dict(memory.node),
         "device_bytes": dict(memory.device),
         "assumed": list(memory.assumed),
         "mapped_bytes": memory.mapped,

@@ -203,7 +203,8 @@ def _memory_table(needs: NeedsView) -> Table:
     for part in sorted({*needs.host_bytes, *needs.device_bytes}, key=lambda part: -needs.host_bytes.get(part, 0)):
         table.add_row(part, *(_gib(columns[name].get(part, 0)) for name in shown))
     table.add_row("together", *(_gib(sum(columns[name].values())) for name in shown))
-    table.add_row("files, shared by a node's workers", _gib(needs.mapped_bytes))
+    for part, size in needs.node_bytes.items():
+        table.add_row(f"{part}, shared by a node's workers", _gib(size))
     if needs.mirror_bytes:
         table.add_row("of a merge, as far as it fits", "", _gib(needs.mirror_bytes))
     if needs.assumed:

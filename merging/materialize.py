@@ -23,6 +23,8 @@ from merging.operators import Operator, get_operator
 from merging.operators.base import LINES, MergeInputs, Options, Prepared, TensorInputs, Values
 from merging.operators.kernels import Part
 from merging.recipe import Recipe
+from merging.shared.items import SharedState
+from merging.states import State, items_of, prepare_state, wants_all_cores
 from merging.task_vectors import TaskVectors
 from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
@@ -54,14 +56,6 @@ class _Merge:
         return self.values[slots]
 
 
-@dataclass(frozen=True)
-class _State:
-    """What stays the same for every recipe of a merge: statistics of the model, and tensors prepared so far."""
-
-    survey: Any
-    prepared: dict[str, Prepared]
-
-
 class Materializer:
     """Turns recipes into checkpoint tensors.
 
@@ -77,7 +71,14 @@ class Materializer:
     Tensors are merged by as many threads as torch uses. Not safe for use from several threads at once.
     """
 
-    def __init__(self, models: ModelSet, *, resident: bool = True, gpu_budget: int | None = None) -> None:
+    def __init__(
+        self,
+        models: ModelSet,
+        *,
+        resident: bool = True,
+        gpu_budget: int | None = None,
+        shared: SharedState | None = None,
+    ) -> None:
         """Take the models; nothing is read before the first recipe.
 
         Args:
@@ -85,12 +86,15 @@ class Materializer:
             resident: see above.
             gpu_budget: bytes that may be kept on the GPU whose weights are written, beside those; what does not fit
                 is copied there for every candidate. None keeps everything.
+            shared: where the processes of this node have in common what is kept resident; None keeps it private. The
+                merges are the same to the last bit.
         """
         self.models = models
+        self._shared = shared if resident else None
         self._gpu_budget = gpu_budget
         self._resident = resident
-        self._vectors = TaskVectors(models, resident=resident)
-        self._states: OrderedDict[_StateKey, _State] = OrderedDict()
+        self._vectors = TaskVectors(models, resident=resident, shared=self._shared)
+        self._states: OrderedDict[_StateKey, State] = OrderedDict()
         self._chunks: dict[tuple[tuple[str, ...], int], ChunkPlan] = {}
         self._threads = Threads()
         self._recycled = Recycled() if resident else None
@@ -192,12 +196,12 @@ class Materializer:
             self._gpu.finish()
         return written
 
-    def _ready(self, merge: _Merge, state: _State, name: str) -> Prepared | None:
+    def _ready(self, merge: _Merge, state: State, name: str) -> Prepared | None:
         if not self._is_merged(merge.operator, name):
             return None
         return state.prepared.get(name) or self._prepared(merge, state.survey, name)
 
-    def _merged(self, merge: _Merge, state: _State) -> Iterator[tuple[str, Tensor]]:
+    def _merged(self, merge: _Merge, state: State) -> Iterator[tuple[str, Tensor]]:
         def run(item: _Item) -> tuple[str, Tensor]:
             return item[0], self._run(merge, *item)
 
@@ -259,19 +263,16 @@ class Materializer:
 
     # Some methods learn by gradients, and engines write without them.
     @torch.enable_grad()
-    def _state(self, merge: _Merge) -> _State:
+    def _state(self, merge: _Merge) -> State:
         operator, options = merge.operator, merge.options
         if not self._resident:
-            return _State(operator.survey(self._inputs(merge), options), {})
+            return State(operator.survey(self._inputs(merge), options), {})
         key = self._key(merge)
         if key not in self._states:
             while len(self._states) >= KEPT_STATES:
                 self._states.popitem(last=False)
-            inputs = self._inputs(merge)
-            survey = operator.survey(inputs, options)
-            self._states[key] = _State(
-                survey, {one.inputs.name: one for one in self._prepare_all(merge, survey, inputs)}
-            )
+            items = None if self._shared is None else items_of(operator, options, key, self.models, self._shared)
+            self._states[key] = prepare_state(operator, options, self._inputs(merge), self._threads, items)
         self._states.move_to_end(key)
         return self._states[key]
 
@@ -279,11 +280,6 @@ class Materializer:
     def _key(merge: _Merge) -> _StateKey:
         seed = merge.recipe.seed if merge.operator.seeded else 0
         return merge.operator.name, merge.models, tuple(sorted(merge.options.items())), seed
-
-    def _prepare_all(self, merge: _Merge, survey: Any, inputs: MergeInputs) -> Iterable[Prepared]:
-        if wants_all_cores(merge.operator):
-            return (self._prepared(merge, survey, name) for name in inputs.names)
-        return self._threads.map(lambda name: self._prepared(merge, survey, name), inputs.names)
 
     def _prepared(self, merge: _Merge, survey: Any, name: str) -> Prepared:
         tensor = self._tensor_inputs(merge, name)
@@ -341,11 +337,6 @@ class Materializer:
         if key not in self._chunks:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
-
-
-def wants_all_cores(operator: Operator) -> bool:
-    """Return whether preparing a tensor is matrix algebra that uses every core by itself."""
-    return operator.cost not in ("linear", "sort")
 
 
 def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:

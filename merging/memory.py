@@ -13,6 +13,7 @@ import torch
 
 from merging.models import ModelSet
 from merging.operators import Operator, get_operator
+from merging.task_vectors import may_change
 
 FP32 = 4
 # Per element and expert in a search, beside the task vectors; see the operators' docstrings.
@@ -35,13 +36,13 @@ _ASSUMED_OTHERWISE = 8
 
 @dataclass(frozen=True)
 class MergeMemory:
-    """Bytes that merging takes in one process of a worker.
+    """Bytes that merging takes; all but the workspace is there once for all processes of a node that share it.
 
     Attributes:
         mapped: base and experts that stay memory-mapped files, which all processes of a node share.
         task_vectors: fp32 task vectors.
         operator_state: what operators keep for every coefficient.
-        workspace: merged tensors on their way into the engine, one per thread.
+        workspace: merged tensors on their way into the engine, one per thread of a process.
         assumed: methods whose state is not known but assumed.
     """
 
@@ -61,7 +62,13 @@ def merge_memory(models: ModelSet, methods: Sequence[str], threads: int) -> Merg
         threads: tensors that are merged at a time.
     """
     operators = [get_operator(method) for method in methods]
-    mapped, vectors, state, largest = 0, 0, 0, 0
+    vectors, state, largest = 0, 0, 0
+    changes = [
+        files
+        for name, files in models.weight_files().items()
+        if name != models.base.name and not _is_full(models, name)
+    ]
+    mapped = sum(path.stat().st_size for files in changes for path in files)
     for name in models.tensor_names():
         info = models.tensor_info(name)
         mapped += info.nbytes
@@ -69,7 +76,7 @@ def merge_memory(models: ModelSet, methods: Sequence[str], threads: int) -> Merg
             continue
         elements = math.prod(info.shape)
         largest = max(largest, elements)
-        changing = [expert.name for expert in models.experts if _changes(models, expert.name, name)]
+        changing = [expert.name for expert in models.experts if may_change(models, expert.name, name)]
         stored = info.dtype == torch.bfloat16 and all(_is_full(models, expert) for expert in changing)
         mapped += info.nbytes * len(changing) * stored
         if not stored or not all(operator.by_span for operator in operators):
@@ -82,11 +89,6 @@ def merge_memory(models: ModelSet, methods: Sequence[str], threads: int) -> Merg
 def state_bytes(operator: Operator) -> int:
     """Return the bytes per element and expert that an operator keeps beside the task vectors."""
     return _STATE.get(operator.name, _ASSUMED.get(operator.cost, _ASSUMED_OTHERWISE))
-
-
-def _changes(models: ModelSet, expert: str, name: str) -> bool:
-    """Return whether an expert may change a tensor: an adapter says which, any other model may change all."""
-    return not models.is_adapter(expert) or name in models.adapter(expert).touched()
 
 
 def _is_full(models: ModelSet, expert: str) -> bool:

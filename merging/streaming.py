@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.materialize import wants_all_cores
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
 from merging.operators.kernels import Part
 from merging.sources import TensorRef
+from merging.states import wants_all_cores
 from merging.task_vectors import check_finite, stored_deltas
 from merging.threads import Threads
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from evomerge.errors import ModelError
+from merging.calibration.cache import model_identity
 from merging.models import ModelSet
+from merging.shared.codec import Known
+from merging.shared.items import SharedState
 from merging.vectors import StoredDeltas, StoredVector, Vector, is_finite_vector, is_storable
 
 
@@ -19,15 +23,17 @@ class TaskVectors:
         models: base and experts.
         resident: keep fp32 task vectors, 4 bytes per element and expert, and what is known of stored ones. Bases and
             stored experts are memory-mapped files.
+        shared: where the processes of this node have the fp32 task vectors in common.
     """
 
-    def __init__(self, models: ModelSet, *, resident: bool) -> None:
+    def __init__(self, models: ModelSet, *, resident: bool, shared: SharedState | None = None) -> None:
         """Take the models; nothing is read yet."""
         self._models = models
         self._resident = resident
         self._bases: dict[str, Tensor] = {}
         self._deltas: dict[tuple[str, str], Tensor | None] = {}
         self._experts: dict[tuple[str, str], Tensor | None] = {}
+        self._items = None if shared is None else shared.items({"task vectors": 1, **models_key(models)})
 
     def base(self, name: str) -> Tensor:
         """Return a base tensor as it is stored; read-only."""
@@ -67,12 +73,31 @@ class TaskVectors:
     def _delta(self, name: str, expert: str) -> Tensor | None:
         if (name, expert) in self._deltas:
             return self._deltas[name, expert]
-        delta = self._models.delta(name, expert)
-        if delta is not None:
-            check_finite(delta.reshape(-1), expert, name)
+        if self._items is None or not may_change(self._models, expert, name):
+            delta = self._computed(name, expert)
+        else:
+            found = self._items.find(f"{name}\0{expert}", Known, lambda: self._computed(name, expert))
+            assert found is not None
+            delta = found.value
         if self._resident:
             self._deltas[name, expert] = delta
         return delta
+
+    def _computed(self, name: str, expert: str) -> Tensor | None:
+        delta = self._models.delta(name, expert)
+        if delta is not None:
+            check_finite(delta.reshape(-1), expert, name)
+        return delta
+
+
+def may_change(models: ModelSet, expert: str, name: str) -> bool:
+    """Return whether an expert may change a tensor: an adapter says which, any other model may change all."""
+    return not models.is_adapter(expert) or name in models.adapter(expert).touched()
+
+
+def models_key(models: ModelSet) -> dict[str, Any]:
+    """Return what tells models from others on this node, for :class:`merging.shared.items.SharedState`."""
+    return {"models": model_identity(models), "blocks": [models.num_blocks, models.depth]}
 
 
 def stored_deltas(base: Tensor, tensors: Sequence[Tensor], experts: Sequence[str], name: str) -> StoredDeltas | None:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from evomerge.errors import EngineError
+from merging.shared.items import checked_root, free_bytes
 from optimizer.cluster import ray_cluster
 from workers.config import WorkerConfig
 
@@ -29,6 +30,7 @@ class Node:
         cpus: cores that workers may be placed on; None where cores limit nothing, which is so on this machine.
         gpus: GPUs.
         gpu_memory: bytes of the smallest GPU; None in a cluster.
+        shareable: bytes that its workers can have in common beside files (``merging.shared``); None in a cluster.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Node:
     cpus: float | None
     gpus: float
     gpu_memory: int | None
+    shareable: int | None = None
 
 
 def find_nodes(config: WorkerConfig) -> tuple[Node, ...]:
@@ -44,6 +47,7 @@ def find_nodes(config: WorkerConfig) -> tuple[Node, ...]:
 
     Raises:
         EngineError: the cluster cannot be reached.
+        InvalidInput: EVOMERGE_SHARED_STATE names no directory.
     """
     if not os.environ.get("RAY_ADDRESS"):
         return (_this_machine(config),)
@@ -73,7 +77,9 @@ def _this_machine(config: WorkerConfig) -> Node:
     limit = _LIMIT.read_text().strip() if _LIMIT.is_file() else "max"
     total = memory.total if limit == "max" else min(memory.total, int(limit))
     count, smallest = (0, None) if config.on_cpu else _gpus()
-    return Node(socket.gethostname(), total, min(total, memory.available), None, count, smallest)
+    root = checked_root()
+    shareable = 0 if root is None else free_bytes(root.parent)
+    return Node(socket.gethostname(), total, min(total, memory.available), None, count, smallest, shareable)
 
 
 def _gpus() -> tuple[int, int | None]:

@@ -80,8 +80,8 @@ class Needs:
         )
         devices = f" and {_gib(sum(self.memory.device.values()))} of each GPU" if self.memory.device else ""
         return (
-            f"memory: {self.workers} x {_gib(self.memory.worker)}{devices} for workers, {_gib(self.memory.mapped)} for "
-            f"mapped files; {have}"
+            f"memory: {self.workers} x {_gib(self.memory.worker)}{devices} for workers, {_gib(self.memory.mapped)} "
+            f"shared by those of a node ({_parts(self.memory.node)}); {have}"
         )
 
 
@@ -98,8 +98,10 @@ def find_needs(plan: Plan, store: Store | None = None, nodes: tuple[Node, ...] |
     """
     volumes = _volumes(plan)
     work = _work(plan, volumes)
-    memory = _memory(plan, volumes)
     nodes = find_nodes(plan.worker) if nodes is None else nodes
+    memory = _memory(plan, volumes)
+    if any(node.shareable is not None and memory.prepared > node.shareable for node in nodes):
+        memory = memory.apart()
     models = open_models(plan.worker.base, (), None)
     weights = sum(models.tensor_info(name).nbytes for name in models.tensor_names())
     return Needs(
@@ -124,13 +126,11 @@ def check_fits(plan: Plan, needs: Needs) -> None:
     _check_sequence(memory)
     _check_gpus(plan.worker, needs)
     if sum(needs.room) < needs.workers:
-        parts = sorted(memory.host.items(), key=lambda part: -part[1])
-        listed = ", ".join(f"{name} {_gib(size)}" for name, size in parts if size > GIB / 100)
         total = sum(needs.room)
         raise SpecError(
             "workers.count",
-            f"{needs.workers} workers take {_gib(memory.worker)} each ({listed}) and {_gib(memory.mapped)} per node "
-            f"for files, and there is room for {total}: "
+            f"{needs.workers} workers take {_gib(memory.worker)} each ({_parts(memory.host)}) and "
+            f"{_gib(memory.mapped)} per node ({_parts(memory.node)}), and there is room for {total}: "
             + ", ".join(f"{node.name} has {_gib(node.memory)}" for node in needs.nodes),
             f"set workers.count: {total}" if total else "take a smaller base, fewer experts, or a larger machine",
         )
@@ -271,6 +271,12 @@ def _disk(path: Path | None) -> int | None:
     if path is None:
         return None
     return shutil.disk_usage(next(parent for parent in [path, *path.parents] if parent.exists())).free
+
+
+def _parts(sizes: Mapping[str, int]) -> str:
+    """Render what matters of a sum."""
+    largest = sorted(sizes.items(), key=lambda part: -part[1])
+    return ", ".join(f"{name} {_gib(size)}" for name, size in largest if size > GIB / 100) or "next to nothing"
 
 
 def _gib(size: int) -> str:

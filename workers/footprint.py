@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from merging.checkpoints import text_config
@@ -12,8 +12,10 @@ from merging.memory import FP32, merge_memory
 from merging.models import ModelSet
 from merging.names import is_vocabulary
 from workers.config import WorkerConfig
+from workers.population import Population
 
 GIB = 2**30
+FILES = "files"
 # Measured: what a worker has resident with PyTorch, vLLM and lm-eval imported, shared libraries included.
 _PROCESS = {"vllm": int(1.5 * GIB), "transformers": int(0.9 * GIB)}
 _CPU_KV_CACHE_GIB = 1.0
@@ -22,37 +24,58 @@ _ELEMENT = {"bfloat16": 2, "float16": 2, "float32": 4}
 _SEQUENCES = 256
 # Logits, their log-probabilities and what the sampler sorts, in fp32.
 _LOGIT_COPIES = 3
+# The ranks that vLLM has slots of, and the layers that it computes, and adapts, as one.
+_SLOT_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+_FUSED = ({"q_proj", "k_proj", "v_proj"}, {"gate_proj", "up_proj"})
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes by part. What is mapped from files is shared by the workers of a node; all else is each worker's own.
+    """Bytes by part.
 
     Attributes:
-        host: in the node's memory.
+        host: in the node's memory, for every worker.
+        node: in the node's memory, once for all its workers: weight files as long as there is room for them, and what
+            merging prepares.
         device: in the memory of each of the worker's GPUs; empty on the CPU.
         mirror: what merging copies to the GPU and keeps there as far as it fits beside the engine; the rest is copied
             for every candidate, so nothing is refused for it.
-        mapped: weight files of base and experts, in the node's memory as long as there is room for them.
         kv_token: bytes of the KV cache per token; None where the configuration does not say.
         kv_cache: bytes set aside for it; None where the engine takes what the GPU has left.
         max_model_len: tokens of the longest sequence; None where neither spec nor model say.
         assumed: methods whose operator state is not known but assumed.
+        processes: of one worker, each of which would have what merging prepares for itself.
     """
 
     host: Mapping[str, int]
+    node: Mapping[str, int]
     device: Mapping[str, int]
     mirror: int
-    mapped: int
     kv_token: int | None
     kv_cache: int | None
     max_model_len: int | None
     assumed: tuple[str, ...]
+    processes: int = 1
 
     @property
     def worker(self) -> int:
         """Bytes of the node's memory that every worker adds."""
         return sum(self.host.values())
+
+    @property
+    def mapped(self) -> int:
+        """Bytes of the node's memory that its workers have in common."""
+        return sum(self.node.values())
+
+    @property
+    def prepared(self) -> int:
+        """Bytes of it that merging prepares; the rest is in files on disk."""
+        return self.mapped - self.node[FILES]
+
+    def apart(self) -> Footprint:
+        """Return what it is where nothing can be shared but files on disk."""
+        own = {part: size * self.processes for part, size in self.node.items() if part != FILES}
+        return replace(self, host={**self.host, **own}, node={FILES: self.node[FILES]})
 
 
 def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], longest: int) -> Footprint:
@@ -72,12 +95,12 @@ def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], lo
     length = config.max_model_len or settings.get("max_position_embeddings")
     kv_token, kv_cache = _kv_token(settings, element), _kv_cache(config)
     engine = {"weights": weights, "logits": _logits(shapes, longest)}
+    if config.population is not None:
+        engine["adapter slots"] = _slots(config.population, shapes, element)
     if config.engine == "vllm":
         engine["KV cache"] = kv_cache or (kv_token or 0) * (length or 0)
     host = {
         "process": _PROCESS[config.engine] * (1 if processes == 1 else 1 + processes),
-        "task vectors": merge.task_vectors * processes,
-        "operator state": merge.operator_state * processes,
         "merge workspace": merge.workspace * processes,
     }
     if config.on_cpu:
@@ -88,7 +111,8 @@ def footprint(config: WorkerConfig, models: ModelSet, methods: Sequence[str], lo
         host |= {part: size * processes for part, size in engine.items()}
     device = {} if config.on_cpu else engine
     mirror = 0 if config.on_cpu else merge.mapped + merge.task_vectors + merge.operator_state
-    return Footprint(host, device, mirror, merge.mapped, kv_token, kv_cache, length, merge.assumed)
+    node = {FILES: merge.mapped, "task vectors": merge.task_vectors, "operator state": merge.operator_state}
+    return Footprint(host, node, device, mirror, kv_token, kv_cache, length, merge.assumed, processes)
 
 
 def _kv_cache(config: WorkerConfig) -> int | None:
@@ -117,6 +141,19 @@ def _packed(shapes: Mapping[str, tuple[int, ...]], element: int) -> int:
     matrices = {name: math.prod(shape) for name, shape in shapes.items() if len(shape) == 2}
     vocabulary = [size for name, size in matrices.items() if is_vocabulary(name)]
     return element * (sum(matrices.values()) - sum(vocabulary) + max(vocabulary, default=0))
+
+
+def _slots(population: Population, shapes: Mapping[str, tuple[int, ...]], element: int) -> int:
+    """Return the bytes of both factors of every candidate that can be answered as at once, and of the experts' own."""
+    own = set(population.layers)
+    wanted = own.union(*(fused for fused in _FUSED if fused & own))
+    slots = population.width * next((rank for rank in _SLOT_RANKS if rank >= population.rank), population.rank)
+    total = 0
+    for name, shape in shapes.items():
+        if len(shape) == 2 and name.removesuffix(".weight").rpartition(".")[2] in wanted:
+            out, into = shape
+            total += slots * (out + into) * element + population.rank * (out * FP32 + into * element)
+    return total
 
 
 def _logits(shapes: Mapping[str, tuple[int, ...]], longest: int) -> int:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psutil
 
+from merging.shared import leases
+
 # Exists while a call runs and holds its phase; its modification time is that of the last progress.
 STAMP = "stamp"
 SCORING = "scoring"
@@ -106,7 +108,10 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def clear_up(group: int, directory: Path) -> None:
-    """End what is left of the worker's process group; remove its temporary files and its shared memory."""
+    """End what is left of the worker's process group; remove its temporary files and its shared memory.
+
+    What it has prepared together with other workers of its node goes where it was the last of them.
+    """
     deadline = time.monotonic() + GRACE_S
     with suppress(ProcessLookupError):
         while time.monotonic() < deadline:
@@ -117,6 +122,10 @@ def clear_up(group: int, directory: Path) -> None:
         for segment in SHARED_MEMORY.glob(f"{meeting.name}-*"):
             segment.unlink(missing_ok=True)
     shutil.rmtree(directory, ignore_errors=True)
+    shared = leases.root()
+    if shared is not None:
+        with suppress(PermissionError):  # then nothing in it is this user's
+            leases.sweep(shared)
 
 
 def main() -> None:

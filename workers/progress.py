@@ -34,11 +34,12 @@ def start_guard(stall_s: float) -> None:
     os.environ[_VARIABLE] = str(Path(directory) / guard.STAMP)
     reading, writing = os.pipe()
     subprocess.run(
-        # -P: the script's own directory is no place to import from.
+        # -P: the script's own directory is no place to import from; the rooms may be where only this process looks.
         [sys.executable, "-P", guard.__file__, str(os.getpid()), directory, str(stall_s), str(reading)],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         pass_fds=(reading,),
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         check=True,
     )
     os.close(reading)

@@ -158,12 +158,14 @@ class NeedsView(Answer):
     stages: list[StageView]
     host_bytes: dict[str, int]
     """Memory of one worker by part."""
+    node_bytes: dict[str, int]
+    """Memory that the workers of a node share, by part."""
     device_bytes: dict[str, int]
     """Memory of each of its GPUs by part."""
     assumed: list[str]
     """Merge methods whose own state is assumed."""
     mapped_bytes: int
-    """Mapped files, shared by the workers of a node."""
+    """What the workers of a node share, together."""
     mirror_bytes: int
     """What a merge on a GPU keeps there as far as it fits."""
     store_bytes: int | None

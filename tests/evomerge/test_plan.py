@@ -29,7 +29,7 @@ def test_earlier_runs_say_how_long_it_takes(reference: dict[str, Any], tiny_expe
     needs = plan["needs"]
     assert reference["experiment"]["id"] in needs["hours_source"]
     assert needs["hours"] > 0
-    assert needs["host_bytes"]["task vectors"] > 0
+    assert needs["node_bytes"]["task vectors"] > 0
     assert plan["dimensions"] == len(plan["genes"]) > 0
 
 

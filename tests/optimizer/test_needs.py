@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from evomerge.errors import SpecError
 from experiments.spec import load_spec
 from experiments.states import Split
 from optimizer.launch import plan_of
+from optimizer.machine import Node
 from optimizer.needs import check_fits, find_needs
 from optimizer.plan import Plan
 from optimizer.preflight import make_plan
@@ -84,6 +86,19 @@ def test_more_workers_than_memory_are_refused_with_the_numbers(tiny_experiment: 
     assert caught.value.fix == f"set workers.count: {room}"
     fitting = plan(tiny_experiment, workers(count=room))
     check_fits(fitting, find_needs(fitting))
+
+
+def test_what_merging_prepares_is_counted_once_per_node_where_it_can_be_shared(tiny_experiment: TinyExperiment) -> None:
+    checked = plan(tiny_experiment)
+    node = Node("here", 2**40, None, None, 0, None)
+    prepared = find_needs(checked, nodes=(node,)).memory.prepared
+    assert prepared > 0
+    fits, lacks = (
+        find_needs(checked, nodes=(node, replace(node, shareable=size))).memory for size in (prepared, prepared - 1)
+    )
+    assert fits.prepared == prepared and "task vectors" in fits.node
+    assert lacks.prepared == 0 and lacks.worker == fits.worker + prepared
+    assert "task vectors" in lacks.host
 
 
 def test_a_run_is_refused_before_it_is_recorded(tiny_experiment: TinyExperiment) -> None:

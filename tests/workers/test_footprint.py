@@ -47,8 +47,13 @@ def test_parts_follow_from_shapes(config: WorkerConfig, smollm2: Path) -> None:
     models = ModelSet.open(config.base, config.experts)
     planned = footprint(config, models, ("task_arithmetic", "ties"), LONGEST)
     blocks = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 1536 * 576)
-    assert planned.host["task vectors"] == 2 * 4 * blocks
-    assert planned.host["operator state"] == 2 * 4 * blocks
+    assert planned.node["task vectors"] == 2 * 4 * blocks
+    assert planned.node["operator state"] == 2 * 4 * blocks
+    # Nothing of it is each worker's own, unless there is no room to share it.
+    assert planned.apart().worker == planned.worker + 2 * 2 * 4 * blocks == planned.worker + planned.prepared
+    adapters = sum(file.stat().st_size for name in ("north", "south") for file in models.weight_files()[name])
+    weights = sum(models.tensor_info(name).nbytes for name in models.tensor_names())
+    assert planned.node["files"] == planned.apart().mapped == weights + adapters
     assert planned.host["packed weights"] == 2 * (blocks + 49152 * 576)
     assert planned.kv_token == 2 * 2 * 30 * 3 * 64
     assert planned.device == {}
@@ -61,8 +66,8 @@ def test_full_experts_stay_files_where_all_methods_read_them_by_span(config: Wor
     models = ModelSet.open(config.base, (ModelRef("other", str(smollm2)),))
     weights = sum(models.tensor_info(name).nbytes for name in models.tensor_names())
     by_span = footprint(config, models, ("task_arithmetic",), LONGEST)
-    assert by_span.mapped == 2 * weights
-    assert by_span.host["task vectors"] == 0
+    assert by_span.mapped == by_span.node["files"] == 2 * weights
+    assert by_span.node["task vectors"] == 0
     whole = footprint(config, models, ("task_arithmetic", "iso_c"), LONGEST)
-    assert whole.host["task vectors"] == 2 * weights
+    assert whole.node["task vectors"] == 2 * weights
     assert whole.assumed == ("iso_c",)

@@ -13,8 +13,8 @@ from workers.gpu_memory import divide
 
 TOTAL = 80 * GIB
 NEEDS = Footprint(
-    host={}, device={"weights": 15 * GIB, "KV cache": GIB}, mirror=45 * GIB, mapped=0, kv_token=1, kv_cache=None,
-    max_model_len=4096, assumed=(),
+    host={}, node={"files": 0}, device={"weights": 15 * GIB, "KV cache": GIB}, mirror=45 * GIB, kv_token=1,
+    kv_cache=None, max_model_len=4096, assumed=(),
 )  # fmt: skip
 
 

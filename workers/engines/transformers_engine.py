@@ -18,9 +18,11 @@ from merging.deep_models import with_depth
 from merging.live import LiveWeights, Place
 from merging.materialize import Materializer
 from merging.models import ModelSet
+from merging.shared.items import SharedState
 from merging.vocabulary.loadable import loadable_base
 from workers.config import WorkerConfig
 from workers.engines.base import Engine, TokenCount
+from workers.progress import beat
 
 if TYPE_CHECKING:
     from merging.recipe import Recipe
@@ -45,7 +47,7 @@ class TransformersEngine(Engine):
             torch.set_num_threads(config.threads)
         self._config = config
         models = _open(config)
-        self._materializer = Materializer(models)
+        self._materializer = Materializer(models, shared=SharedState(beat))
         with loadable_base(models) as base:
             self._model = _load(base.path, config)
             tokenizer = transformers.AutoTokenizer.from_pretrained(base.path)
@@ -58,7 +60,7 @@ class TransformersEngine(Engine):
         """See :meth:`Engine.adopt`."""
         if self._ahead is not None:
             self._ahead.close()
-        self._materializer = Materializer(_open(config))
+        self._materializer = Materializer(_open(config), shared=SharedState(beat))
         self._ahead = MergingAhead(self._materializer, self._live) if config.ahead else None
         if config.base != self._config.base:
             self._live.at_base.clear()

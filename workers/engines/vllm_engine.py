@@ -33,7 +33,7 @@ class VllmEngine(Engine):
     """A resident vLLM engine.
 
     With ``tensor_parallel`` 1 everything runs in this process. Above that every device has a process of its
-    own, each with its own copy of the task vectors, and all of them die with this one.
+    own; what merging prepares is theirs in common, and all of them die with this one.
 
     Args:
         config: the worker's configuration; its environment is applied to this process, so make the engine

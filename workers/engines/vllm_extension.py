@@ -38,10 +38,12 @@ from merging.lora.experts import ExpertFactors
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
+from merging.shared.items import SharedState
 from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
 from workers.engines.lora_slots import LoraSlots, Weights, without_adapter_layers
 from workers.engines.write_plan import Unexplained, record_places
+from workers.progress import beat
 
 PR_SET_PDEATHSIG = 1
 # Parameters of glibc's mallopt(3).
@@ -96,7 +98,7 @@ class MergeExtension:
             _check_rewritable(model)
             self.close_ahead()
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
-            self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget)
+            self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget, shared=SharedState(beat))
             if not hasattr(self, "evomerge_live"):
                 self.evomerge_packed = _packed_modules(model)
                 base_tensors = ((name, models.base_tensor(name)) for name in models.tensor_names())

@@ -99,7 +99,7 @@ function NeedsTables({ needs }: { needs: Needs }) {
           <Sizes caption="Memory of each of its GPUs" parts={needs.device_bytes} />
         ) : null}
         <p className={styles.small}>
-          Besides {bytes(needs.mapped_bytes)} of files that the workers of a machine share
+          Besides {bytes(needs.mapped_bytes)} that the workers of a machine share
           {needs.mirror_bytes > 0
             ? `, and up to ${bytes(needs.mirror_bytes)} that a merge keeps on its GPU`
             : ""}
