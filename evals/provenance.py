@@ -35,6 +35,7 @@ class TaskProvenance:
         seed: of splits and examples.
         items: number of items by split.
         item_hash: hash of the items by split.
+        judge: the model that scored answers, and where it was asked; None where rules did.
     """
 
     task: str
@@ -46,6 +47,7 @@ class TaskProvenance:
     seed: int
     items: Mapping[str, int]
     item_hash: Mapping[str, str]
+    judge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,22 @@ class Provenance:
         return _hash(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
+        """Return plain data for JSON; tasks without a judge have no such key, as in records of earlier versions."""
+        data = asdict(self)
+        for task in data["tasks"].values():
+            if task["judge"] is None:
+                del task["judge"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Provenance:
         """Read :meth:`to_dict` output; what a later version may have added is left out."""
         own = {name: data[name] for name in cls.__dataclass_fields__}
         fields = TaskProvenance.__dataclass_fields__
-        tasks = {name: TaskProvenance(**{key: task[key] for key in fields}) for name, task in own.pop("tasks").items()}
+        tasks = {
+            name: TaskProvenance(**{key: task[key] for key in fields if key in task or key != "judge"})
+            for name, task in own.pop("tasks").items()
+        }
         return cls(**own, tasks=tasks)
 
 
@@ -166,8 +175,8 @@ def _pairs(a: Provenance, b: Provenance, split: str) -> Iterator[tuple[str, Any,
             yield name, left[group].get(name), right[group].get(name)
     yield "tasks", sorted(a.tasks), sorted(b.tasks)
     for task in sorted(a.tasks.keys() & b.tasks.keys()):
-        for name, value in left["tasks"][task].items():
-            other = right["tasks"][task][name]
+        for name in {**left["tasks"][task], **right["tasks"][task]}:
+            value, other = left["tasks"][task].get(name), right["tasks"][task].get(name)
             if name in ("items", "item_hash"):
                 yield f"{task}: {name}", value.get(split), other.get(split)
             elif name != "teacher_forced" or split == "search":
@@ -185,6 +194,7 @@ def _task(described: Mapping[str, Any], template: str) -> TaskProvenance:
         seed=described["seed"],
         items=described["items"],
         item_hash=described["items_hash"],
+        judge=described["judge"],
     )
 
 

@@ -49,7 +49,7 @@ class Report:
 
     Attributes:
         models: one entry per model.
-        n: test items.
+        n: test items that the verdict is on; tasks for the report alone have no part in it.
         merge: label of the merge.
         best_other: label of the other model with the highest overall score on the test items.
         comparison: the merge compared with that one.

@@ -216,7 +216,9 @@ def _rehearse_own(loaded: LoadedTask, scorer: Scorer) -> None:
 def _rehearse_scorer(loaded: LoadedTask, item: str) -> None:
     task, doc = loaded.task, loaded.docs[item]
     origin = (loaded.definition.name, 0, task.config.repeats)
-    requests = task.construct_requests(doc=doc, ctx="", metadata=origin)
+    # Where the contexts are what is chosen from, each makes a request of its own.
+    context = [str(choice) for choice in task.doc_to_choice(doc)] if task.multiple_input else ""
+    requests = task.construct_requests(doc=doc, ctx=context, metadata=origin)
     instances = list(requests) if isinstance(requests, list) else [requests]
     for number, instance in enumerate(instances):
         likelihood = instance.request_type == "loglikelihood"

@@ -190,7 +190,7 @@ def paired_comparison(
     draws: int = 10_000,
     seed: int = 0,
 ) -> PairedComparison:
-    """Compare two models item by item, every task being a stratum.
+    """Compare two models item by item, every task being a stratum; items of tasks without weight do not count.
 
     The interval is the percentile bootstrap of the weighted mean difference, items drawn anew within each
     task. The p-value flips the sign of each item's difference at random: for one task of 0/1 scores it
@@ -211,7 +211,8 @@ def paired_comparison(
         raise InvalidInput("items", problem, "compare two models on the same items")
     strata: dict[str, list[float]] = {}
     for ref in sorted(a, key=lambda ref: (ref.task, ref.item)):
-        strata.setdefault(ref.task, []).append(a[ref] - b[ref])
+        if weights.get(ref.task) != 0:
+            strata.setdefault(ref.task, []).append(a[ref] - b[ref])
     shares = _shares(strata, weights)
     differences = {task: np.asarray(values, dtype=np.float64) for task, values in strata.items()}
     observed = sum(shares[task] * float(values.mean()) for task, values in differences.items())

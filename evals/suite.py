@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from evals.answers import log_likelihoods
 from evals.loading import LoadedTask, load_task, where
+from evals.local.scorer import scorer_of
 from evals.scoring import PlannedItem, ask, finite, grade, grade_forced, plan, rehearse
 from evals.splits import item_id
 from evals.tasks import SPLITS, ItemRef, ItemScore, TaskDefinition
@@ -167,6 +168,7 @@ def _describe(loaded: LoadedTask) -> dict[str, Any]:
         "output_type": task.OUTPUT_TYPE,
         "metric": loaded.metric,
         "filter": loaded.pipeline.name,
+        "judge": None if (scorer := scorer_of(task)) is None else scorer.judged_by,
         "higher_is_better": loaded.sign > 0,
         "weight": definition.weight,
         "num_fewshot": loaded.num_fewshot,

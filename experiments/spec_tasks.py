@@ -61,6 +61,11 @@ class TaskSpec(Section):
         default_factory=lambda data: _task_name(data.get("task") or ""),
         description="Name of the task in reports; default: the file's name without .yaml, or the task name.",
     )
+    domain: Text | None = Field(
+        default=None,
+        description="What the task measures, such as helpfulness: reports average the tasks of one domain; null = the "
+        "suite of the catalog, or none.",
+    )
     metric: Text | None = Field(
         default=None, description="lm-eval metric, such as exact_match or acc; null = the catalog's, or the only one."
     )
@@ -140,6 +145,7 @@ def _filled(entry: TaskSpec, known: CatalogTask) -> TaskSpec:
     catalog = {
         "task": known.full_name,
         "name": known.name,
+        "domain": known.suite,
         "metric": known.metric,
         "num_fewshot": known.num_fewshot,
         "search_from": known.search,

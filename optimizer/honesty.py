@@ -49,7 +49,7 @@ def measure_gap(store: Store, experiment: Experiment, winner: Candidate) -> Gap:
             by_task.setdefault(one.task, []).append(one.score)
         if by_task:
             scores[split] = aggregate_interval(by_task, weights)
-            counts[split] = sum(map(len, by_task.values()))
+            counts[split] = sum(len(values) for task, values in by_task.items() if weights[task])
     return Gap(scores, counts)
 
 

@@ -1,7 +1,7 @@
 """The task catalog: public benchmarks by domain, each with the data that a search may see and the data that it may not.
 
-One YAML file per domain. A benchmark's test items are scored for the report alone; one that has nothing else is for
-reports only.
+One YAML file per domain; ``like: suite/name`` names a benchmark of another suite. A benchmark's test items are scored
+for the report alone; one that has nothing else is for reports only.
 """
 
 from __future__ import annotations
@@ -94,4 +94,12 @@ def find(full_name: str) -> CatalogTask | None:
 
 def _read(path: Path) -> tuple[CatalogTask, ...]:
     entries: Mapping[str, Mapping[str, Any]] = yaml.safe_load(path.read_text("utf-8"))
-    return tuple(CatalogTask(path.stem, name, **entry) for name, entry in entries.items())
+    return tuple(_task(path.stem, name, entry) for name, entry in entries.items())
+
+
+def _task(suite: str, name: str, entry: Mapping[str, Any]) -> CatalogTask:
+    if "like" not in entry:
+        return CatalogTask(suite, name, **entry)
+    domain, _, other = str(entry["like"]).partition("/")
+    found = yaml.safe_load((_FOLDER / f"{domain}.yaml").read_text("utf-8"))[other]
+    return CatalogTask(suite, name, **found)

@@ -10,10 +10,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evals.local.form import Choice, Code, Exact, Files, Form, HubData, JsonValue, Judged, LocalData, Numeric, Regex
+from evals.local.form import (
+    Choice,
+    Code,
+    Exact,
+    Files,
+    Form,
+    HubData,
+    JsonValue,
+    Judged,
+    LocalData,
+    Numeric,
+    Refused,
+    Regex,
+)
 from evals.local.judge import Judge
 from evals.local.places import place
 from evals.local.programs import Programs
+from evals.local.refusals import Refusal
 from evals.local.rows import Row, read_rows
 from evals.local.sandbox import Limits
 from evals.local.scorer import Scorer, scored_by
@@ -60,7 +74,7 @@ def read_form(path: Path, data: Mapping[str, Any]) -> Form:
     except ValidationError as error:
         # A misspelt key is usually why another one is missing.
         first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-        kinds = {"choice", "exact", "regex", "numeric", "json", "code", "judge", "local", "hub"}
+        kinds = {"choice", "exact", "regex", "numeric", "json", "code", "judge", "refusal", "local", "hub"}
         # pydantic writes the member of a union that it chose into the path.
         keys = [key for number, key in enumerate(first["loc"]) if not (number == 1 and key in kinds)]
         message = str(first["msg"]).removeprefix("Value error, ")
@@ -95,8 +109,8 @@ def compile_form(path: Path, form: Form) -> Compiled:
         "training_split": given.get("search"),
         "fewshot_split": given.get("examples"),
         "doc_to_text": form.prompt,
-        # lm-eval needs some target, and an empty one has no likelihood.
-        "doc_to_target": form.answer or "",
+        # lm-eval needs some target, and an empty one has no likelihood; that of the word "refuse" would say nothing.
+        "doc_to_target": "" if isinstance(form.score, Refused) else form.answer or "",
         "description": form.system or "",
         "num_fewshot": form.examples,
         "target_delimiter": (" " if form.choices else "") if form.separator is None else form.separator,
@@ -154,6 +168,8 @@ def _scorer(path: Path, form: Form) -> Scorer | None:
     if isinstance(score, Judged):
         low, high = score.scale
         return Judge(score.url, score.model, score.rubric, low, high, score.max_tokens, score.timeout_s)
+    if isinstance(score, Refused):
+        return Refusal(form.answer, score.pattern)
     return None
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from evals.local.refusals import REFUSALS
+
 Files = str | list[str]
 
 
@@ -122,12 +124,27 @@ class Judged(_Part):
         return self
 
 
+class Refused(_Part):
+    """Whether the answer refuses, by a pattern, where it should: the reference is ``refuse`` or ``answer``."""
+
+    kind: Literal["refusal"] = "refusal"
+    pattern: str = REFUSALS
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Refused:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"{self.pattern!r} is no regular expression: {error}") from None
+        return self
+
+
 def _by_name(value: object) -> object:
     return {"kind": value} if isinstance(value, str) else value
 
 
 Score = Annotated[
-    Annotated[Choice | Exact | Regex | Numeric | JsonValue | Code | Judged, Field(discriminator="kind")],
+    Annotated[Choice | Exact | Regex | Numeric | JsonValue | Code | Judged | Refused, Field(discriminator="kind")],
     BeforeValidator(_by_name),
 ]
 
@@ -164,12 +181,12 @@ class Form(_Part):
     @model_validator(mode="after")
     def _fits_its_score(self) -> Form:
         kind = self.score.kind
-        if self.answer is None and kind not in ("json", "code", "judge"):
+        if self.answer is None and kind not in ("json", "code", "judge", "refusal"):
             raise ValueError(f"there is no answer; score {kind} compares with one, a column or a template")
         if (self.choices is not None) != (kind == "choice"):
             raise ValueError("choices belong to score: choice, and it needs them" + f"; found score: {kind}")
         if isinstance(self.score, Code) and self.score.samples > 1 and not self.temperature:
             raise ValueError("several samples at temperature 0 are all the same; give a temperature such as 0.8")
-        if self.examples and self.answer is None:
+        if self.examples and (self.answer is None or kind == "refusal"):
             raise ValueError("examples show answers, and the task has no answer")
         return self

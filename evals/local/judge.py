@@ -52,6 +52,11 @@ class Judge:
     timeout_s: float
     metric: str = "judge"
 
+    @property
+    def judged_by(self) -> str:
+        """See ``Scorer``."""
+        return f"{self.model} at {self.url}"
+
     def score(self, answers: Sequence[Sequence[str]], docs: Sequence[Doc]) -> list[float]:
         """See ``Scorer``."""
         import httpx2

@@ -34,6 +34,7 @@ class Programs:
     reference: str | None
     k: int
     limits: Limits
+    judged_by: str | None = None
 
     @property
     def metric(self) -> str:

@@ -18,6 +18,11 @@ class Scorer(Protocol):
         """Name of the score."""
         ...
 
+    @property
+    def judged_by(self) -> str | None:
+        """The model that decides, and where it is asked; None where rules decide."""
+        ...
+
     def score(self, answers: Sequence[Sequence[str]], docs: Sequence[Doc]) -> list[float]:
         """Return the score of each item from its answers, one or several; larger is better.
 

@@ -30,6 +30,7 @@ class Near:
     tolerance: float
     which: Literal["first", "last"]
     metric: str = "near"
+    judged_by: str | None = None
 
     def score(self, answers: Sequence[Sequence[str]], docs: Sequence[Doc]) -> list[float]:
         """See ``Scorer``."""
@@ -68,6 +69,7 @@ class Json:
     schema: Mapping[str, Any] | bool | None
     fenced: bool
     metric: str = "json"
+    judged_by: str | None = None
 
     def score(self, answers: Sequence[Sequence[str]], docs: Sequence[Doc]) -> list[float]:
         """See ``Scorer``."""

@@ -27,6 +27,7 @@ from optimizer.reporting.document import (
     Subject,
     Twin,
 )
+from optimizer.reporting.domains import best_experts, domain_rows, domains_of, interactions, normalized_domains
 
 # Texts are asked for by key, so many in a query.
 _KEYS = 500
@@ -50,6 +51,10 @@ def build_document(store: Store, experiment: Experiment) -> Document:
     lost = () if report is None else scores.forgetting(report, items, compared)
     numbers = {row["title"]: row["number"] for row, _ in tested}
     known = store.provenances(experiment.id)
+    shown = () if report is None else scores.rows(report, items, numbers, weights)
+    domains = domains_of(experiment.spec)
+    by_domain = domain_rows(shown, domains)
+    best_by_domain = best_experts(by_domain)
     return Document(
         subject=_subject(experiment, decisions),
         verdict=None if report is None else report.statement,
@@ -61,10 +66,14 @@ def build_document(store: Store, experiment: Experiment) -> Document:
         ),
         notes=_notes(store, experiment, decisions, winner, uses),
         winner=None if winner is None else winner.label,
-        rows=() if report is None else scores.rows(report, items, numbers, weights),
+        rows=shown,
         versus=compared,
         denominators=best,
         normalized=() if report is None else scores.normalized_rows(report, best),
+        domains=by_domain,
+        domain_denominators=best_by_domain,
+        domain_normalized=normalized_domains(by_domain, best_by_domain),
+        interactions=() if report is None else interactions(report, items, domains),
         forgetting=lost,
         mean_forgetting=scores.mean_forgetting(lost),
         gap=gap,

@@ -9,7 +9,7 @@ from statistics import fmean, median
 from experiments.entities import Evaluation, Experiment, Progress
 from experiments.states import EvaluationState
 from experiments.store import Store
-from optimizer.reporting.document import MergeRuntime, Spending
+from optimizer.reporting.spending import MergeRuntime, Spending
 
 # What it takes to have a merge in the engine's weights, see ``workers.config.ScoreResult``.
 _MERGING = ("apply", "write", "repack", "reset")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from optimizer.reporting.spending import Spending
 
 
 @dataclass(frozen=True)
@@ -130,46 +132,49 @@ class Forgotten:
 
 
 @dataclass(frozen=True)
-class MergeRuntime:
-    """Seconds that merging a candidate into the engine's weights took, of those that were written in place."""
+class DomainRow:
+    """One model by domain: the plain mean over the domain's tasks, whatever their weights in the search.
 
-    merges: int
-    median_s: float
-    mean_s: float
-    longest_s: float
+    Attributes:
+        label: of the model.
+        role: of the model.
+        domains: score by domain.
+        mean: of the domains.
+        lowest: of the domains, since a mean hides one that has collapsed.
+        harmonic: harmonic mean of the domains; None where a score is negative.
+    """
+
+    label: str
+    role: str
+    domains: Mapping[str, Score]
+    mean: float
+    lowest: float
+    harmonic: float | None
 
 
 @dataclass(frozen=True)
-class Spending:
-    """What the experiment took.
+class Interaction:
+    """What an expert, or the merge, does to a domain: its score minus the base's, paired by item.
 
     Attributes:
-        candidates: merges that were asked for, plain ones included.
-        evaluations: number by split.
-        scores: item scores by split.
-        prompt_tokens: read by the model.
-        generated_tokens: written by the model.
-        hours: of the driver, all runs together.
-        worker_hours: of all workers, their scoring and merging alone.
-        phases: seconds of workers by phase.
-        merging: None where nothing was merged in place.
-        copied_evaluations: taken from the store instead of being scored.
-        copied_scores: their item scores.
-        saved_s: seconds of workers that they had taken when they were scored.
+        label: of the model.
+        role: expert or merge.
+        domain: name of the domain.
+        difference: of the plain means over the domain's tasks.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        adjusted_p: corrected by Holm over models and domains.
+        effect: collaboration or conflict where the difference is significant, else none.
     """
 
-    candidates: int
-    evaluations: Mapping[str, int]
-    scores: Mapping[str, int]
-    prompt_tokens: int
-    generated_tokens: int
-    hours: float
-    worker_hours: float
-    phases: Mapping[str, float]
-    merging: MergeRuntime | None
-    copied_evaluations: int
-    copied_scores: int
-    saved_s: float
+    label: str
+    role: str
+    domain: str
+    difference: float
+    low: float
+    high: float
+    adjusted_p: float
+    effect: Literal["collaboration", "conflict", "none"]
 
 
 @dataclass(frozen=True)
@@ -248,6 +253,10 @@ class Document:
         versus: the merge compared with every other model, on all tasks together and on each.
         denominators: the best expert of each task.
         normalized: every model relative to these.
+        domains: every model by domain; empty where no task has one.
+        domain_denominators: the best expert of each domain.
+        domain_normalized: every model relative to these.
+        interactions: what every expert and the merge do to each domain.
         forgetting: what the merge has lost of the base.
         mean_forgetting: mean over the tasks of the base; None where there are none.
         gap: score of the winner by split.
@@ -269,6 +278,10 @@ class Document:
     versus: tuple[Versus, ...]
     denominators: tuple[Denominator, ...]
     normalized: tuple[NormalizedRow, ...]
+    domains: tuple[DomainRow, ...]
+    domain_denominators: tuple[Denominator, ...]
+    domain_normalized: tuple[NormalizedRow, ...]
+    interactions: tuple[Interaction, ...]
     forgetting: tuple[Forgotten, ...]
     mean_forgetting: float | None
     gap: Mapping[str, Score]

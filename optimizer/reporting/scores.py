@@ -26,6 +26,11 @@ def stderr(scores: Sequence[float]) -> float | None:
     return stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else None
 
 
+def weighted_mean(means: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """Return the weighted mean over tasks."""
+    return math.fsum(weights[task] * mean for task, mean in means.items()) / math.fsum(map(weights.__getitem__, means))
+
+
 def weighted_stderr(errors: Mapping[str, float | None], weights: Mapping[str, float]) -> float | None:
     """Return the standard error of a weighted mean over tasks, which share no items."""
     total = sum(weights[task] for task in errors)
@@ -140,7 +145,8 @@ def _row(model: ModelReport, items: Sequence[ItemScore], number: int, weights: M
         for task, found in model.tasks.items()
     }
     whole = model.overall
-    overall = Score(whole.mean, weighted_stderr(errors, weights), whole.low, whole.high, len(items))
+    counted = sum(len(values) for task, values in scores.items() if weights[task])
+    overall = Score(whole.mean, weighted_stderr(errors, weights), whole.low, whole.high, counted)
     return Row(number, model.label, model.role, overall, tasks)
 
 

@@ -18,7 +18,8 @@ from evomerge.errors import TaskError
 
 PAGE = (DOCS / "tasks.md").read_text()
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.+?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
-KINDS = ["choice", "exact", "regex", "numeric", "json", "code", "judge"]
+KINDS = ["choice", "exact", "regex", "numeric", "json", "code", "judge", "refusal"]
+JUDGED = ("judge", "harm")
 
 
 def write(section: str, folder: Path, url: str) -> tuple[Path, str]:
@@ -50,7 +51,7 @@ def scripted(answer: str) -> Any:
     return Scripted()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "harm"])
 def test_examples_score_as_the_page_says(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_judge: Callable[..., FakeJudge]
 ) -> None:
@@ -64,16 +65,17 @@ def test_examples_score_as_the_page_says(
     (item,) = [item for item, doc in suite._tasks[0].docs.items() if first in map(str, doc.values())]
     for answer, score in table:
         judge.reply = f"I looked at it.\n{answer}"
-        model = scripted(f"An answer worth {score}" if kind == "judge" else answer)
+        model = scripted(f"An answer worth {score}" if kind in JUDGED else answer)
         scores = {one.item: one.score for split in SPLITS for one in suite.score(model, split)}
         assert scores[item] == float(score), answer
-    assert bool(judge.requests) == (kind == "judge")
+    assert bool(judge.requests) == (kind in JUDGED)
 
 
 def test_the_page_shows_every_kind_and_every_suite() -> None:
-    from evals.local.form import Choice, Code, Exact, JsonValue, Judged, Numeric, Regex
+    from evals.local.form import Choice, Code, Exact, JsonValue, Judged, Numeric, Refused, Regex
 
-    kinds = [one.model_fields["kind"].default for one in (Choice, Exact, Regex, Numeric, JsonValue, Code, Judged)]
+    forms = (Choice, Exact, Regex, Numeric, JsonValue, Code, Judged, Refused)
+    kinds = [one.model_fields["kind"].default for one in forms]
     assert [name for name in SECTIONS if name in KINDS] == kinds == KINDS
     assert all(f"`{name}`" in PAGE for name in suites())
 

@@ -52,8 +52,10 @@ def improving(point: Point, ref: ItemRef) -> float:
 
 
 def new(store: Store, problem: FakeProblem, name: str) -> Experiment:
+    data = spec_data(problem.search)
     spec = {
-        **spec_data(problem.search),
+        **data,
+        "tasks": [task | ({"domain": "helpful"} if task["name"] == "one" else {}) for task in data["tasks"]],
         "name": name,
         "base_model": {"model": "models/base"},
         "models": {f"m{number}": {"model": f"models/m{number}"} for number in range(2)},
