@@ -15,14 +15,21 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          // Else the first group would hold React, and every page the first group.
-          includeDependenciesRecursively: false,
           groups: [
             { name: "charts", test: /node_modules[\\/](echarts|zrender)[\\/]/ },
             { name: "yaml", test: /node_modules[\\/]yaml[\\/]/ },
             // What most screens use, and what all plots use, in a file each: dozens of small ones take longer.
-            { name: "plots", test: /src[\\/]charts[\\/](?!library)[^\\/]+$/ },
-            { name: "parts", test: /src[\\/](parts|format)[\\/]|@tanstack[\\/](react-)?query/ },
+            // React and the like stay where every page has them.
+            {
+              name: "plots",
+              test: /src[\\/]charts[\\/](?!library)[^\\/]+$/,
+              includeDependenciesRecursively: false,
+            },
+            {
+              name: "parts",
+              test: /src[\\/](parts|format)[\\/]|@tanstack[\\/](react-)?query/,
+              includeDependenciesRecursively: false,
+            },
           ],
         },
       },
