@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from llvmlite import ir
@@ -20,14 +19,16 @@ from numba import types
 from numba.extending import intrinsic, overload
 from torch import Tensor
 
-Choice = tuple[Any, Any, Any]
-"""A task vector with what chooses among its elements: two numbers that the magnitude lies between, NaN for no bound, or
-an array of levels and the number that the level exceeds."""
+from merging.compiled import compiled
+
+Choice = tuple[Any, ...]
+"""A task vector with what chooses among its elements: two numbers that the magnitude lies between, NaN for no bound; an
+array of levels and the number that the level exceeds; or arrays of levels and ranks and the numbers of a ``Rated``."""
 
 _DTYPES = (torch.bfloat16, torch.float32)
 _CHUNK = 1024
-_MAGNITUDE = np.uint32(0x7FFFFFFF)
-_HALF, _ONE, _UPPER = np.uint32(0x7FFF), np.uint32(1), np.uint32(16)
+MAGNITUDE = np.uint32(0x7FFFFFFF)
+_HALF, _ONE, UPPER = np.uint32(0x7FFF), np.uint32(1), np.uint32(16)
 
 
 def _keep_to_names_of_functions() -> None:
@@ -49,9 +50,8 @@ def _keep_to_names_of_functions() -> None:
 
 _keep_to_names_of_functions()
 
-# Nothing is contracted but where it says so, and a GPU's loops do the same, so that all machines give the same bits. An
-# election rounds every product, because whether weighted values cancel depends on their last bits.
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+# A GPU's loops round where these do. An election rounds every product, because whether weighted values cancel depends
+# on their last bits.
 
 
 def fits(tensor: Tensor) -> bool:
@@ -69,7 +69,7 @@ def exceeds(top: int, dtype: torch.dtype) -> bool:
     return int(top) > int(np.float32(torch.finfo(dtype).max).view(np.uint32))
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@compiled  # type: ignore[untyped-decorator]
 def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     """Write ``scale * base + sum_k weights[k] * deltas[k]``.
 
@@ -90,19 +90,19 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
         stop = min(start + _CHUNK, len(out))
         source, target = base[start:stop], out[start:stop]
         for i in range(stop - start):
-            sources[i] = _load(source, i)
+            sources[i] = load(source, i)
             values[i] = scale * sources[i]
         for k in range(len(deltas)):
             delta, weight = deltas[k][start:stop], weights[k]
             for i in range(stop - start):
-                values[i] = _fma(weight, _change(delta, sources[i], i), values[i])
+                values[i] = _fma(weight, change(delta, sources[i], i), values[i])
         for i in range(stop - start):
-            top = max(top, np.uint32(_bits_of(values[i]) & _MAGNITUDE))
+            top = max(top, np.uint32(bits_of(values[i]) & MAGNITUDE))
             _store(target, i, values[i])
     return top
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@compiled  # type: ignore[untyped-decorator]
 def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
     """Write ``base + sum_k weights[k] * choice_k``; ``choices`` is a tuple of one kind. See :func:`added`."""
     top = np.uint32(0)
@@ -113,20 +113,30 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
             _choose(choices[k], base, start, stop, chosen[k])
         source, target = base[start:stop], out[start:stop]
         for i in range(stop - start):
-            value = _load(source, i)
+            value = load(source, i)
             for k in range(len(choices)):
                 value = _fma(weights[k], chosen[k, i], value)
-            top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
+            top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
             _store(target, i, value)
     return top
 
 
-@_compiled  # type: ignore[untyped-decorator]
+@compiled  # type: ignore[untyped-decorator]
+def squares(base: Any, choice: Any, out: Any) -> None:
+    """Write the squares of what a choice takes from a task vector, zero elsewhere; ``out`` is fp32."""
+    for start in range(0, len(out), _CHUNK):
+        stop = min(start + _CHUNK, len(out))
+        _choose(choice, base, start, stop, out[start:stop])
+        for i in range(start, stop):
+            out[i] *= out[i]
+
+
+@compiled  # type: ignore[untyped-decorator]
 def widest(base: Any, expert: Any) -> Any:
     """Return the largest magnitude of a stored task vector, as :func:`added` does."""
     top = np.uint32(0)
     for i in range(len(base)):
-        top = max(top, np.uint32(_bits_of(_load(expert, i) - _load(base, i)) & _MAGNITUDE))
+        top = max(top, np.uint32(bits_of(load(expert, i) - load(base, i)) & MAGNITUDE))
     return top
 
 
@@ -147,7 +157,7 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
         weights in the election, ``shares`` in the merge, ``portions`` in the divisor.
     """
 
-    @_compiled
+    @compiled
     def elected(base, choices, factors, votes, shares, portions, scale, least, out):  # type: ignore[no-untyped-def]
         zero, one = np.float32(0.0), np.float32(1.0)
         top = np.uint32(0)
@@ -173,28 +183,28 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
                 if mean:
                     total /= (least if divisor == zero else divisor) if signed else max(divisor, least)
                 # The difference is 0, or NaN where a vector holds NaN or infinity, which an election would hide.
-                value = _load(source, i) + scale * total + (seen - seen)
-                top = max(top, np.uint32(_bits_of(value) & _MAGNITUDE))
+                value = load(source, i) + scale * total + (seen - seen)
+                top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
                 _store(target, i, value)
         return top
 
     return elected
 
 
-@_compiled
+@compiled
 def _sign(value):  # type: ignore[no-untyped-def]
     zero, one = np.float32(0.0), np.float32(1.0)
     return one if value > zero else (-one if value < zero else zero)
 
 
-def _change(delta: Any, source: Any, i: Any) -> Any:
+def change(delta: Any, source: Any, i: Any) -> Any:
     """A task vector's element, where the base's is ``source``."""
 
 
-@overload(_change)
+@overload(change)
 def _change_of(delta, source, i):  # type: ignore[no-untyped-def]
     if delta.dtype == types.uint16:
-        return lambda delta, source, i: _load(delta, i) - source
+        return lambda delta, source, i: load(delta, i) - source
     return lambda delta, source, i: delta[i]
 
 
@@ -208,28 +218,40 @@ def _choose_of(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
         delta, levels, bound = choice[0][start:stop], choice[1][start:stop], choice[2]
         source = base[start:stop]
         for i in range(stop - start):
-            change = _change(delta, _load(source, i), i)
-            out[i] = change if np.float32(levels[i]) > bound else np.float32(0.0)
+            value = change(delta, load(source, i), i)
+            out[i] = value if np.float32(levels[i]) > bound else np.float32(0.0)
 
     def banded(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
         delta, low, high = choice[0][start:stop], choice[1], choice[2]
         source = base[start:stop]
         for i in range(stop - start):
-            change = _change(delta, _load(source, i), i)
+            value = change(delta, load(source, i), i)
             # In this form NaN is chosen, and no bound of NaN ever holds.
-            out[i] = np.float32(0.0) if (abs(change) <= low) | (abs(change) >= high) else change
+            out[i] = np.float32(0.0) if (abs(value) <= low) | (abs(value) >= high) else value
 
+    def rated(choice, base, start, stop, out):  # type: ignore[no-untyped-def]
+        delta, levels, ranks = choice[0][start:stop], choice[1][start:stop], choice[2][start:stop]
+        highest, window, lowest, slope, origin, divides = choice[3]
+        source = base[start:stop]
+        for i in range(stop - start):
+            value = change(delta, load(source, i), i)
+            probability = np.float32(ranks[i]) / highest * window + lowest
+            value = value / probability if divides else value
+            out[i] = value if np.float32(levels[i]) + slope * probability > origin else np.float32(0.0)
+
+    if isinstance(choice[2], types.Array):
+        return rated
     return drawn if isinstance(choice[1], types.Array) else banded
 
 
-def _load(source: Any, i: Any) -> Any:
+def load(source: Any, i: Any) -> Any:
     """The fp32 value at an element."""
 
 
-@overload(_load)
+@overload(load)
 def _load_of(source, i):  # type: ignore[no-untyped-def]
     if source.dtype == types.uint16:
-        return lambda source, i: _float_of(np.uint32(np.uint32(source[i]) << _UPPER))
+        return lambda source, i: _float_of(np.uint32(np.uint32(source[i]) << UPPER))
     return lambda source, i: source[i]
 
 
@@ -240,8 +262,8 @@ def _store(target: Any, i: Any, value: Any) -> None:
 @overload(_store)
 def _store_of(target, i, value):  # type: ignore[no-untyped-def]
     def rounded(target, i, value):  # type: ignore[no-untyped-def]
-        bits = _bits_of(value)
-        target[i] = np.uint16(np.uint32(bits + _HALF + ((bits >> _UPPER) & _ONE)) >> _UPPER)
+        bits = bits_of(value)
+        target[i] = np.uint16(np.uint32(bits + _HALF + ((bits >> UPPER) & _ONE)) >> UPPER)
 
     def plain(target, i, value):  # type: ignore[no-untyped-def]
         target[i] = value
@@ -255,7 +277,8 @@ def _float_of(context, bits):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _bits_of(context, value):  # type: ignore[no-untyped-def]
+def bits_of(context, value):  # type: ignore[no-untyped-def]
+    """The bits of an fp32 value."""
     return types.uint32(types.float32), lambda _, builder, __, given: builder.bitcast(given[0], ir.IntType(32))
 
 

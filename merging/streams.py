@@ -11,6 +11,8 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from merging.generators import philox_words
+
 LEVELS = 1 << 16
 
 
@@ -23,8 +25,7 @@ def uniform_levels(seed: int, tensor: str, expert: str, count: int) -> npt.NDArr
     """
     name = "\0".join((str(seed), tensor, expert)).encode()
     key = int.from_bytes(hashlib.sha256(name).digest()[:16], "little")
-    words = np.random.Philox(key=key).random_raw(-(-count // 4))
-    return words.astype("<u8", copy=False).view("<i2")[:count]
+    return philox_words(key, -(-count // 4)).astype("<u8", copy=False).view("<i2")[:count]
 
 
 def philox(seed: int, *names: str) -> np.random.Generator:

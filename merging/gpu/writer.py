@@ -15,7 +15,7 @@ from evomerge.errors import Infeasible
 from merging.gpu.loops import BLOCK, add_rows, choose_rows, elect_rows
 from merging.gpu.mirror import Mirror
 from merging.loops import exceeds
-from merging.operators.fills import Band
+from merging.operators.fills import Band, Drawn
 from merging.operators.kernels import ChoiceKernel, ElectionKernel, LoopKernel, SumKernel
 from merging.vectors import StoredVector, Vector
 
@@ -73,6 +73,8 @@ class GpuWriter:
     @staticmethod
     def takes(kernel: object, base: Tensor, out: Tensor) -> bool:
         """Return whether a kernel can be computed here."""
+        if isinstance(kernel, ChoiceKernel | ElectionKernel) and not all(map(_is_known, kernel.fills)):
+            return False
         return isinstance(kernel, LoopKernel) and base.dtype in _DTYPES and out.dtype in _DTYPES
 
     def add(self, label: str, kernel: LoopKernel, span: slice, out: Tensor, profile: float) -> None:
@@ -164,6 +166,10 @@ def _task(kernel: LoopKernel) -> _Task:
             numbers=(first, second, kernel.votes, kernel.shares, kernel.portions, *chosen.numbers),
         )
     raise TypeError(f"{type(kernel).__name__} has no loop for a GPU")
+
+
+def _is_known(fill: object) -> bool:
+    return isinstance(fill, Band) or (isinstance(fill, Drawn) and fill.lasting)
 
 
 def _chosen(fills: Sequence[Any]) -> _Task:

@@ -53,10 +53,8 @@ def rankings(tensor: TensorInputs, *, descending: bool = False) -> tuple[Ranking
     """Rank every expert's magnitudes in one tensor: sorted for many look-ups, or counted for a single merge."""
     once = tensor.values is not None
     return tuple(
-        None
-        if vector is None or (delta := tensor.deltas[index]) is None
-        else Ranking(vector, population_of(delta, once), descending)
-        for index, vector in enumerate(tensor.vectors)
+        None if vector is None else Ranking(vector, population_of(vector, once), descending)
+        for vector in tensor.vectors
     )
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.blocks import is_finite
 from merging.operators.band import EQUAL_MAGNITUDES, Segment, banded, between, rankings
 from merging.operators.base import (
     EXEMPT_1D,
@@ -35,7 +34,7 @@ from merging.operators.sparse import (
     SparseMerge,
     is_exempt,
 )
-from merging.vectors import Vector
+from merging.vectors import Vector, is_finite_vector
 
 _PARAMETERS = (
     Parameter(
@@ -99,8 +98,8 @@ class _Breadcrumbs(SparseMerge):
         if options["threshold_scope"] == "row":
             length = row_length(tensor, options)
             return tuple(
-                None if delta is None else _Rows(magnitude_ranks(delta, length), is_finite(delta))
-                for delta in tensor.deltas
+                None if vector is None else _Rows(magnitude_ranks(vector, length), is_finite_vector(vector))
+                for vector in tensor.vectors
             )
         return rankings(tensor)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from merging.blocks import BLOCK
 from merging.operators.base import Kernel, Option, Options, TensorInputs
-from merging.operators.fills import Band, Drawn, Fill, is_uniform
+from merging.operators.fills import Fill, Uniform, is_uniform
 from merging.operators.kernels import ElectionKernel
 
 _TINY = torch.finfo(torch.float32).tiny
@@ -132,7 +132,7 @@ def consensus_kernel(
     return kernel
 
 
-def _loop(base: Tensor, fills: Sequence[Band] | Sequence[Drawn], ballots: _Ballots, scale: float) -> Kernel:
+def _loop(base: Tensor, fills: Uniform, ballots: _Ballots, scale: float) -> Kernel:
     rules, signed = ballots.election, min(ballots.parts) < 0.0
     factors = [(first, second) for first, second, *_ in ((*one, 1.0, 1.0) for one in ballots.scalings)]
     least = (1.0 if signed else rules.least) / ballots.unit

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK
 from merging.operators.base import (
     EXEMPT_1D,
     FIXED_LAMBDA,
@@ -24,7 +22,7 @@ from merging.operators.base import (
 from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
 from merging.operators.dare import dropped
 from merging.operators.draws import DRAWS, Draws, draws_of, sequential_states
-from merging.operators.fills import Fill, copied
+from merging.operators.fills import Rated, copied
 from merging.operators.ranks import magnitude_ranks, row_length
 from merging.operators.sparse import (
     ADDED_WEIGHT,
@@ -91,8 +89,6 @@ class _Della(SparseMerge):
 
     paper = "2406.11617"
     cost = "sort"
-    # Its torch operations want task vectors in memory: forming them anew takes a third longer.
-    by_span = False
     seeded = True
 
     def survey(self, inputs: MergeInputs, options: Options) -> Any:
@@ -105,13 +101,13 @@ class _Della(SparseMerge):
             return None
         length, as_torch = row_length(tensor, options), options["equal_magnitudes"] == "torch_sort"
 
-        def ranked(model: str, delta: Tensor) -> _Ranked:
-            ranks = magnitude_ranks(delta, length, as_torch=as_torch)
+        def ranked(model: str, vector: Vector) -> _Ranked:
+            ranks = magnitude_ranks(vector, length, as_torch=as_torch)
             return _Ranked(draws_of(tensor, model, survey), ranks, length - 1)
 
         return tuple(
-            None if delta is None else ranked(model, delta)
-            for model, delta in zip(tensor.models, tensor.deltas, strict=True)
+            None if vector is None else ranked(model, vector)
+            for model, vector in zip(tensor.models, tensor.vectors, strict=True)
         )
 
     def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:
@@ -123,8 +119,11 @@ class _Della(SparseMerge):
         epsilon = min(values.model["epsilon"][expert], density, 1.0 - density)
         if epsilon == 0.0 or ranked.highest == 0:
             return dropped(flat, ranked.draws, density, prepared.options)
-        inverse = prepared.options["rescale"] == "inverse_density"
-        return Sparse(_kept(flat, ranked, density - epsilon, 2.0 * epsilon, inverse))
+        draws, divides = ranked.draws, prepared.options["rescale"] == "inverse_density"
+        lowest, window = density - epsilon, 2.0 * epsilon
+        return Sparse(
+            Rated(flat, draws.levels, ranked.ranks, ranked.highest, lowest, window, draws.origin, draws.slope, divides)
+        )
 
 
 class DellaLinear(_Della):
@@ -149,19 +148,3 @@ class Della(_Della):
     parameters = (ELECTED_WEIGHT, *_PARAMETERS, LAMBDA)
     options = (*_OPTIONS, *ELECTION_OPTIONS, DRAWS, EXEMPT_1D)
     mergekit: ClassVar[Options] = {**ELECTION_OF_MERGEKIT, **_OF_MERGEKIT}
-
-
-def _kept(flat: Vector, ranked: _Ranked, lowest: float, window: float, inverse: bool) -> Fill:
-    """Return the fill for keep probabilities from ``lowest`` to ``lowest + window``."""
-    draws, ranks, highest = ranked.draws, ranked.ranks, float(ranked.highest)
-    buffer = torch.empty(BLOCK)
-
-    def fill(span: slice, out: Tensor) -> None:
-        # In this order of operations fp32 probabilities are those of mergekit to the last bit.
-        probability = buffer[: out.numel()].copy_(ranks[span]).div_(highest).mul_(window).add_(lowest)
-        level = out.copy_(draws.levels[span]).add_(probability, alpha=draws.slope)
-        part = torch.div(flat[span], probability, out=probability) if inverse else flat[span]
-        # Passes its first argument where the second exceeds the bound, so a quotient by zero never counts.
-        torch.ops.aten.threshold_backward.grad_input(part, level, draws.origin, grad_input=out)
-
-    return fill

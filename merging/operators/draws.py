@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from merging.generators import Twister
 from merging.operators.base import MergeInputs, Option, Options, TensorInputs
 from merging.streams import LEVELS, keep_threshold, uniform_levels
 
@@ -20,7 +21,7 @@ DRAWS = Option(
     "mergekit draws where every density is below 1.",
 )
 
-States = Mapping[tuple[str, str], Tensor]
+States = Mapping[tuple[str, str], Twister]
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,17 @@ class Draws:
 def sequential_states(inputs: MergeInputs, options: Options) -> States | None:
     """Return the state of one Mersenne Twister before each tensor and expert draws, one number per element.
 
-    The stream is drawn in full once, by tensor and then expert in the order of their names; tensors and
+    The stream is walked through once, by tensor and then expert in the order of their names; tensors and
     experts that nothing is dropped from draw too. None where every tensor has its own stream.
     """
     if options["draws"] != "sequential":
         return None
-    generator = torch.Generator().manual_seed(inputs.seed)
-    states: dict[tuple[str, str], Tensor] = {}
+    generator = Twister.seeded(inputs.seed)
+    states: dict[tuple[str, str], Twister] = {}
     for name in inputs.names:
         for model in inputs.models:
-            states[name, model] = generator.get_state()
-            torch.rand(inputs.size(name), generator=generator)
+            states[name, model] = generator.copy()
+            generator.skip(inputs.size(name))
     return states
 
 
@@ -71,6 +72,5 @@ def draws_of(tensor: TensorInputs, model: str, states: States | None) -> Draws:
         levels = uniform_levels(tensor.seed, tensor.name, model, count)
         # Levels ~u are kept above a bound where draws u are kept below one; torch has one operation for that.
         return Draws(torch.from_numpy(np.invert(levels, out=levels)), LEVELS / 2 - 0.5, float(LEVELS), exact=False)
-    generator = torch.Generator()
-    generator.set_state(states[tensor.name, model])
-    return Draws(torch.rand(count, generator=generator).neg_(), 0.0, 1.0, exact=True)
+    drawn = states[tensor.name, model].copy().uniforms(count)
+    return Draws(torch.from_numpy(np.negative(drawn, out=drawn)), 0.0, 1.0, exact=True)

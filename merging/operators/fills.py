@@ -53,11 +53,13 @@ class Drawn:
         flat: the task vector.
         levels: of its elements; int16 or fp32.
         bound: see above.
+        lasting: whether the levels are prepared state, of which a GPU keeps a copy.
     """
 
     flat: Vector
     levels: Tensor
     bound: float
+    lasting: bool = True
 
     def __call__(self, span: slice, out: Tensor) -> None:
         """Write a span."""
@@ -66,28 +68,72 @@ class Drawn:
         torch.ops.aten.threshold_backward.grad_input(self.flat[span], level, self.bound, grad_input=out)
 
 
-def copied(flat: Vector) -> Fill:
+@dataclass(frozen=True)
+class Rated:
+    """The fill that keeps elements with a probability that grows with their rank.
+
+    Args:
+        flat: the task vector.
+        levels: of its elements; int16 or fp32. One that is kept exceeds ``origin - slope * probability``.
+        ranks: from 0 to ``highest``.
+        highest: see above.
+        lowest: probability of rank 0.
+        window: how much larger that of the highest rank is.
+        origin, slope: of the bound.
+        divides: what is kept is divided by its probability.
+    """
+
+    flat: Vector
+    levels: Tensor
+    ranks: Tensor
+    highest: int
+    lowest: float
+    window: float
+    origin: float
+    slope: float
+    divides: bool
+
+    def __call__(self, span: slice, out: Tensor) -> None:
+        """Write a span."""
+        # In this order of operations fp32 probabilities are those of mergekit to the last bit.
+        probability = self.ranks[span].float().div_(float(self.highest)).mul_(self.window).add_(self.lowest)
+        level = out.copy_(self.levels[span]).add_(probability, alpha=self.slope)
+        part = torch.div(self.flat[span], probability, out=probability) if self.divides else self.flat[span]
+        # Passes its first argument where the second exceeds the bound, so a quotient by zero never counts.
+        torch.ops.aten.threshold_backward.grad_input(part, level, self.origin, grad_input=out)
+
+
+Uniform = Sequence[Band] | Sequence[Drawn] | Sequence[Rated]
+"""Fills of one kind, by which compiled loops can choose."""
+
+
+def copied(flat: Vector) -> Band:
     """Return the fill that keeps every element."""
     return Band(flat)
 
 
-def is_uniform(fills: Sequence[Fill]) -> TypeGuard[Sequence[Band] | Sequence[Drawn]]:
-    """Return whether fills are all bands or all draws, which is what compiled loops choose by."""
-    return all(isinstance(fill, Band) for fill in fills) or all(isinstance(fill, Drawn) for fill in fills)
+def is_uniform(fills: Sequence[Fill]) -> TypeGuard[Uniform]:
+    """Return whether fills are all of one kind that compiled loops know."""
+    return any(all(isinstance(fill, kind) for fill in fills) for kind in (Band, Drawn, Rated))
 
 
-def choices(fills: Sequence[Band] | Sequence[Drawn]) -> Choices:
+def choices(fills: Uniform) -> Choices:
     """Return what compiled loops take in place of uniform fills."""
     chosen = [_choice(fill) for fill in fills]
     if isinstance(fills[0], Band):
         return lambda span: tuple((delta[span], low, high) for delta, low, high in chosen)
+    if isinstance(fills[0], Rated):
+        return lambda span: tuple((*(one[span] for one in arrays), rule) for *arrays, rule in chosen)
     return lambda span: tuple((delta[span], levels[span], bound) for delta, levels, bound in chosen)
 
 
-def _choice(fill: Band | Drawn) -> Choice:
+def _choice(fill: Band | Drawn | Rated) -> Choice:
     delta = array(fill.flat.expert if isinstance(fill.flat, StoredVector) else fill.flat)
     if isinstance(fill, Band):
         return delta, _bound(fill.low, fill.low < 0.0), _bound(fill.high, fill.high == math.inf)
+    if isinstance(fill, Rated):
+        numbers = map(np.float32, (fill.highest, fill.window, fill.lowest, fill.slope, fill.origin))
+        return delta, fill.levels.numpy(), fill.ranks.numpy(), (*numbers, fill.divides)
     return delta, fill.levels.numpy(), np.float32(fill.bound)
 
 

@@ -17,7 +17,7 @@ from merging import loops
 from merging.blocks import BLOCK, is_finite_within, spans
 from merging.loops import array, exceeds, fits
 from merging.operators.base import Kernel
-from merging.operators.fills import Band, Drawn, choices
+from merging.operators.fills import Uniform, choices
 from merging.vectors import StoredVector, Vector
 
 
@@ -73,11 +73,11 @@ class ChoiceKernel(LoopKernel):
     """``base + sum_k weights[k] * fills[k]``.
 
     Args:
-        fills: all bands, or all draws.
+        fills: of one kind.
         weights: one for each.
     """
 
-    fills: Sequence[Band] | Sequence[Drawn]
+    fills: Uniform
     weights: Sequence[float]
 
     @cached_property
@@ -94,7 +94,7 @@ class ElectionKernel(LoopKernel):
     """``base + scale * disjoint merge``; see :func:`merging.loops.election` for what the numbers do.
 
     Args:
-        fills: all bands, or all draws.
+        fills: of one kind.
         factors: two for each fill.
         votes, shares, portions: one for each fill.
         scale: of the merge.
@@ -102,7 +102,7 @@ class ElectionKernel(LoopKernel):
         count, plus, mean, signed: the rules.
     """
 
-    fills: Sequence[Band] | Sequence[Drawn]
+    fills: Uniform
     factors: Sequence[tuple[float, float]]
     votes: Sequence[float]
     shares: Sequence[float]

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK
+from merging.counting import LONGEST_ROW, arrays, rank_rows
 from merging.operators.base import Options, TensorInputs
+from merging.vectors import Vector
 
 _INDEX = 0xFFFFFFFF
 _MOST_16 = 1 << 15
@@ -22,21 +24,24 @@ def row_length(tensor: TensorInputs, options: Options) -> int:
     return tensor.base.numel() if whole else tensor.base.shape[-1]
 
 
-def magnitude_ranks(delta: Tensor, length: int, *, as_torch: bool = False) -> Tensor:
+def magnitude_ranks(vector: Vector, length: int, *, as_torch: bool = False) -> Tensor:
     """Return each element's rank by magnitude among the ``length`` elements of its row, ascending from 0.
 
     Equal magnitudes rank in the order of their positions.
 
     Args:
-        delta: fp32, any shape.
+        vector: a task vector.
         length: divides the number of elements.
         as_torch: equal magnitudes rank in the order in which torch's unstable sort leaves them, which is slow.
 
     Returns:
         Flat; int16 for rows of at most 32768 elements, else int32.
     """
-    rows = delta.reshape(-1, length)
-    ranks = torch.empty(rows.shape, dtype=torch.int16 if length <= _MOST_16 else torch.int32)
+    ranks = torch.empty(len(vector), dtype=torch.int16 if length <= _MOST_16 else torch.int32)
+    if length <= LONGEST_ROW and not as_torch:
+        rank_rows(*arrays(vector), length, ranks.numpy())
+        return ranks
+    rows, ranks = vector[:].view(-1, length), ranks.view(-1, length)
     ascending = torch.arange(length, dtype=ranks.dtype)
     position = np.arange(length, dtype=np.uint64)
     step = math.ceil(BLOCK / length)

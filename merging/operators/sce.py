@@ -12,6 +12,8 @@ from torch import Tensor
 
 from evomerge.errors import Infeasible
 from merging.blocks import BLOCK, spans
+from merging.counting import arrays, variances
+from merging.loops import squares
 from merging.operators.band import below
 from merging.operators.base import (
     FIXED_LAMBDA,
@@ -25,7 +27,7 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.consensus import Election, Elector, consensus_kernel
-from merging.operators.fills import Fill, copied
+from merging.operators.fills import Band, Drawn, choices, copied
 from merging.operators.thresholds import Population, population_of
 from merging.vectors import Vector
 
@@ -54,6 +56,7 @@ class Sce(Operator):
     paper = "2408.07990"
     linear_flag = "NL"
     cost = "sort"
+    by_span = True
     parameters = (
         Parameter(
             "select_topk", "merge", True, 0.1, 0.05, 1.0,
@@ -79,14 +82,15 @@ class Sce(Operator):
         selects = tensor.values is None or tensor.values.merge["select_topk"] < 1.0
         if not selects or all(vector is None for vector in tensor.vectors):
             return None
-        variance = _variance(tensor.deltas, tensor.base.numel())
-        return _Variance(variance, population_of(variance, once), int(np.count_nonzero(variance.numpy())))
+        variance = torch.empty(tensor.base.numel())
+        nonzero = _spread(tensor.vectors, variance)
+        return _Variance(variance, population_of(variance, once), nonzero)
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind the selection; see :meth:`Operator.kernel`."""
         inputs, variant = prepared.inputs, prepared.options["variant"]
-        fills: list[Fill | None] = [None if one is None else copied(one) for one in inputs.vectors]
-        chosen = fills
+        fills: list[Band | Drawn | None] = [None if one is None else copied(one) for one in inputs.vectors]
+        chosen: Sequence[Band | Drawn | None] = fills
         if values.merge["select_topk"] < 1.0 and prepared.data is not None:
             if not prepared.data.population.finite:
                 raise Infeasible("the task vectors are not finite")
@@ -105,60 +109,38 @@ class Sce(Operator):
         return consensus_kernel(inputs, electors, values.merge["lambda"], election)
 
 
-def _variance(deltas: Sequence[Tensor | None], size: int) -> Tensor:
-    """Return the population variance of each element over all experts; rounded once, from fp64."""
-    variance = torch.empty(size)
-    present = [delta.view(-1) for delta in deltas if delta is not None]
-    absent = len(deltas) - len(present)
-    buffers = torch.empty(3, BLOCK, dtype=torch.float64)
-    for span in spans(size):
-        mean, apart, total = buffers[:, : span.stop - span.start].unbind()
-        mean.copy_(present[0][span])
-        for delta in present[1:]:
-            mean.add_(apart.copy_(delta[span]))
-        mean.div_(len(deltas))
-        # Each absent expert is at zero, one mean away from the mean.
-        total.zero_()
-        if absent:
-            total.addcmul_(mean, mean, value=absent)
-        for delta in present:
-            apart.copy_(delta[span]).sub_(mean)
-            total.addcmul_(apart, apart)
-        variance[span] = total.div_(len(deltas))
-    return variance
+def _spread(vectors: Sequence[Vector | None], out: Tensor) -> int:
+    """Write the population variance of each element over all experts; returns how many are not zero."""
+    present = [arrays(vector) for vector in vectors if vector is not None]
+    base, deltas = present[0][0], tuple(delta for _, delta in present)
+    return int(variances(base, deltas, len(vectors), out.numpy()))
 
 
 def _selected(
     vectors: Sequence[Vector | None], variance: _Variance, select_topk: float, as_torch: bool
-) -> list[Fill | None]:
+) -> list[Drawn | None]:
     """Return the fills of the selected elements; None where nothing is selected."""
     kept = int(variance.nonzero * select_topk)
     if kept == 0:
         return [None] * len(vectors)
     cut = variance.population.cut(kept)
     score, bound = variance.flat, below(cut.magnitude)
-    if as_torch and cut.splits:
+    chosen_anew = as_torch and cut.splits
+    if chosen_anew:
         score, bound = torch.zeros_like(variance.flat), 0.5
         score[torch.topk(variance.flat, kept).indices] = 1.0
-    return [None if one is None else _above(one, score, bound) for one in vectors]
+    return [None if one is None else Drawn(one, score, bound, lasting=not chosen_anew) for one in vectors]
 
 
-def _above(flat: Vector, score: Tensor, bound: float) -> Fill:
-    def fill(span: slice, out: Tensor) -> None:
-        # Passes its first argument where the second exceeds the bound, in one pass.
-        torch.ops.aten.threshold_backward.grad_input(flat[span], score[span], bound, grad_input=out)
-
-    return fill
-
-
-def _energy(fill: Fill, size: int) -> float:
+def _energy(fill: Band | Drawn, size: int) -> float:
     """Return the mean square, summed in fp64."""
     total = 0.0
-    buffer = torch.empty(BLOCK)
+    buffer = np.empty(BLOCK, np.float32)
+    base, chosen = arrays(fill.flat)[0], choices([fill])
     for span in spans(size):
         part = buffer[: span.stop - span.start]
-        fill(span, part)
-        total += float(np.add.reduce(part.square_().numpy(), dtype=np.float64))
+        squares(base[span], chosen(span)[0], part)
+        total += float(np.add.reduce(part, dtype=np.float64))
     return total / size
 
 

@@ -13,16 +13,16 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
+from merging.counting import arrays, count_cells, count_within
 from merging.operators.base import MergeInputs, TensorInputs
 from merging.threads import Threads
+from merging.vectors import Vector
 
 _CELLS, _FINE = 1 << 15, 1 << 16
 _INFINITE = 0x7F80
 """First cell of infinity and NaN."""
-_CHUNK = 1 << 17
 
 Floats = npt.NDArray[np.float32]
 Counts = npt.NDArray[np.int64]
@@ -115,7 +115,7 @@ def sorted_magnitudes(deltas: Sequence[Tensor], count: int) -> Magnitudes:
 class Counted:
     """One tensor as a population whose cuts are counted when they are asked for; keeps nothing else."""
 
-    flat: Floats
+    flat: Vector
 
     @property
     def count(self) -> int:
@@ -150,11 +150,9 @@ class Known:
         return self.cuts[kept]
 
 
-def population_of(delta: Tensor, once: bool) -> Population:
+def population_of(vector: Vector, once: bool) -> Population:
     """Return a tensor's magnitudes, sorted for many look-ups, or counted where one merge is all there is."""
-    if once:
-        return Counted(delta.numpy().reshape(-1))
-    return sorted_magnitudes([delta], delta.numel())
+    return Counted(vector) if once else sorted_magnitudes([vector[:]], len(vector))
 
 
 def kept_elements(density: float, count: int) -> int:
@@ -180,7 +178,7 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
 
     def coarse(name: str) -> tuple[TensorInputs, list[Counts]]:
         tensor = inputs.load(name)
-        return replace(tensor, deltas=()), [] if asked(tensor) is None else list(map(_coarse, _flats(tensor)))
+        return replace(tensor, deltas=()), [] if asked(tensor) is None else list(map(_coarse, tensor.vectors))
 
     for tensor, found in threads.map(coarse, inputs.names):
         for expert, density in enumerate(asked(tensor) or ()):
@@ -196,8 +194,8 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
     fines = [{cell: np.zeros(_FINE, dtype=np.int64) for cell, _ in found.values() if cell >= 0} for found in places]
 
     def fine(name: str) -> list[list[Counts]]:
-        flats = _flats(inputs.load(name))
-        return [[_fine(flat, cell) for cell in cells] for flat, cells in zip(flats, fines, strict=True)]
+        vectors = inputs.load(name).vectors
+        return [[_fine(vector, cell) for cell in cells] for vector, cells in zip(vectors, fines, strict=True)]
 
     for parts in threads.map(fine, names if any(fines) else ()):
         for cells, part in zip(fines, parts, strict=True):
@@ -213,28 +211,17 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
     )
 
 
-def _flats(tensor: TensorInputs) -> list[Floats]:
-    return [np.empty(0, np.float32) if d is None else d.numpy().reshape(-1) for d in tensor.deltas]
-
-
-def _coarse(flat: Floats) -> Counts:
+def _coarse(vector: Vector | None) -> Counts:
     counts = np.zeros(_CELLS, dtype=np.int64)
-    for start in range(0, len(flat), _CHUNK):
-        upper = np.right_shift(flat[start : start + _CHUNK].view(np.int32), 16).astype(np.int16)
-        upper &= np.int16(_CELLS - 1)
-        # torch counts 16-bit integers as they are; numpy would widen them to 64 bits first.
-        counts += torch.bincount(torch.from_numpy(upper), minlength=_CELLS).numpy()
+    if vector is not None:
+        count_cells(*arrays(vector), counts)
     return counts
 
 
-def _fine(flat: Floats, cell: int) -> Counts:
+def _fine(vector: Vector | None, cell: int) -> Counts:
     counts = np.zeros(_FINE, dtype=np.int64)
-    for start in range(0, len(flat), _CHUNK):
-        # The shift drops the sign; what lies below the cell wraps round to large numbers.
-        apart = np.left_shift(flat[start : start + _CHUNK].view(np.uint32), 1)
-        apart -= np.uint32(cell << 17)
-        inside = apart[apart < 2 * _FINE] >> 1
-        counts += np.bincount(inside, minlength=_FINE)
+    if vector is not None:
+        count_within(*arrays(vector), cell, counts)
     return counts
 
 

@@ -103,7 +103,7 @@ def test_the_preset_differs_from_mergekit_among_equal_magnitudes_only(models: Pa
         at_the_cut = torch.zeros_like(apart)
         for delta, density in zip(plan.inputs(job).deltas, job.values.model["density"], strict=True):
             if delta is not None:
-                cut = population_of(delta, once=True).cut(kept_elements(density, delta.numel()))
+                cut = population_of(delta.reshape(-1), once=True).cut(kept_elements(density, delta.numel()))
                 at_the_cut |= delta.reshape(-1).abs() == cut.magnitude
         assert not (apart & ~at_the_cut).any(), job.name
     assert differing > 0

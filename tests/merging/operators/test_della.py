@@ -16,8 +16,11 @@ from merges import SEED, merge, prepared_by
 from merging.coefficients import filled_options
 from merging.operators import get_operator
 from merging.operators.base import TensorInputs, Values
+from merging.operators.fills import Rated
+from merging.operators.kernels import ChoiceKernel
 from merging.operators.ranks import magnitude_ranks
 from merging.streams import uniform_levels
+from merging.vectors import StoredVector
 from tensors import Problem, check_shared_rules, problems
 
 METHODS = ("della_linear", "della")
@@ -127,9 +130,36 @@ def test_ranks_are_stable_and_count_from_zero(shape: tuple[int, ...], length: in
     vector = coarse(shape, 3, steps=20)
     rows = vector.reshape(-1, length).abs()
     expected = rows.argsort(dim=1, stable=True).argsort(dim=1).view(-1)
-    assert torch.equal(magnitude_ranks(vector, length).long(), expected)
+    assert torch.equal(magnitude_ranks(vector.reshape(-1), length).long(), expected)
     unstable = rows.argsort(dim=1).argsort(dim=1).view(-1)
-    assert torch.equal(magnitude_ranks(vector, length, as_torch=True).long(), unstable)
+    assert torch.equal(magnitude_ranks(vector.reshape(-1), length, as_torch=True).long(), unstable)
+
+
+def test_ranks_hold_where_one_element_dwarfs_a_row_and_where_most_are_zero() -> None:
+    crowded = 1e-9 * (1.0 + torch.rand(400, generator=torch.Generator().manual_seed(1)))
+    rows = torch.stack([torch.cat([crowded[:399], torch.tensor([1e3])]), crowded * (torch.arange(400) % 40 == 0)])
+    expected = rows.argsort(dim=1, stable=True).argsort(dim=1).view(-1)
+    assert torch.equal(magnitude_ranks(rows.view(-1), 400).long(), expected)
+
+
+@pytest.mark.parametrize("divides", [True, False])
+@pytest.mark.parametrize("exact", [True, False])
+def test_compiled_loops_keep_what_the_fill_keeps(divides: bool, exact: bool) -> None:
+    size, seeds = 3000, torch.Generator().manual_seed(6)
+    base = torch.randn(size, generator=seeds).bfloat16()
+    vector = StoredVector((base.float() + torch.randn(size, generator=seeds) / 50).bfloat16(), base)
+    levels = -torch.rand(size, generator=seeds) if exact else torch.randint(-32768, 32768, (size,)).short()
+    ranks = torch.randperm(size, generator=seeds).int()
+    bound = (0.0, 1.0) if exact else (32767.5, 65536.0)
+    fills = [Rated(one, levels, ranks, size - 1, 0.2, 0.3, *bound, divides) for one in (vector, vector[:])]
+    expected, found = torch.empty(size), torch.empty(size)
+    fills[1](slice(0, size), expected)
+    assert 0 < expected.count_nonzero() < size
+    for fill in fills:
+        ChoiceKernel(base, [fill], [1.0])(slice(0, size), found)
+        assert torch.equal(found, base.float() + expected)
+        fill(slice(0, size), found)
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("method", METHODS)
