@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.schemas.catalog import TaskView
 from evomerge.desk import open_desk
 from evomerge.errors import NotFound, nearest
 from evomerge.options import FormatOption, LocalStoreOption, ServerOption
 from evomerge.output import Format, Output
+
+if TYPE_CHECKING:
+    from api.schemas.catalog import TaskView
 
 
 def methods(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,8 +46,7 @@ def merge(
     ] = Format.TEXT,
 ) -> None:
     """Make the merge that a recipe describes and write it as a Hugging Face checkpoint."""
-    from merging.oneshot import merge_file
-
+    merge_file = _loaded(recipe, dry_run)
     output = Output(format is Format.JSON)
     started = time.monotonic()
     try:
@@ -65,6 +65,21 @@ def merge(
     except OSError as error:
         raise EvomergeError(f"{out} cannot be written: {error}") from error
     _report(output, format, outcome, time.monotonic() - started)
+
+
+def _loaded(recipe: Path, dry_run: bool) -> Callable[..., Outcome]:
+    """Return ``merge_file``; loading what it needs takes as long as a small merge."""
+    from merging import digests
+
+    if not dry_run:
+        digests.begin(recipe)
+    # Modules stay, so looking for garbage among what they make is in vain.
+    gc.disable()
+    from merging.oneshot import merge_file
+
+    gc.freeze()
+    gc.enable()
+    return merge_file
 
 
 def _report(output: Output, format: Format, outcome: Outcome, seconds: float) -> None:

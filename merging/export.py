@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from evomerge import __version__
+from merging.digests import sha256
 from merging.materialize import Materializer
 from merging.mergekit import NotExpressible, mergekit_config
 from merging.models import ModelSet
@@ -85,14 +85,14 @@ def write_model(model: MergedModel, out: Path, *, max_shard_size: str = "5GB") -
     """
     limit = parse_size(max_shard_size)
     with staged(out) as directory, _aside(model.provenance) as provenance:
-        write_weights(directory, model.specs, model.tensors, limit)
+        written = write_weights(directory, model.specs, model.tensors, limit)
         write_json(directory / "config.json", model.config)
         model.files(directory)
         (directory / "README.md").write_text(model.card, encoding="utf-8")
         if model.mergekit is not None:
             (directory / "mergekit_config.yml").write_text(model.mergekit, encoding="utf-8")
         write_json(directory / "recipe.json", provenance())
-        files = {path.name: sha256(path) for path in sorted(directory.iterdir())}
+        files = {path.name: written.get(path.name) or sha256(path) for path in sorted(directory.iterdir())}
     return ExportResult(out, files, model.not_expressible)
 
 
@@ -147,12 +147,6 @@ def merged_model(
         mergekit=mergekit,
         not_expressible=reason,
     )
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

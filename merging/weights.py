@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -65,7 +66,7 @@ def plan_shards(specs: Mapping[str, TensorSpec], limit: int) -> list[dict[str, T
 
 def write_weights(
     out: Path, specs: Mapping[str, TensorSpec], tensors: Iterable[tuple[str, Tensor]], max_shard_bytes: int
-) -> None:
+) -> dict[str, str]:
     """Write ``model.safetensors``, or shards and their index.
 
     Args:
@@ -73,14 +74,20 @@ def write_weights(
         specs: every tensor, in the order in which they come.
         tensors: name and value, of the announced shapes and dtypes.
         max_shard_bytes: largest size of one file's data.
+
+    Returns:
+        SHA-256 of the files that were written from front to back, which are all whose tensors have one dtype.
     """
     shards = plan_shards(specs, max_shard_bytes)
     count = len(shards)
     files = [f"model-{i:05d}-of-{count:05d}.safetensors" if count > 1 else SINGLE for i in range(1, count + 1)]
     stream = iter(tensors)
+    digests: dict[str, str] = {}
     for file, shard in zip(files, shards, strict=True):
         with (out / file).open("wb") as handle:
-            _write_shard(handle, shard, stream)
+            digest = _write_shard(handle, shard, stream)
+        if digest is not None:
+            digests[file] = digest
     if next(stream, None) is not None:
         raise ValueError("there are more tensors than were announced")
     if count > 1:
@@ -92,20 +99,28 @@ def write_weights(
             "weight_map": {name: file for file, shard in zip(files, shards, strict=True) for name in shard},
         }
         (out / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    return digests
 
 
-def _write_shard(handle: BinaryIO, shard: Mapping[str, TensorSpec], stream: Iterable[tuple[str, Tensor]]) -> None:
+def _write_shard(handle: BinaryIO, shard: Mapping[str, TensorSpec], stream: Iterable[tuple[str, Tensor]]) -> str | None:
     offsets, header = _layout(shard)
-    handle.write(len(header).to_bytes(8, "little"))
-    handle.write(header)
-    start = 8 + len(header)
+    head = len(header).to_bytes(8, "little") + header
+    handle.write(head)
+    # Hashed in passing, while other threads merge: afterwards there would be nothing else to do.
+    digest, hashed = hashlib.sha256(head), 0
+    start = len(head)
     for (name, spec), (given, tensor) in zip(shard.items(), stream, strict=False):
         if (given, tuple(tensor.shape), tensor.dtype) != (name, spec.shape, spec.dtype):
             raise ValueError(f"{name} {spec} was announced, {given} {tuple(tensor.shape)} {tensor.dtype} came")
-        handle.seek(start + offsets.pop(name))
-        handle.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        offset, data = offsets.pop(name), tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data
+        handle.seek(start + offset)
+        handle.write(data)
+        if offset == hashed:
+            digest.update(data)
+            hashed += len(data)
     if offsets:
         raise ValueError(f"{next(iter(offsets))} never came")
+    return digest.hexdigest() if hashed == sum(spec.nbytes for spec in shard.values()) else None
 
 
 def _layout(shard: Mapping[str, TensorSpec]) -> tuple[dict[str, int], bytes]:

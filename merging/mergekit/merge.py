@@ -9,7 +9,8 @@ from typing import Any
 
 from evomerge import __version__
 from evomerge.errors import ModelError
-from merging.export import MergedModel, sha256
+from merging.digests import sha256
+from merging.export import MergedModel
 from merging.mergekit.config import MergeConfig
 from merging.mergekit.models import open_models
 from merging.mergekit.plan import plan_merge
