@@ -65,6 +65,7 @@ def run(
     """Search for the best merge of a spec's models, on this machine or the cluster of RAY_ADDRESS."""
     from evomerge import beside
     from experiments.spec import load_any
+    from optimizer.early import EarlyStart
     from optimizer.launch import create
 
     out = Output(format is Format.JSON)
@@ -74,7 +75,8 @@ def run(
         if dashboard:
             out.say(f"look at it: {held.enter_context(beside.dashboard(opened, store_url(store)))}")
         out.say(f"checking {spec}")
-        experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say)
+        early = held.enter_context(EarlyStart())
+        experiment, plan = create(opened, loaded.spec, loaded.source_dir, allow_code=True, say=out.say, early=early)
         out.say(f"experiment {experiment.id}: {len(plan.space.genes)} coefficients are searched")
         _drive(out, opened, experiment, plan)
         if dashboard:
@@ -124,12 +126,14 @@ def resume(
             out.result(shown, f"experiment {shown.name} {shown.id} goes on as soon as there is room")
             return
         from evomerge.local_desk import LocalDesk
+        from optimizer.early import EarlyStart
         from optimizer.launch import reopen
 
         assert isinstance(desk, LocalDesk)
-        found, plan = reopen(desk.store, experiment, allow_code=True)
-        out.say(f"resuming experiment {found.id}")
-        _drive(out, desk.store, found, plan, force=force)
+        with EarlyStart() as early:
+            found, plan = reopen(desk.store, experiment, allow_code=True, early=early)
+            out.say(f"resuming experiment {found.id}")
+            _drive(out, desk.store, found, plan, force=force)
 
 
 for name, verb in (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evomerge.errors import EngineError, Interrupted, StateConflict, StoreError
 from evomerge.failpoints import failpoint
@@ -26,6 +26,9 @@ from optimizer.problem import Problem
 from optimizer.tables import SplitTable
 from optimizer.watch import Observer, Watch
 
+if TYPE_CHECKING:
+    from optimizer.early import EarlyStart
+
 _STOPPED: Mapping[Wanted | None, ExperimentState] = {
     Wanted.PAUSE: ExperimentState.PAUSED,
     Wanted.CANCEL: ExperimentState.CANCELLED,
@@ -39,16 +42,18 @@ def create(
     *,
     allow_code: bool = False,
     say: Callable[[str], None] = lambda message: None,
+    early: EarlyStart | None = None,
 ) -> tuple[Experiment, Problem]:
     """Check a spec in full and record it as a new experiment; nothing is scored yet.
 
     ``allow_code`` lets a black-box spec run a Python function of this machine: set it only where the spec was written
-    by whom this process belongs to. ``say`` is told how much memory the run takes.
+    by whom this process belongs to. ``say`` is told how much memory the run takes. ``early`` starts what can be started
+    meanwhile.
 
     Raises:
         InvalidInput: naming the field and the fix.
     """
-    plan = plan_of(spec, source_dir, allow_code=allow_code, say=say, store=store)
+    plan = plan_of(spec, source_dir, allow_code=allow_code, say=say, store=store, early=early)
     return store.create_experiment(spec.canonical(), str(source_dir), plan.provenance), plan
 
 
@@ -60,21 +65,24 @@ def plan_of(
     say: Callable[[str], None] = lambda message: None,
     store: Store | None = None,
     recorded: Mapping[str, Any] | None = None,
+    early: EarlyStart | None = None,
 ) -> Problem:
     """Check a spec of any kind in full, and that the machine has the memory for it; see :func:`create`.
 
-    ``store`` and ``recorded`` are those of ``optimizer.preflight.make_plan``.
+    ``store``, ``recorded`` and ``early`` are those of ``optimizer.preflight.make_plan``.
     """
     if isinstance(spec, BlackboxExperiment):
         return make_blackbox_plan(spec, source_dir, allow_code=allow_code)
-    plan = make_plan(spec, source_dir, store, recorded)
+    plan = make_plan(spec, source_dir, store, recorded, early)
     needs = find_needs(plan)
     check_fits(plan, needs)
     say(needs.sentence())
     return plan
 
 
-def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[Experiment, Problem]:
+def reopen(
+    store: Store, reference: str, *, allow_code: bool = False, early: EarlyStart | None = None
+) -> tuple[Experiment, Problem]:
     """Check that a recorded experiment can go on: same models, same items, same search space.
 
     Raises:
@@ -88,10 +96,10 @@ def reopen(store: Store, reference: str, *, allow_code: bool = False) -> tuple[E
             "it is finished",
             f"look at it with 'evomerge show {experiment.id}'",
         )
-    return experiment, check_unchanged(experiment, allow_code=allow_code)
+    return experiment, check_unchanged(experiment, allow_code=allow_code, early=early)
 
 
-def check_unchanged(experiment: Experiment, *, allow_code: bool) -> Problem:
+def check_unchanged(experiment: Experiment, *, allow_code: bool, early: EarlyStart | None = None) -> Problem:
     """Check a recorded experiment's spec again, and that it means the same as when it was recorded.
 
     Raises:
@@ -99,7 +107,8 @@ def check_unchanged(experiment: Experiment, *, allow_code: bool) -> Problem:
         InvalidInput: naming the field and the fix.
     """
     source_dir = Path(experiment.source_dir)
-    plan = plan_of(parse_any(experiment.spec), source_dir, allow_code=allow_code, recorded=experiment.resolved)
+    spec = parse_any(experiment.spec)
+    plan = plan_of(spec, source_dir, allow_code=allow_code, recorded=experiment.resolved, early=early)
     inputs = experiment.resolved["inputs"]
     for name, found in plan.inputs.items():
         if inputs.get(name) != found:

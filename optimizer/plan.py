@@ -28,6 +28,7 @@ from optimizer.vocabulary import open_models
 from workers.config import WorkerConfig
 
 if TYPE_CHECKING:
+    from optimizer.early import EarlyStart
     from optimizer.fleet import Fleet
 
 
@@ -37,7 +38,7 @@ class Plan:
 
     ``provenance`` is what the record keeps; ``inputs`` is the part of it that decides the scores, and must be the
     same when a run is resumed. ``fleet`` may hold workers of earlier experiments, and keeps those of this one; None
-    starts and stops them with the run.
+    starts and stops them with the run. ``early`` has begun to start Ray and workers for this run.
     """
 
     spec: ExperimentSpec
@@ -51,6 +52,7 @@ class Plan:
     parents: Mapping[str, str]
     suite: TaskSuite
     fleet: Fleet | None = None
+    early: EarlyStart | None = None
 
     @property
     def search(self) -> SearchSpec:
@@ -115,12 +117,15 @@ class Plan:
         """See ``Problem.open_pool``; Ray must be running."""
         from optimizer.pool import WorkerPool
 
-        return WorkerPool(self.worker, self.num_workers, say=say, fleet=self.fleet)
+        fleet = self.early.fleet if self.early is not None and self.early.begun else self.fleet
+        return WorkerPool(self.worker, self.num_workers, say=say, fleet=fleet)
 
     def resources(self) -> AbstractContextManager[None]:
         """See ``Problem.resources``: a Ray with the cores of all workers."""
         from optimizer.cluster import ray_cluster
 
+        if self.early is not None and self.early.begun:
+            return self.early.resources()
         return ray_cluster(num_cpus=self.worker.cpus * self.num_workers)
 
     def output(self, experiment: str) -> Path | None:

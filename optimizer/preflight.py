@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from evals.suite import TaskSuite
 from evals.tasks import ItemRef, TaskDefinition
@@ -40,9 +40,16 @@ from optimizer.versions import versions
 from optimizer.vocabulary import open_models, vocabulary_policy
 from workers.config import WorkerConfig
 
+if TYPE_CHECKING:
+    from optimizer.early import EarlyStart
+
 
 def make_plan(
-    spec: ExperimentSpec, source_dir: Path, store: Store | None = None, recorded: Mapping[str, Any] | None = None
+    spec: ExperimentSpec,
+    source_dir: Path,
+    store: Store | None = None,
+    recorded: Mapping[str, Any] | None = None,
+    early: EarlyStart | None = None,
 ) -> Plan:
     """Resolve and check models, tasks, search space and engine.
 
@@ -51,6 +58,7 @@ def make_plan(
         source_dir: directory that its relative paths start from.
         store: has the scores that search items are chosen by, where the spec chooses them so.
         recorded: provenance of an earlier plan of the same spec, which has the same search items.
+        early: begins when what is quickly checked is checked.
 
     Raises:
         SpecError, ModelError, TaskError, RecipeError: naming the field and the fix.
@@ -68,6 +76,8 @@ def make_plan(
     tasks = task_definitions(spec, source_dir)
     chosen = choose_items(spec.tasks, tasks, store) if recorded is None else recorded.get("chosen", {})
     tasks = with_chosen(tasks, chosen)
+    if early is not None:
+        early.begin(spec.workers, cpus_of(spec.workers))
     suite = TaskSuite.load(tasks)
     items = {split: suite.items(split.value) for split in Split}
     check_budget(spec.search, len(plain_merges), len(items[Split.SEARCH]))
@@ -89,7 +99,7 @@ def make_plan(
         "slots": Granularity.parse(genome.granularity).slot_labels(models.num_blocks),
         "versions": versions(),
     }
-    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents, suite)
+    return Plan(spec, source_dir, genome, plain_merges, worker, items, provenance, inputs, parents, suite, early=early)
 
 
 def _worker(
@@ -117,8 +127,8 @@ def _worker(
         depth=depth,
         batch_invariant=workers.batch_invariant,
         stall_seconds=workers.stall_seconds,
-        ahead=workers.merge_ahead,
         population=population_of(workers, spec.search.screening, models, genome),
+        ahead=workers.merge_ahead,
     )
 
 
