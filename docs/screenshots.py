@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
@@ -27,11 +29,21 @@ PICTURES = (
     ("fitness", "dark", "/experiments/{real}", "Fitness"),
     ("coefficients", "light", "/experiments/{real}/coefficients", None),
     ("dynamics", "light", "/experiments/{real}/dynamics", None),
+    ("tradeoffs", "light", "/experiments/{finished}/dynamics", "Trade-offs between tasks"),
     ("generalisation", "light", "/experiments/{real}/generalisation", None),
     ("workers", "dark", "/experiments/{real}/workers", None),
+    ("timeline", "light", "/experiments/{finished}/workers", "Worker timeline"),
     ("items", "light", "/experiments/{real}/candidates/572?split=test&against=5&only=changed", "Items"),
     ("new", "light", "/experiments/new?template=first-look", None),
     ("compare", "light", "/compare?ids={real},{finished},{running}", None),
+)
+
+
+# The data is that of tests, where somebody writes what only an attacker would.
+HARMLESS = (
+    "UPDATE experiments SET owner = 'bob' WHERE owner LIKE '<%'",
+    "UPDATE experiments SET error = 'The worker died: out of memory.' WHERE error LIKE '%<%'",
+    "UPDATE candidates SET label = 'by hand' WHERE label LIKE '<%'",
 )
 
 
@@ -41,7 +53,12 @@ def main() -> None:
     if executable is None:
         sys.exit("no Chromium was found: run 'make browser' as root, or install one")
     with tempfile.TemporaryDirectory() as name:
-        content = fill(Path(name) / "store.db", names=("ada's laptop", "nightly runs", "the wall"))
+        file = Path(name) / "store.db"
+        content = fill(file, names=("ada's laptop", "nightly runs", "the wall"))
+        with closing(sqlite3.connect(file)) as connection:
+            for statement in HARMLESS:
+                connection.execute(statement)
+            connection.commit()
         with services(Path(name)) as serve, chromium(executable) as browser:
             server = serve(content.url, token=content.tokens[Scope.ADMIN], settings=SETTINGS)
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")

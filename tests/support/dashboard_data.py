@@ -270,10 +270,20 @@ def _spread(store: Store, experiment: Experiment, minutes: float) -> None:
                     ),
                     {"a": began, "b": ended, "id": one.id},
                 )
+                for attempt in range(1, one.attempt):
+                    gone = began - timedelta(seconds=step * 0.7 * (one.attempt - attempt))
+                    which = {"c": candidate.id, "block": one.block, "attempt": attempt}
+                    for kind, moment in (("start", gone), ("lost", gone + timedelta(seconds=step * 0.6))):
+                        connection.execute(text(_MOVE), {**which, "e": experiment.id, "kind": kind, "at": moment})
         connection.execute(
             text("UPDATE experiments SET created_at = :at, seconds_spent = :s WHERE id = :id"),
             {"at": start.replace(tzinfo=None), "s": minutes * 60, "id": experiment.id},
         )
+
+
+_MOVE = """UPDATE events SET at = :at WHERE experiment_id = :e AND kind = :kind
+    AND json_extract(payload, '$.candidate_id') = :c AND json_extract(payload, '$.block') = :block
+    AND json_extract(payload, '$.attempt') = :attempt"""
 
 
 def drive_large(store: Store, candidates: int) -> Experiment:

@@ -169,8 +169,10 @@ export function endLabels(labels: readonly EndLabel[], width: number, halo: stri
             text,
             fill: color,
             align: beside ? "left" : "right",
+            // A line of others may go on behind it.
             stroke: halo,
             lineWidth: 3,
+            backgroundColor: halo,
             font: `${bold ? "bold " : ""}12px sans-serif`,
             verticalAlign: "middle",
             width,

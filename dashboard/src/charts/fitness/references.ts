@@ -32,7 +32,7 @@ export function floorOf(series: Series, models: readonly Role[]): number | null 
   if (low === undefined || best === null || best <= low) return null;
   const height = (best - low) * 1.15;
   if (best - lowestOf(series, models) <= FAR * height) return null;
-  const step = 10 ** Math.floor(Math.log10(height)) / 2;
+  const step = 10 ** Math.floor(Math.log10(height));
   return Number((Math.floor((best - height) / step) * step).toPrecision(6));
 }
 

@@ -64,7 +64,10 @@ function figures(experiment: Detail, eta: number | null): Figure[] {
     {
       name: "Evaluations",
       value: count(progress.done),
-      note: progress.lost > 0 ? `${count(progress.lost)} lost attempts, done again` : "none lost",
+      note:
+        progress.lost > 0
+          ? `${count(progress.lost)} lost ${progress.lost === 1 ? "attempt" : "attempts"}, done again`
+          : "none lost",
     },
     ...(isFinal(experiment.state)
       ? []
