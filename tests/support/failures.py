@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from merging.shared import leases
+
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -112,12 +114,16 @@ def fail(make: Callable[[], Exception]) -> Callable[[], None]:
 
 
 def traces(processes: list[psutil.Process]) -> list[Path]:
-    """Where running workers keep temporary files, and the memory that they share with processes of their own."""
-    found = set()
+    """Where running workers keep temporary files, and the memory that they share with processes of their own.
+
+    What merging prepares for all workers of the node goes with the last of them (``test_shared_state.py``).
+    """
+    found, of_all = set(), str(leases.root())
     for process in processes:
         found |= {Path(word) for word in process.cmdline() if "/evomerge-worker-" in word}
         mapped = {Path(one.path) for one in process.memory_maps() if one.path.startswith(f"{SHARED_MEMORY}/")}
-        found |= {path for path in mapped if path.exists() and not path.name.startswith("plasma")}
+        own = {path for path in mapped if not path.name.startswith("plasma") and not path.is_relative_to(of_all)}
+        found |= {path for path in own if path.exists()}
     return sorted(found)
 
 
