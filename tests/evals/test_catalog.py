@@ -18,6 +18,7 @@ from evomerge.errors import TaskError
 
 TASKS = {task.full_name: task for tasks in suites().values() for task in tasks}
 DOMAINS = {"instruction", "mathematics", "multilingual", "coding", "safety", "knowledge"}
+ALIGNMENT = {"helpful", "honest", "harmless"}
 
 
 def config_of(task: CatalogTask) -> Mapping[str, Any]:
@@ -34,8 +35,11 @@ def config_of(task: CatalogTask) -> Mapping[str, Any]:
 
 
 def test_there_is_a_suite_for_every_domain() -> None:
-    assert set(suites()) == DOMAINS
-    assert all(any(task.search for task in tasks) for tasks in suites().values()), "a suite that nothing can search on"
+    assert set(suites()) == DOMAINS | ALIGNMENT
+    assert all(any(task.search for task in suites()[name]) for name in DOMAINS), "a suite that nothing can search on"
+    assert {task.task for name in ALIGNMENT for task in suites()[name]} <= {
+        task.task for name in DOMAINS for task in suites()[name]
+    }
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -202,3 +206,42 @@ def test_programs_of_the_catalogs_tasks_are_tested_by_their_items(
         assert scorer is not None
         doc = (MBPP if name == "coding/mbpp" else HUMANEVAL)[2]
         assert scorer.score([[text] for text in texts], [doc] * 4) == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_items_that_fail_their_own_tests_refuse_a_benchmark_only_where_none_passes(
+    hub: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOMERGE_ALLOW_CODE_TASKS", "1")
+    broken = [row | {"canonical_solution": "    return None\n"} for row in HUMANEVAL]
+    hub("openai/openai_humaneval", "openai_humaneval", test=broken)
+    sizes = {"search": 0, "selection": 0, "num_fewshot": 0}
+    with pytest.raises(TaskError, match="the reference program fails the item's tests"):
+        TaskSuite.load([TaskDefinition("code", "coding/humaneval", test=6, **sizes)])
+    lacking = [{key: value for key, value in row.items() if key != "test_list"} for row in MBPP]
+    hub("google-research-datasets/mbpp", "full", train=lacking[:6], test=lacking[6:10], prompt=MBPP[10:])
+    with pytest.raises(
+        TaskError, match=r"mbpp.yaml: data.hub: the data set 'google-research-datasets/mbpp' cannot be loaded"
+    ):
+        TaskSuite.load([TaskDefinition("code", "coding/mbpp", search=2, selection=2, test=2)])
+
+
+def test_tasks_of_several_inputs_are_accepted_with_the_context_as_the_choice(
+    learnt: Any, hub: Callable[..., None]
+) -> None:
+    rows = [
+        {
+            "sentence": f"{n} boxes fit, since the _ is small.",
+            "option1": "box",
+            "option2": "lid",
+            "answer": str(n % 2 + 1),
+        }
+        for n in range(12)
+    ]
+    hub("allenai/winogrande", "winogrande_xl", train=rows[:6], validation=rows[6:])
+    definition = TaskDefinition("w", "winogrande", search=3, selection=2, test=6, search_from="train")
+    suite = TaskSuite.load([definition])
+    for one in suite.score(learnt, "test"):
+        doc = suite._tasks[0].docs[one.item]
+        place = doc["sentence"].index("_")
+        choices = [doc["sentence"][:place] + doc[option] for option in ("option1", "option2")]
+        assert one.output in choices and one.score == float(choices.index(one.output) == int(doc["answer"]) - 1)

@@ -64,6 +64,17 @@ def test_a_clear_winner_is_significant() -> None:
     assert versus.adjusted_p >= report.comparison.p_value
 
 
+def test_items_of_tasks_for_the_report_alone_have_no_part_in_the_verdict() -> None:
+    searched = {"m": items(80), "base": items(60)}
+    both = {
+        label: [*found, *items(n, 50, "other")] for (label, found), n in zip(searched.items(), (0, 50), strict=True)
+    }
+    roles: dict[str, Role] = {"m": "merge", "base": "base"}
+    alone, beside = build_report(searched, roles, {"t": 1.0}), build_report(both, roles, {"t": 1.0, "other": 0.0})
+    assert (beside.n, beside.statement, beside.comparison) == (100, alone.statement, alone.comparison)
+    assert beside.models[1].tasks["other"].mean == 1.0
+
+
 @pytest.mark.parametrize(
     ("right", "words"),
     [

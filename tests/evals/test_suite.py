@@ -24,6 +24,12 @@ CHOICE = {
     "doc_to_target": "{{label}}",
     "generation_kwargs": None,
 }
+# As winogrande: the beginnings are what is chosen from, and the text is the number of the right one.
+INPUTS = CHOICE | {
+    "doc_to_text": "{{label}}",
+    "doc_to_choice": "{{[question ~ ' Is it red', question ~ ' Is it', question]}}",
+    "doc_to_target": "{{answer}}",
+}
 TAKE_FIRST = {"function": "take_first"}
 LIKELIHOOD = {"output_type": "loglikelihood", "generation_kwargs": None}
 
@@ -47,6 +53,7 @@ def expected(samples: list[dict[str, Any]], metric: str) -> dict[str, float]:
         ("exact_match", {}),
         ("acc", CHOICE | {"metric_list": [{"metric": "acc", **MEAN}]}),
         ("acc_norm", CHOICE | {"metric_list": [{"metric": "acc_norm", **MEAN}, {"metric": "acc", **MEAN}]}),
+        ("acc", INPUTS | {"metric_list": [{"metric": "acc", **MEAN}]}),
         ("acc", LIKELIHOOD | {"metric_list": [{"metric": "acc", **MEAN}]}),
     ],
 )

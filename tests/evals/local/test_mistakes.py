@@ -52,6 +52,8 @@ JUDGE = {"kind": "judge", "url": "http://judge/v1", "model": "m", "rubric": "{{o
         ({"score": JUDGE | {"url": "http://me:pw@judge/v1"}, "answer": None}, "url", "match pattern"),
         ({"score": JUDGE | {"rubric": "Well?"}, "answer": None}, "score", "does not use {{output}}"),
         ({"score": JUDGE | {"rubric": "{{outpt}} {{output}}"}, "answer": None}, "rubric", "'outpt' is not a column"),
+        ({"score": {"kind": "refusal", "pattern": "("}}, "score", "is no regular expression"),
+        ({"score": "refusal", "answer": "letter", "examples": 1}, "", "examples show answers"),
         ({"max_tokens": 0}, "max_tokens", "greater than or equal to 1"),
         ({"max_tokens": "9"}, "max_tokens", "valid integer; found '9'"),
         ({"data": {"search": "legs.jsonl"}}, "data", "Field required"),
@@ -93,6 +95,7 @@ def test_task_files(
             "does not fit the schema",
         ),
         ({"score": {"kind": "code", "program": "{{code}}\nassert x == 3"}, "answer": "letter"}, {}, "fails the item's"),
+        ({"score": "refusal", "answer": "letter"}, {}, "'legs' is neither 'refuse' nor 'answer'"),
         ({"prompt": "{{value.arms.left}}"}, {}, "a template fails"),
     ],
 )
@@ -104,7 +107,10 @@ def test_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("EVOMERGE_ALLOW_CODE_TASKS", "1")
-    data = [row | {"letter": {"numeric": "5", "json": "{}", "code": "x = 3"}.get(_kind(keys), "a")} for row in rows()]
+    data = [
+        row | {"letter": {"numeric": "5", "json": "{}", "code": "x = 3", "refusal": "refuse"}.get(_kind(keys), "a")}
+        for row in rows()
+    ]
     if "value" in str(keys.get("prompt")):
         data = [row | {"value": {"arms": {"left": 1}}} for row in data]
         change = {"value": {"arms": None}}

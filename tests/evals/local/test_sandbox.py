@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
 from evals.local import sandbox
-from evals.local.confined import ARCHITECTURES, filter_program
+from evals.local.confined import ARCHITECTURES, CALLS, filter_program
 from evals.local.programs import code_in, pass_at_k
 from evals.local.sandbox import Limits, passes
 from evomerge.errors import EngineError
@@ -110,6 +111,23 @@ def test_the_rules_of_every_architecture_fit_the_kernels_limit() -> None:
     for machine in ARCHITECTURES:
         assert len(filter_program(machine)) % 8 == 0
         assert len(filter_program(machine)) // 8 <= 4096
+
+
+def test_the_numbers_of_system_calls_are_those_of_the_kernels_headers() -> None:
+    """A wrong number would allow another call, or refuse one that is needed."""
+    generic, intel = Path("/usr/include/asm-generic/unistd.h"), Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    if not (generic.exists() and intel.exists()):
+        pytest.skip("the kernel's headers are not installed (linux-libc-dev)")
+    arm = {m[1]: m[2] for m in re.finditer(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", generic.read_text())}
+    renamed = re.finditer(r"#define __NR_(\w+) __NR3264_(\w+)", generic.read_text())
+    arm |= {m[1]: arm[m[2]] for m in renamed if m[2] in arm}
+    x86 = {m[1]: m[2] for m in re.finditer(r"#define __NR_(\w+)\s+(\d+)", intel.read_text())}
+    for name, *numbers in (one.split(":") for one in CALLS.split()):
+        assert numbers == [x86[name], arm.get(name, "-")], name
+    for machine, table in (("x86_64", x86), ("aarch64", arm)):
+        assert [str(number) for number in ARCHITECTURES[machine][2:]] == [
+            table[name] for name in ("openat", "clone", "clone3")
+        ]
 
 
 def test_pass_at_k_is_the_share_of_draws_with_a_passing_answer() -> None:
