@@ -43,7 +43,13 @@ def cut(
     Raises:
         TaskError: there are fewer items than the splits need, or chosen ones are not among those that it may have.
     """
-    sizes = {"test": definition.test, "selection": definition.selection, "search": definition.search}
+    others = definition.selection + definition.search
+    every = len(items) - others if tested is None else len(tested)
+    sizes = {
+        "test": max(1, every) if definition.test is None else definition.test,
+        "selection": definition.selection,
+        "search": definition.search,
+    }
     if tested is None:
         found = _deal(_ordered(items, definition.seed), sizes, definition)
     else:

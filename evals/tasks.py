@@ -25,7 +25,7 @@ class TaskDefinition:
             prompt and reference instead of generating; the other splits always generate.
         search: items that the search may see; 0, with 0 of selection, makes a task for the report alone.
         selection: items that choose among the finalists.
-        test: items that are scored once, for the report.
+        test: items that are scored once, for the report; None takes all that are not searched on.
         seed: keys which items go to which split.
         search_from: data split of the search and selection items; None takes them from the split of the test items,
             or from where a short task file says.
@@ -42,7 +42,7 @@ class TaskDefinition:
     teacher_forced: bool = False
     search: int = 64
     selection: int = 64
-    test: int = 200
+    test: int | None = 200
     seed: int = 0
     search_from: str | None = None
     chosen: tuple[str, ...] | None = None

@@ -16,6 +16,7 @@ from evomerge.catalog_cli import algorithms, methods, models, tasks
 from evomerge.desk import open_desk
 from evomerge.errors import EngineError, EvomergeError, Interrupted, InvalidInput
 from evomerge.evaluate_cli import evaluate
+from evomerge.evaluations_cli import evaluations
 from evomerge.experiments_cli import (
     cancel,
     clone,
@@ -150,6 +151,7 @@ for name, verb in (
     ("export", export),
     ("report", report),
     ("evaluate", evaluate),
+    ("evaluations", evaluations),
     ("methods", methods),
     ("algorithms", algorithms),
     ("models", models),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from evomerge.errors import InvalidInput
-from evomerge.options import FormatOption
+from evomerge.options import DEFAULT_STORE, FormatOption, StoreOption, open_store
 from evomerge.output import Format, Output, write_file
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
     from evals.tasks import TaskDefinition
     from experiments.spec_sections import WorkersSpec
-    from optimizer.evaluating.results import Evaluation
+    from experiments.store import Store
+    from optimizer.evaluating.results import Evaluated, Evaluation
     from workers.config import WorkerConfig
 
 _Section = TypeVar("_Section", bound="BaseModel")
+OutOption = Annotated[Path | None, typer.Option("--out", help="Write scores of all items with provenance (JSON).")]
 _MODELS_HELP = "Checkpoints, LoRA adapters or delta packs: directories, or repositories of the hub."
 
 
@@ -32,7 +35,7 @@ def evaluate(
     tasks: Annotated[
         list[str] | None, typer.Option("--tasks", help="Task file, suite/task, or lm-eval task; may be repeated.")
     ] = None,
-    items: Annotated[int, typer.Option(min=1, help="Test items of each task; not with --spec.")] = 200,
+    items: Annotated[str, typer.Option(help="Test items of each task, or 'all'; not with --spec.")] = "200",
     chat_template: Annotated[bool, typer.Option(help="Use the models' chat template; not with --spec.")] = False,
     split: Annotated[str, typer.Option(help="Split that is scored: search, selection or test.")] = "test",
     base: Annotated[
@@ -44,32 +47,46 @@ def evaluate(
     tensor_parallel: Annotated[int | None, typer.Option(min=1, help="GPUs that a model is split over.")] = None,
     max_model_len: Annotated[int | None, typer.Option(min=1, help="Context length in tokens.")] = None,
     against: Annotated[
-        list[Path] | None, typer.Option(help="Compare with the models of a file that --out wrote; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Compare with a file that --out wrote, or a number of 'evomerge evaluations'; repeatable."),
     ] = None,
     mixed: Annotated[bool, typer.Option("--mixed", help="Compare although the scores were made differently.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write scores of all items with provenance (JSON).")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Score also what the store has scores of.")] = False,
+    out: OutOption = None,
+    store: StoreOption = DEFAULT_STORE,
     format: FormatOption = Format.TEXT,
 ) -> None:
     """Score checkpoints on a suite, on task files, or on the items of a spec, and compare them item by item."""
     from evals.suite import TaskSuite
-    from optimizer.evaluating.results import check_names, compare, read_results, write_results
+    from optimizer.evaluating.kept import Keeper
+    from optimizer.evaluating.results import check_names, compare
     from optimizer.evaluating.run import evaluate as score
     from optimizer.evaluating.subjects import find_subjects
 
     printed = Output(format is Format.JSON)
-    earlier = [model for path in against or () for model in read_results(path)]
-    definitions, workers = _asked(spec, suite or [], tasks or [], items, chat_template)
+    definitions, workers = _asked(spec, suite or [], tasks or [], _count(items), chat_template)
     given = {"engine": engine, "dtype": dtype, "gpus": gpus, "tensor_parallel": tensor_parallel}
     given["max_model_len"] = max_model_len
     config = _config(workers, {name: value for name, value in given.items() if value is not None}, definitions)
-    if not TaskSuite.load(definitions).items(split):
+    refs = TaskSuite.load(definitions).items(split)
+    if not refs:
         raise InvalidInput("--split", f"the tasks have no {split} items", "name another split")
     subjects = find_subjects(models, base, Path.cwd())
-    labels = [one.label for one in earlier] + [one.label for one in subjects]
-    check_names(labels, [split, *(one.split for one in earlier)])
-    scored = list(score(subjects, config, split, printed.say))
     weights = {one.name: one.weight if spec is not None else 1.0 for one in definitions}
-    evaluation = compare([*earlier, *scored], weights, mixed=mixed)
+    with open_store(store) as opened:
+        earlier = [model for one in against or () for model in _earlier(opened, one)]
+        labels = [one.label for one in earlier] + [one.label for one in subjects]
+        check_names(labels, [split, *(one.split for one in earlier)])
+        keeper = Keeper(opened, split, refs, weights)
+        known = {} if fresh else {"known": keeper.find}
+        scored = [keeper.record(one) for one in score(subjects, config, split, printed.say, **known)]
+    show(printed, compare([*earlier, *scored], weights, mixed=mixed), out)
+
+
+def show(printed: Output, evaluation: Evaluation, out: Path | None) -> None:
+    """Print an evaluation, and write it where a file is named."""
+    from optimizer.evaluating.results import write_results
+
     if out is not None:
         write_file(out, write_results(evaluation))
     printed.shown(evaluation.to_dict() if printed.json else {}, _lines(evaluation))
@@ -77,8 +94,22 @@ def evaluate(
         printed.say(f"{'compared all the same' if evaluation.pairs else 'not compared (see --mixed)'}: {sentence}")
 
 
+def _earlier(store: Store, named: str) -> tuple[Evaluated, ...]:
+    from optimizer.evaluating.kept import read_kept
+    from optimizer.evaluating.results import read_results
+
+    return (read_kept(store, int(named))[0],) if named.isdecimal() else read_results(Path(named))
+
+
+def _count(items: str) -> int | None:
+    """Return the number of items, None for all."""
+    if items != "all" and not (items.isdecimal() and int(items)):
+        raise InvalidInput("--items", f"found {items!r}", "give a number from 1, or all")
+    return None if items == "all" else int(items)
+
+
 def _asked(
-    spec: Path | None, suites: list[str], tasks: list[str], items: int, chat_template: bool
+    spec: Path | None, suites: list[str], tasks: list[str], items: int | None, chat_template: bool
 ) -> tuple[tuple[TaskDefinition, ...], WorkersSpec]:
     from experiments.spec import load_spec
     from experiments.spec_sections import WorkersSpec
@@ -90,11 +121,12 @@ def _asked(
     if spec is not None:
         loaded = load_spec(spec)
         return task_definitions(loaded.spec, loaded.source_dir), loaded.spec.workers
-    splits = SplitSpec(search=0, selection=0, test=items)
+    splits = SplitSpec(search=0, selection=0, test=items or 1)
     common: dict[str, Any] = {"chat_template": chat_template, "splits": splits}
     named = [{"suite": name} for name in suites] + [{"task": name} for name in tasks]
     entries = tuple(_section(TaskSpec, {**one, **common}) for one in named)
-    return definitions_of(written_out(entries), Path.cwd()), WorkersSpec()
+    definitions = definitions_of(written_out(entries), Path.cwd())
+    return tuple(replace(one, test=items) for one in definitions), WorkersSpec()
 
 
 def _section(kind: type[_Section], values: dict[str, Any]) -> _Section:
@@ -134,7 +166,7 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
 
     tasks = list(evaluation.weights) if len(evaluation.weights) > 1 else []
     title = f"mean ± standard error on the {evaluation.models[0].split} items"
-    columns = ("model", "all tasks", *map(escape, tasks), "95 %", "items", "seconds", "provenance")
+    columns = ("model", "all tasks", *map(escape, tasks), "95 %", "items", "seconds", "provenance", "number")
     table = Table(*columns, title=title, title_justify="left", box=None)
     for one in evaluation.models:
         found = scores_of(one, evaluation.weights)
@@ -144,8 +176,9 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
             *map(_cell, cells),
             f"{found['overall']['low']:.3f} to {found['overall']['high']:.3f}",
             str(len(one.items)),
-            f"{sum(one.seconds.values()):.1f}",
+            f"{sum(one.seconds.values()):.1f}" if one.seconds else "from the store",
             one.provenance.digest,
+            "" if one.number is None else str(one.number),
         )
     yield table
     if not evaluation.pairs:

@@ -51,6 +51,7 @@ class ScoringWorker:
         self._engine: Engine | None = None
         self._suite: TaskSuite | None = None
         self._resident: str | None = None
+        self._adopted = False  # whether the engine is that of the configuration
         self._description: dict[str, Any] = {}
         self._provenance: dict[Way, Provenance] = {}
 
@@ -64,11 +65,12 @@ class ScoringWorker:
         with explained(), under_watch(PREPARING):
             load_libraries(self._config)
 
-    def adopt(self, config: WorkerConfig) -> dict[str, Any]:
+    def adopt(self, config: WorkerConfig, *, same_tasks: bool = False) -> dict[str, Any]:
         """Go on with another experiment on the same engine; returns what ``ready`` returns.
 
         The base may be another checkpoint that can take the place of the present one (``workers.swaps``): what it
-        costs is writing its weights.
+        costs is writing its weights. Tasks are read again, since their files may have changed since the last
+        experiment; ``same_tasks`` keeps them, with the prompts that were built.
 
         A worker that has no engine yet goes on with any configuration that its process fits.
 
@@ -85,8 +87,11 @@ class ScoringWorker:
         if config.base != self._config.base and (why := obstacle(self._config.base, config.base)) is not None:
             raise EngineError(f"{config.base.path} cannot take the place of {self._config.base.path}: {why}")
         if config != self._config:
+            if not same_tasks or config.tasks != self._config.tasks:
+                self._suite = None
             self._config = config
-            self._suite = self._resident = None
+            self._resident = None
+            self._adopted = False
         return self.ready()
 
     def score(self, recipe: Recipe, split: str, positions: Sequence[int] | None = None) -> ScoreResult:
@@ -205,11 +210,11 @@ class ScoringWorker:
         return os.getpid()
 
     def _start(self) -> tuple[Engine, TaskSuite]:
-        if self._engine is not None and self._suite is not None:
+        if self._engine is not None and self._suite is not None and self._adopted:
             return self._engine, self._suite
         with explained(), under_watch(PREPARING):
             start = time.perf_counter()
-            suite = TaskSuite.load(self._config.tasks)
+            suite = self._suite or TaskSuite.load(self._config.tasks)
             if self._engine is None:
                 check_room(self._config)
                 self._engine = make_engine(self._config)
@@ -217,7 +222,7 @@ class ScoringWorker:
                 self._engine.adopt(self._config)
             if self._config.warm_recipe is not None:
                 self._engine.prepare(self._config.warm_recipe)
-            self._suite = suite
+            self._suite, self._adopted = suite, True
             engine, tokenizer, seed = self._engine.describe(), self._engine.lm.tokenizer, self._config.seed
             self._provenance = {way: provenance_of(suite, tokenizer, engine, seed, way) for way in get_args(Way)}
             self._description = {

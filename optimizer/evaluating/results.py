@@ -17,6 +17,8 @@ from optimizer.reporting.document import Score
 from optimizer.reporting.scores import stderr, weighted_stderr
 
 _KIND = "evomerge evaluation 1"
+# What files of earlier versions lack.
+_LATER = ("number", "copied_from")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Evaluated:
         seconds: by step, see ``workers.config.ScoreResult``.
         prompt_tokens: read.
         generated_tokens: written.
+        number: in the store; None where it is not kept there.
+        copied_from: id of the experiments' evaluation that the scores were taken from; None where they were made.
     """
 
     label: str
@@ -44,6 +48,8 @@ class Evaluated:
     seconds: Mapping[str, float]
     prompt_tokens: int
     generated_tokens: int
+    number: int | None = None
+    copied_from: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -54,7 +60,7 @@ class Evaluated:
         """Read :meth:`to_dict` output."""
         items = tuple(ItemScore(**one) for one in data["items"])
         provenance = Provenance.from_dict(data["provenance"])
-        known = {name: data[name] for name in cls.__dataclass_fields__}
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name not in _LATER or name in data}
         return cls(**{**known, "provenance": provenance, "items": items})
 
 
@@ -153,7 +159,8 @@ def scores_of(model: Evaluated, weights: Mapping[str, float]) -> dict[str, Any]:
         by_task.setdefault(one.task, []).append(one.score)
     errors = {task: stderr(values) for task, values in by_task.items()}
     tasks = {task: _score(interval(values), errors[task], len(values)) for task, values in by_task.items()}
-    whole = _score(aggregate_interval(by_task, weights), weighted_stderr(errors, weights), len(model.items))
+    counted = sum(len(values) for task, values in by_task.items() if weights[task])
+    whole = _score(aggregate_interval(by_task, weights), weighted_stderr(errors, weights), counted)
     return {"overall": asdict(whole), "tasks": {task: asdict(one) for task, one in tasks.items()}}
 
 

@@ -7,25 +7,34 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from evals.provenance import Provenance
 from evomerge.errors import EngineError, EvomergeError
 from optimizer.evaluating.results import Evaluated
 from optimizer.evaluating.subjects import Subject
 from workers.config import ScoreResult, WorkerConfig
 from workers.swaps import obstacle
 
+Known = Callable[[Subject, Provenance], Evaluated | None]
+
 
 def evaluate(
-    subjects: Sequence[Subject], config: WorkerConfig, split: str, say: Callable[[str], None] = lambda message: None
+    subjects: Sequence[Subject],
+    config: WorkerConfig,
+    split: str,
+    say: Callable[[str], None] = lambda message: None,
+    known: Known = lambda subject, provenance: None,
 ) -> Iterator[Evaluated]:
     """Score models on a split, in the given order.
 
-    A checkpoint that fits the running engine is written into it; others get an engine of their own.
+    A checkpoint that fits the running engine is written into it; others get an engine of their own. Task files are
+    read once for each engine.
 
     Args:
         subjects: what is scored.
         config: of the worker; base and experts are those of each model.
         split: name of the split.
         say: told what a person who waits should know.
+        known: returns what need not be scored, by what a score of this engine would depend on.
 
     Raises:
         EngineError: no engine starts, or it was lost.
@@ -36,8 +45,14 @@ def evaluate(
 
     with ray_cluster(num_cpus=config.cpus), _worker() as worker:
         for number, subject in enumerate(subjects, start=1):
-            say(f"scoring {subject.label} ({number} of {len(subjects)})")
-            result = worker.score(subject, replace(config, base=subject.base, experts=(subject.expert,)), split, say)
+            count = f"({number} of {len(subjects)})"
+            provenance = worker.prepare(replace(config, base=subject.base, experts=(subject.expert,)), say)
+            if (found := known(subject, provenance)) is not None:
+                say(f"{subject.label} {count}: the store has its scores")
+                yield found
+                continue
+            say(f"scoring {subject.label} {count}")
+            result = worker.score(subject, split)
             assert result.provenance is not None
             yield Evaluated(
                 label=subject.label,
@@ -57,29 +72,40 @@ class _Worker:
 
     def __init__(self) -> None:
         self._actor: Any = None
-        self._config: WorkerConfig | None = None
+        self._wanted: WorkerConfig | None = None
+        self._resident: WorkerConfig | None = None
+        self._provenance: Provenance | None = None
 
-    def score(self, subject: Subject, config: WorkerConfig, split: str, say: Callable[[str], None]) -> ScoreResult:
-        from workers.worker import start_worker
-
-        why = None if self._config is None else obstacle(self._config.base, config.base)
+    def prepare(self, config: WorkerConfig, say: Callable[[str], None]) -> Provenance:
+        """Have an engine that can score a model; return what its scores would depend on."""
+        why = None if self._resident is None else obstacle(self._resident.base, config.base)
         if why is not None:
             say(f"another engine is started: {why}")
             self.stop()
-        if self._actor is None:
-            self._actor = start_worker(config)
-        else:
-            _get(self._actor.adopt.remote(config))
-        self._config = config
+        self._wanted = config
+        if self._provenance is None:
+            from workers.worker import start_worker
+
+            self._actor, self._resident = start_worker(config), config
+            self._provenance = _get(self._actor.ready.remote())["provenance"]
+        # Of models that can take each other's place, nothing differs that scores depend on besides the weights.
+        return self._provenance
+
+    def score(self, subject: Subject, split: str) -> ScoreResult:
+        """Score the model that was prepared for."""
+        if self._wanted != self._resident:
+            _get(self._actor.adopt.remote(self._wanted, same_tasks=True))
+            self._resident = self._wanted
         result: ScoreResult = _get(self._actor.score.remote(subject.recipe, split))
         return result
 
     def stop(self) -> None:
+        """End the worker and its engine."""
         import ray
 
         if self._actor is not None:
             ray.kill(self._actor)
-        self._actor = self._config = None
+        self._actor = self._wanted = self._resident = self._provenance = None
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from merging.models import ModelRef, ModelSet
 from merging.packs.read import is_pack
 from merging.recipe import Recipe
 from merging.resolve import resolve_model
+from optimizer.parents import weights_hash
 
 # The short name of the one model that a recipe of these names.
 EXPERT = "model"
@@ -31,7 +30,7 @@ class Subject:
         base: checkpoint that the engine holds.
         expert: what is merged into it: an adapter or delta pack, or the checkpoint itself, which changes nothing.
         recipe: writes the model into the engine.
-        weights: hash of the weight and configuration files.
+        weights: hash of the weight and configuration files, as experiments have it of base and adapters.
     """
 
     label: str
@@ -71,12 +70,8 @@ def _subject(label: str, named: str, base: str | None, root: Path) -> Subject:
     recipe = Recipe("task_arithmetic", (EXPERT,), "global", {"weight": {EXPERT: (float(on_a_base),)}})
     files = opened.weight_files()
     refs = (resident, expert) if on_a_base else (resident,)
-    state = [[sha256(file) for file in (*files[ref.name], *_configs(ref))] for ref in refs]
-    return Subject(label, named, resident, expert, recipe, hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16])
-
-
-def _configs(ref: ModelRef) -> list[Path]:
-    return [path for name in ("config.json", CONFIG) if (path := Path(ref.path) / name).is_file()]
+    weights = weights_hash([([sha256(file) for file in files[ref.name]], Path(ref.path)) for ref in refs])
+    return Subject(label, named, resident, expert, recipe, weights)
 
 
 def _base_of(named: str, path: Path) -> str:

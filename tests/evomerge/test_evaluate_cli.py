@@ -14,6 +14,8 @@ import yaml
 from evals.provenance import Provenance
 from evals.splits import item_id
 from evomerge import cli
+from experiments.spec import load_spec
+from optimizer.preflight import make_plan
 from runs import TinyExperiment, command, environment
 
 LABELS = ["base", "other", "a"]
@@ -44,7 +46,7 @@ def found(tiny_experiment: TinyExperiment, spec: Path, other: Path) -> tuple[dic
     folder = tiny_experiment.folder
     out = folder / "results" / "all.json"
     words = (folder / "base", other, folder / "a", "--base", folder / "base", "--spec", spec, "--out", out)
-    stdout, stderr = evaluate(*words, "--format", "json")
+    stdout, stderr = evaluate(*words, "--store", tiny_experiment.store("evaluated"), "--format", "json")
     return json.loads(stdout), stderr, out
 
 
@@ -117,8 +119,8 @@ def test_three_models_share_an_engine_and_are_compared(
 def test_task_files_need_no_spec_and_earlier_results_of_other_making_are_not_compared(
     found: Any, tiny_experiment: TinyExperiment, other: Path
 ) -> None:
-    words = ("--tasks", tiny_experiment.folder / "choice.yaml", "--items", 40, "--engine", "transformers")
-    stdout, stderr = evaluate(other, *words, "--against", found[2])
+    words = ("--tasks", tiny_experiment.folder / "choice.yaml", "--items", "all", "--engine", "transformers")
+    stdout, stderr = evaluate(other, *words, "--against", found[2], "--store", tiny_experiment.store("others"))
     assert "not compared (see --mixed): the scores of base of all.json and " in stderr
     assert "dtype (float32 and bfloat16)" in stderr
     assert "paired by item" not in stdout
@@ -126,9 +128,48 @@ def test_task_files_need_no_spec_and_earlier_results_of_other_making_are_not_com
     assert "±" in shown
 
 
+def test_what_was_scored_is_in_the_store_and_is_not_scored_again(
+    found: Any, tiny_experiment: TinyExperiment, spec: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    folder, store = tiny_experiment.folder, tiny_experiment.store("evaluated")
+    words = (folder / "base", folder / "a", "--spec", spec, "--store", store, "--against", 2, "--format", "json")
+    stdout, stderr = evaluate(*words)
+    again = json.loads(stdout)
+    assert stderr.count("the store has its scores") == 2 and "scoring" not in stderr
+    assert [(one["label"], one["number"]) for one in again["models"]] == [("other #2", 2), ("base", 1), ("a", 3)]
+    known = {one["number"]: one for one in found[0]["models"]}
+    for one in again["models"]:
+        by_item = [sorted(map(json.dumps, model["items"])) for model in (one, known[one["number"]])]
+        assert by_item[0] == by_item[1] and one["scores"] == known[one["number"]]["scores"]
+    # The hashes are those that experiments give their parents, so that they find these scores.
+    loaded = load_spec(spec)
+    assert {known[1]["weights"], known[3]["weights"]} < {*make_plan(loaded.spec, loaded.source_dir).parents.values()}
+
+    def printed(*more: object) -> dict[str, Any]:
+        monkeypatch.setattr(
+            "sys.argv", ["evomerge", "evaluations", *map(str, more), "--store", store, "--format", "json"]
+        )
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert not end.value.code
+        read: dict[str, Any] = json.loads(capfd.readouterr().out)
+        return read
+
+    listed = printed()["evaluations"]
+    assert [(one["id"], one["label"], one["split"], one["num_items"]) for one in listed] == [
+        (3, "a", "test", 16), (2, "other", "test", 16), (1, "base", "test", 16),
+    ]  # fmt: skip
+    (pair,) = printed(1, 2)["pairs"]
+    (same,) = [one for one in found[0]["pairs"] if (one["first"], one["second"]) == ("base", "other")]
+    # Alone, so that nothing is corrected.
+    assert pair == {**same, "first": "base #1", "second": "other #2", "adjusted_p": same["p_value"]}
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
+        (("--tasks", "x.yaml", "--items", "some"), "give a number from 1, or all"),
         ((), "--spec: tasks are named by --spec or by --suite and --tasks"),
         (("--spec", "x.yaml", "--tasks", "y.yaml"), "give one of the two ways"),
         (("--suite", "knowlege"), "did you mean 'knowledge'?"),
