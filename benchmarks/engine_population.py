@@ -16,7 +16,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from workers.config import WorkerConfig
 from workers.engines.lora_population import SharedEngine, plan_population
 from workers.engines.vllm_engine import VllmEngine
 from workers.engines.vllm_requests import Request, RequestLoop
-from workers.population import Population
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERTS = ROOT / "examples" / "experts"
@@ -44,10 +43,7 @@ Scores = list[tuple[float, float]]
 def main() -> None:
     """Measure what was asked for and print it."""
     arguments = parse_arguments()
-    refs = tuple(ModelRef(path.name, str(path)) for path in arguments.experts)
-    base = ModelRef("base", str(arguments.base))
-    width = max([1, *arguments.widths])
-    engine = Bench(arguments, refs, None if arguments.plain else plan_population(ModelSet.open(base, refs), width))
+    engine = Bench(arguments)
     rows: list[dict[str, Any]] = []
     for mode in arguments.modes:
         for items in arguments.items:
@@ -83,12 +79,13 @@ def parse_arguments() -> argparse.Namespace:
 class Bench:
     """One engine, and requests to it."""
 
-    def __init__(
-        self, arguments: argparse.Namespace, refs: tuple[ModelRef, ...], population: Population | None
-    ) -> None:
+    def __init__(self, arguments: argparse.Namespace) -> None:
         """Start the engine on the base and open the experts."""
         self._arguments = arguments
+        refs = tuple(ModelRef(path.name, str(path)) for path in arguments.experts)
         base = ModelRef("base", str(arguments.base))
+        width = max([1, *arguments.widths])
+        population = None if arguments.plain else plan_population(ModelSet.open(base, refs), width)
         config = WorkerConfig(
             base, refs, (), gpus=arguments.gpus, cpus=arguments.cpus, max_model_len=256,
             kv_cache_gib=arguments.kv_gib, population=population,
@@ -102,16 +99,7 @@ class Bench:
         self._population = self._engine._population
         self._tokenizer = self._llm.get_tokenizer()
         self._names = tuple(ref.name for ref in refs)
-        self.in_place(self._recipes(1, 0)[0], lambda: self.score("arithmetic_json", "generate", 8))
-
-    @property
-    def losses(self) -> Mapping[str, Mapping[str, float]]:
-        """What truncated task vectors miss, see ``merging.lora.experts``."""
-        return self._engine.losses
-
-    def close(self) -> None:
-        """Free the engine."""
-        self._engine.close()
+        self._in_place(self._recipes(1, 0)[0], lambda: self._score("arithmetic_json", "generate", 8))
 
     def describe(self) -> dict[str, Any]:
         """Return what the engine is, and what it took."""
@@ -129,14 +117,14 @@ class Bench:
 
     def throughput(self, mode: str, items: int) -> list[dict[str, Any]]:
         """Measure the in-place way and every width; rounds alternate, and the quickest of each counts."""
-        score = functools.partial(self.score, "arithmetic_json", mode, items)
+        score = functools.partial(self._score, "arithmetic_json", mode, items)
         recipes = self._recipes(max([self._arguments.candidates, *self._arguments.widths]), 1)
         in_place = [
-            self._timed(functools.partial(self.in_place, one, score)) for one in recipes[: self._arguments.candidates]
+            self._timed(functools.partial(self._in_place, one, score)) for one in recipes[: self._arguments.candidates]
         ]
         rows = [{"mode": mode, "items": items, "way": "in place", "width": 1, "seconds": statistics.median(in_place)}]
         for width in self._arguments.widths if self._population else []:
-            run = functools.partial(self.together, recipes[:width], score)
+            run = functools.partial(self._together, recipes[:width], score)
             took = min(self._timed(run) for _ in range(self._arguments.rounds))
             rows.append({"mode": mode, "items": items, "way": "population", "width": width, "seconds": took / width})
         return rows
@@ -144,12 +132,12 @@ class Bench:
     def agreement(self, task: str, mode: str) -> dict[str, Any]:
         """Score random merges both ways and compare item by item."""
         items = min(self._arguments.items)
-        score = functools.partial(self.score, task, mode, items)
+        score = functools.partial(self._score, task, mode, items)
         recipes = self._recipes(self._arguments.agreement, 2)
-        written = [self.in_place(one, score) for one in recipes]
+        written = [self._in_place(one, score) for one in recipes]
         width = max(self._arguments.widths)
         groups = [recipes[first : first + width] for first in range(0, len(recipes), width)]
-        adapters = [scores for group in groups for scores in self.together(group, score)]
+        adapters = [scores for group in groups for scores in self._together(group, score)]
         pairs = [pair for one, other in zip(written, adapters, strict=True) for pair in zip(one, other, strict=True)]
         means = [(statistics.fmean(s for s, _ in one), statistics.fmean(s for s, _ in other))
                  for one, other in zip(written, adapters, strict=True)]  # fmt: skip
@@ -178,22 +166,17 @@ class Bench:
         function()
         return time.perf_counter() - start
 
-    def in_place(self, recipe: Recipe, score: Callable[[], Scores]) -> Scores:
-        """Score a recipe with merged weights."""
+    def _in_place(self, recipe: Recipe, score: Callable[[], Scores]) -> Scores:
         self._engine.write(recipe)
         return score()
 
-    def together(
-        self, recipes: Sequence[Recipe], score: Callable[[], Scores], center: Recipe | None = None
-    ) -> list[Scores]:
-        """Score recipes as adapters on the base, or on the weights of a center."""
+    def _together(self, recipes: Sequence[Recipe], score: Callable[[], Scores]) -> list[Scores]:
         assert self._population is not None
-        self._engine.write(center or Recipe("task_arithmetic", self._names, "global", {"lambda": (0.0,)}))
-        answered = self._population.score(self._shared, recipes, [score] * len(recipes), center)
+        self._engine.write(Recipe("task_arithmetic", self._names, "global", {"lambda": (0.0,)}))
+        answered = self._population.score(self._shared, recipes, [score] * len(recipes))
         return [one.result for one in answered if one.result is not None]
 
-    def score(self, task: str, mode: str, items: int) -> Scores:
-        """Score whatever the engine answers as."""
+    def _score(self, task: str, mode: str, items: int) -> Scores:
         from vllm import SamplingParams
 
         rows = [json.loads(line) for line in TASKS[task].read_text().splitlines()[:items]]
