@@ -22,7 +22,6 @@ class _Loaded(FunctionCache):  # type: ignore[misc]
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
-        return None
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -26,14 +26,14 @@ def arrays(vector: Vector) -> tuple[Any, Any]:
     return array(vector), array(vector)
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def count_cells(base: Any, delta: Any, counts: Any) -> None:
     """Add to ``counts``, for the upper 15 bits of a magnitude, how many elements have them."""
     for i in range(len(delta)):
         counts[(bits_of(change(delta, load(base, i), i)) & MAGNITUDE) >> UPPER] += 1
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def count_within(base: Any, delta: Any, cell: Any, counts: Any) -> None:
     """Add to ``counts``, for the lower 16 bits of a magnitude, how many elements of one cell have them."""
     wanted = np.uint32(cell)
@@ -43,7 +43,7 @@ def count_within(base: Any, delta: Any, cell: Any, counts: Any) -> None:
             counts[bits & _FINE] += 1
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def rank_rows(base: Any, delta: Any, length: Any, ranks: Any) -> None:
     """Write each element's rank by magnitude within its row, ascending from 0; equal ones rank by position.
 
@@ -86,7 +86,7 @@ def rank_rows(base: Any, delta: Any, length: Any, ranks: Any) -> None:
             ranks[first + np.int64(keys[i] & _LOW)] = i
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _finish_sort(keys: Any) -> None:
     """Sort keys that are nearly in order."""
     moves = 0
@@ -103,7 +103,7 @@ def _finish_sort(keys: Any) -> None:
             return
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def variances(base: Any, deltas: Any, experts: Any, out: Any) -> Any:
     """Write each element's population variance over all experts, computed in fp64; returns how many are not zero.
 

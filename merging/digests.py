@@ -47,7 +47,7 @@ def _weights(recipe: Path) -> list[Path]:
             return []
         for value in _scalars(recipe.read_text(encoding="utf-8")):
             for root in (Path.cwd(), recipe.resolve().parent):
-                found |= dict.fromkeys(path.resolve() for path in sorted((root / value).glob("*.safetensors")))
+                found.update((path.resolve(), None) for path in sorted((root / value).glob("*.safetensors")))
     except (OSError, ValueError, yaml.YAMLError):
         # Whoever reads the file in earnest says what is wrong with it.
         pass

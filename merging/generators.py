@@ -38,7 +38,7 @@ def philox_words(key: int, count: int) -> npt.NDArray[np.uint64]:
     return out
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _philox(low: Any, high: Any, out: Any) -> None:
     for block in range(len(out) // 4):
         # numpy counts up before it draws.
@@ -103,7 +103,7 @@ class Twister:
         return out
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _skip(words: Any, used: Any, count: Any) -> Any:
     while used + count > _WORDS:
         count -= _WORDS - used
@@ -112,7 +112,7 @@ def _skip(words: Any, used: Any, count: Any) -> Any:
     return used + count
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _draw(words: Any, used: Any, out: Any) -> Any:
     start = 0
     while start < len(out):
@@ -133,7 +133,7 @@ def _draw(words: Any, used: Any, out: Any) -> Any:
     return used
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _twist(words: Any) -> None:
     # Unsigned places, and one array at known distances: only so are the loops compiled to vector instructions.
     for i in range(_FAR):
@@ -143,7 +143,7 @@ def _twist(words: Any) -> None:
     words[_WORDS - 1] = _mixed(words[_WORDS - 1], words[0], words[_MIDDLE - 1])
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def _mixed(word: Any, following: Any, far: Any) -> Any:
     word = np.uint32((word & _UPPER) | (following & _LOWER))
     return np.uint32(np.uint32(far ^ (word >> _ONE)) ^ (_MATRIX * np.uint32(word & _ONE)))

@@ -69,7 +69,7 @@ def exceeds(top: int, dtype: torch.dtype) -> bool:
     return int(top) > int(np.float32(torch.finfo(dtype).max).view(np.uint32))
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     """Write ``scale * base + sum_k weights[k] * deltas[k]``.
 
@@ -102,7 +102,7 @@ def added(base: Any, deltas: Any, weights: Any, scale: Any, out: Any) -> Any:
     return top
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
     """Write ``base + sum_k weights[k] * choice_k``; ``choices`` is a tuple of one kind. See :func:`added`."""
     top = np.uint32(0)
@@ -121,7 +121,7 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
     return top
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def squares(base: Any, choice: Any, out: Any) -> None:
     """Write the squares of what a choice takes from a task vector, zero elsewhere; ``out`` is fp32."""
     for start in range(0, len(out), _CHUNK):
@@ -131,7 +131,7 @@ def squares(base: Any, choice: Any, out: Any) -> None:
             out[i] *= out[i]
 
 
-@compiled  # type: ignore[untyped-decorator]
+@compiled
 def widest(base: Any, expert: Any) -> Any:
     """Return the largest magnitude of a stored task vector, as :func:`added` does."""
     top = np.uint32(0)

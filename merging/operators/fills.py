@@ -117,8 +117,8 @@ def is_uniform(fills: Sequence[Fill]) -> TypeGuard[Uniform]:
     return any(all(isinstance(fill, kind) for fill in fills) for kind in (Band, Drawn, Rated))
 
 
-def choices(fills: Uniform) -> Choices:
-    """Return what compiled loops take in place of uniform fills."""
+def choices(fills: Sequence[Band | Drawn | Rated]) -> Choices:
+    """Return what compiled loops take in place of fills, which are all of one kind."""
     chosen = [_choice(fill) for fill in fills]
     if isinstance(fills[0], Band):
         return lambda span: tuple((delta[span], low, high) for delta, low, high in chosen)
