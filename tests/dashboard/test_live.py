@@ -12,6 +12,7 @@ from browser import Site, Visit, settled
 from crashes import black_box, box_spec
 from playwright.sync_api import Page, expect
 from service import Service, ServiceStarter, wait_until
+from steering import choose, confirm, state
 
 from experiments.states import Scope
 
@@ -27,27 +28,8 @@ def url() -> Iterator[str]:
         yield served.replace("/score", "/slow")
 
 
-def state(page: Page, text: str) -> None:
-    """Wait until the experiment's state is shown."""
-    expect(page.locator("h1 + div")).to_contain_text(text)
-
-
 def candidates(server: Service, experiment: str) -> int:
     return int(server.call("GET", f"/experiments/{experiment}")["progress"]["candidates"])
-
-
-def choose(page: Page, action: str, *, menu: bool = False) -> None:
-    """Open the dialog of an action."""
-    if menu:
-        page.locator("summary", has_text="More").click()
-    page.get_by_role("button", name=action, exact=True).click()
-
-
-def confirm(page: Page, action: str, said: str) -> None:
-    """Confirm a dialog and wait for what the page says then."""
-    page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
-    expect(page.get_by_role("status").filter(has_text=said)).to_be_visible()
-    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def submit(page: Page, spec: dict[str, object]) -> str:
