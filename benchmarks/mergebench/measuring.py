@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from scorer import ResidentPlan, Scorer
 from experiments.spec import ExperimentSpec, parse_spec
 from experiments.states import Split
 from experiments.store import Store
+from merging.export import export_checkpoint
+from merging.materialize import Materializer
+from merging.models import ModelSet
 from merging.operators import get_operator
 from merging.recipe import Recipe
 from optimizer.baselines import baselines
@@ -51,25 +56,40 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> tuple[list[dict[str
     for one in baselines(MODELS)[: 1 + len(MODELS)]:
         assert isinstance(one.recipe, Recipe)
         report(one.label, one.role, "", one.recipe, ())
+    tuned: list[Tuned] = []
     for name, points in grids.items():
-        default = recipe_of(name, {})
-        report(name, "default", "", default, ())
-        best, spent = tune(scorer, make_tables(plan), [recipe_of(name, point) for point in points])
-        setting = ", ".join(f"{key} {value:g}" for key, value in points[best].items())
-        report(name, "grid", setting, recipe_of(name, points[best]), spent)
-    winner, spent = search(scorer, plan, scratch)
-    report("evomerge", "search", f"{plan.spec.merge.method}, {plan.spec.merge.granularity}", winner, spent)
+        report(name, "default", "", recipe_of(name, {}), ())
+        tuned.append(tune(scorer, make_tables(plan), [recipe_of(name, point) for point in points]))
+        setting = ", ".join(f"{key} {value:g}" for key, value in points[tuned[-1].position].items())
+        report(name, "grid", setting, tuned[-1].recipe, tuned[-1].spent)
+    winner, spent = search(scorer, plan, scratch / "alone.db")
+    setting = f"{plan.spec.merge.method}, {plan.spec.merge.granularity}"
+    report("evomerge", "search", setting, winner, spent)
+    best = max(tuned, key=lambda one: one.fitness)
+    folder = arguments.rows.with_suffix(f".{best.recipe.digest()}")
+    if not folder.exists():
+        export_checkpoint(
+            Materializer(ModelSet.open(plan.worker.base, plan.worker.experts)),
+            best.recipe,
+            folder,
+            card="# The best of the grids\n",
+        )
+    third = make_plan(spec_of(arguments, budget, {"tuned": str(folder)}), ROOT / "examples")
+    scorer.adopt(third.worker)
+    winner, more = search(scorer, third, scratch / "upon.db")
+    report(f"evomerge upon {best.recipe.method}", "search", setting, winner, [*more, *chain(*(x.spent for x in tuned))])
     return rows, scorer.header
 
 
-def spec_of(arguments: argparse.Namespace, budget: int) -> ExperimentSpec:
-    """Return the example that keeps both skills, with these items and this budget, and the task of the base."""
+def spec_of(arguments: argparse.Namespace, budget: int, further: Mapping[str, str] | None = None) -> ExperimentSpec:
+    """Return the example that keeps both skills, with these items, this budget, further models, and the base's task."""
     data = yaml.safe_load((ROOT / "examples" / "keep-both.yaml").read_text(encoding="utf-8"))
     search, selection, test = arguments.items
     for task in data["tasks"]:
         task |= {"weight": 1.0, "splits": {"search": search, "selection": selection, "test": test}}
     kept = {"search": 0, "selection": 0, "test": min(test, 96)}
     data["tasks"].append({"task": str(ROOT / "benchmarks" / "mergebench" / "tasks" / f"{KEPT}.yaml"), "splits": kept})
+    data["models"] |= further or {}
     data["search"]["budget"] = {"evaluations": budget}
     data["workers"] |= {"engine": arguments.engine, "cpus": arguments.threads}
     del data["output"]
@@ -87,22 +107,33 @@ def recipe_of(method: str, point: Mapping[str, float]) -> Recipe:
     return Recipe(method, MODELS, coefficients=values, options=options if method in CALIBRATED else {})
 
 
-def tune(scorer: Scorer, tables: Mapping[Split, Any], recipes: Sequence[Recipe]) -> tuple[int, list[ScoreResult]]:
-    """Return the position of the best recipe, and all that it took: the best on the search items meet on selection."""
+@dataclass(frozen=True)
+class Tuned:
+    """The best point of a grid, its fitness on the selection items, and all that was scored to find it."""
+
+    position: int
+    recipe: Recipe
+    fitness: float
+    spent: Sequence[ScoreResult]
+
+
+def tune(scorer: Scorer, tables: Mapping[Split, Any], recipes: Sequence[Recipe]) -> Tuned:
+    """Return the best of some recipes: the best on the search items meet on the selection items."""
     spent = []
-    numbers = range(len(recipes))
+    numbers: Sequence[int] = range(len(recipes))
     for split in (Split.SEARCH, Split.SELECTION):
         for number in numbers:
             spent.append(scorer.score(recipes[number], split))
             tables[split].add(number, spent[-1].items)
         numbers = sorted(numbers, key=tables[split].fitness, reverse=True)[:FINALISTS]
-    return numbers[0], spent
+    best = numbers[0]
+    return Tuned(best, recipes[best], tables[Split.SELECTION].fitness(best), spent)
 
 
-def search(scorer: Scorer, plan: Plan, scratch: Path) -> tuple[Recipe, list[ScoreResult]]:
+def search(scorer: Scorer, plan: Plan, path: Path) -> tuple[Recipe, list[ScoreResult]]:
     """Run the driver as ``evomerge run`` does, on the resident engine; return what won and all that was scored."""
     resident = ResidentPlan(**vars(plan), scorer=scorer)
-    with Store.open(f"sqlite:///{scratch / 'store.db'}") as store:
+    with Store.open(f"sqlite:///{path}") as store:
         experiment = store.create_experiment(plan.spec.canonical(), str(plan.source_dir), plan.provenance)
         claimed = store.claim_driver(experiment.id)
         result = drive_claimed(store, claimed, resident, lambda progress: None, threading.Event())

@@ -82,6 +82,12 @@ class Scorer:
         result: ScoreResult = self.worker.score(recipe, split.value, positions)
         return result
 
+    def adopt(self, config: WorkerConfig) -> None:
+        """Go on with other experts on the same engine."""
+        self.config = config
+        if self.worker is not None:
+            self.worker.adopt(config)
+
     @property
     def num_running(self) -> int:
         """See ``optimizer.jobs.Pool``, as all that follows."""
