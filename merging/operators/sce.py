@@ -99,7 +99,8 @@ class Sce(Operator):
         weights = _weights(energies, _LEAST_OF_MERGEKIT if variant == "mergekit" else 0.0)
         merged = fills if variant == "official" else chosen
         electors = [
-            Elector(fill, weight)
+            # Block by block where mergekit selects: its sums are rounded otherwise than a loop's.
+            Elector(fill.__call__ if variant == "mergekit" and chosen is not fills else fill, weight)
             for fill, weight in zip(merged, weights, strict=True)
             if fill is not None and weight != 0.0
         ]
