@@ -545,6 +545,7 @@ READS: list[tuple[str, Callable[[Any, str], Any]]] = [
     ("baselines", lambda client, one: client.baselines(one)),
     ("generalisation", lambda client, one: client.generalisation(one)),
     ("racing", lambda client, one: client.racing(one, limit=3)),
+    ("tradeoffs", lambda client, one: client.tradeoffs(one)),
     ("lineage", lambda client, one: client.lineage(one)),
     ("timeline", lambda client, one: client.timeline(one, since=EARLY, limit=3)),
     ("cost", lambda client, one: client.cost(one, points=3)),
