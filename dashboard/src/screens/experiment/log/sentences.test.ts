@@ -44,6 +44,13 @@ describe("sentenceOf", () => {
     expect(read("decision", { decision: "race_2", data: { dropped: { 4: 0.01, 9: 0.02 } } })).toBe(
       "Out of the race, clearly behind: 4, 9",
     );
+    const screened = { chosen: [0, 1, 7], values: [0.1, 0.2, 0.3, null, 0, 0, 0, 0.4], lots: 2 };
+    expect(read("decision", { decision: "screening_4", data: screened })).toBe(
+      "3 of 8 points were chosen, 2 of them by lot",
+    );
+    expect(read("decision", { decision: "screening_off", data: { tau: [0.31, -0.123, 0.6] } })).toBe(
+      "Screening is off: its scores do not rank candidates as exact ones do, Kendall’s rank correlation is 0.31 (-0.12 to 0.60)",
+    );
     expect(read("decision", { decision: "something_new", data: {} })).toBe("Decided: something new");
   });
   it("has a sentence for every kind, whatever is missing", () => {

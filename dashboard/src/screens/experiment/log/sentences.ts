@@ -79,6 +79,20 @@ function raised(from: Payload, to: Payload): string {
     .join(", ");
 }
 
+function tau(data: Payload): string {
+  if (!Array.isArray(data.tau)) return "rank correlation cannot be told";
+  const [mean, low, high] = data.tau.map((one) => Number(one).toFixed(2));
+  return `rank correlation is ${mean} (${low} to ${high})`;
+}
+
+function generation(data: Payload): string {
+  const [chosen, values] = [data.chosen, data.values].map((one) => ((one ?? []) as unknown[]).length);
+  if (values === 0) return `${chosen} candidates were drawn, without screening`;
+  return values === chosen
+    ? `${chosen} candidates were drawn by lot and screened`
+    : `${chosen} of ${values} points were chosen, ${text(data.lots)} of them by lot`;
+}
+
 function decision(payload: Payload): string {
   const name = text(payload.decision);
   const data = (payload.data ?? {}) as Payload;
@@ -88,7 +102,10 @@ function decision(payload: Payload): string {
       ? "Nobody dropped out of the race"
       : `Out of the race, clearly behind: ${names(dropped)}`;
   }
+  if (/^screening_\d+$/.test(name)) return generation(data);
   switch (name) {
+    case "screening_off":
+      return `Screening is off: its scores do not rank candidates as exact ones do, Kendall’s ${tau(data)}`;
     case "search_start":
       return `The search starts at “${text(data.label)}”, candidate ${text(data.number)}`;
     case "prior":
