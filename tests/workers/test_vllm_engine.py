@@ -99,6 +99,22 @@ class Probe(ScoringWorker):
         llm.collective_rpc(exchange, args=(live,))
         return timings
 
+    def learned(self, recipe: Recipe, file: str) -> list[str]:
+        """Write a candidate; returns which tensors of a file the engine's weights do not agree with."""
+        self.write(recipe)
+
+        def compare(worker: Any, expected: dict[str, torch.Tensor]) -> list[str]:
+            places = worker.worker.evomerge_live.places
+            return [
+                name
+                for name, tensor in expected.items()
+                for place in places[name]
+                if not torch.equal(place.out, tensor.as_strided(place.size, place.stride, place.offset))
+            ]
+
+        [found] = self._start()[0]._llm.collective_rpc(compare, args=(load_file(file),))
+        return list(found)
+
     def raw(self, script: str, prompts: list[list[int]]) -> list[Any]:
         return load(Path(script)).raw_answers(self._start()[0]._llm, prompts)
 
@@ -271,6 +287,27 @@ def test_infeasible_candidates_leave_the_worker_sound(
             call("ask", kind, arguments)
     call("write", MILD)
     assert call("raw", str(SCRIPT), prompts) == fresh["mild"]
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("adamerging", {"steps": 2, "batch_size": 2, "learning_rate": 0.05}), ("expert_merging", {"samples": 2})],
+)
+def test_methods_that_learn_by_gradients_reach_the_engine(
+    call: Callable[..., Any], config: WorkerConfig, tmp_path: Path, method: str, options: dict[str, Any]
+) -> None:
+    lines = [{"prompt": prompt, "expert": name} for name in ("north", "south") for prompt in QUESTIONS[:2]]
+    data = tmp_path / "calibration.jsonl"
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    learned = Recipe(method, ("north", "south"), options={"calibration": str(data), "max_tokens": 16, **options})
+    # The engine's process learns first, where vLLM has turned gradients off; this one may take that from the cache.
+    call("write", learned)
+    models = ModelSet.open(config.base, config.experts)
+    merged = {name: tensor.clone() for name, tensor in Materializer(models, resident=False).tensors(learned)}
+    changed = {name: one for name, one in merged.items() if not torch.equal(one, models.base_tensor(name))}
+    assert changed
+    save_file(changed, tmp_path / "merged.safetensors")
+    assert call("learned", learned, str(tmp_path / "merged.safetensors")) == []
 
 
 @pytest.fixture
