@@ -28,10 +28,12 @@ def begin(recipe: Path) -> None:
 
     Nothing is checked here: what cannot be read, or is no model after all, is left to those who open it.
     """
-    futures = {path: _begun.setdefault(_key(path), Future()) for path in _weights(recipe)}
+    futures = {_key(path): (path, Future[str]()) for path in _weights(recipe)}
+    futures = {key: found for key, found in futures.items() if key not in _begun}
+    _begun.update({key: future for key, (_, future) in futures.items()})
 
     def work() -> None:
-        for path, future in futures.items():
+        for path, future in futures.values():
             try:
                 future.set_result(_hashed(path))
             except OSError as error:
