@@ -90,6 +90,7 @@ class EngineProof:
         """Kill the worker in the midst of a job: it must end, and another one give the same answers."""
         label = _until_free(self._pool)
         self._pool.submit(Job(Work(0, Split.SEARCH), _merge(0.5), None))
+        self._pool.begin()
         os.kill(int(label.rpartition(":")[2]), 9)
         outcome = _finish(self._pool)
         if outcome.kind != "lost":
@@ -122,6 +123,7 @@ class EngineProof:
     def _score(self, pool: WorkerPool, recipe: Recipe) -> Answers:
         _until_free(pool)
         pool.submit(Job(Work(0, Split.SEARCH), recipe, None))
+        pool.begin()
         outcome = _finish(pool)
         if outcome.result is None:
             raise RuntimeError(outcome.reason)
