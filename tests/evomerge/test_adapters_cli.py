@@ -37,6 +37,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def command(*words: str | Path) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["evomerge", *map(str, words)])
+        # The tests' own process goes on.
+        monkeypatch.setattr("evomerge.cli._leave", lambda: None)
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
