@@ -40,7 +40,8 @@ def test_a_worker_takes_what_was_planned(ray_cluster: None, config: WorkerConfig
         ray.get(actor.score.remote(one, "search"))
     taken = psutil.Process(ray.get(actor.pid.remote())).memory_info().rss
     ray.kill(actor)
-    assert taken == pytest.approx(planned.worker + planned.mapped, rel=0.3), (taken / 2**30, planned)
+    # Pages of files count as far as the worker has touched them.
+    assert 0.7 * planned.worker < taken < 1.3 * (planned.worker + planned.mapped), (taken / 2**30, planned)
 
 
 def test_parts_follow_from_shapes(config: WorkerConfig, smollm2: Path) -> None:
