@@ -66,9 +66,10 @@ def test_the_best_on_search_items_meet_on_selection_items(tmp_path: Path) -> Non
     refs = (ItemRef("a", "1"),)
     tables = {split: SplitTable(refs, {"a": 1.0}, 0.0) for split in (Split.SEARCH, Split.SELECTION)}
     scorer = scorer_of(tmp_path / "rows.jsonl", worker)
-    best, spent = tune(scorer, tables, [recipe_of("task_arithmetic", point) for point in points])
-    assert points[best] == {"lambda": 0.8}
-    assert len(spent) == len(points) + 4
+    best = tune(scorer, tables, [recipe_of("task_arithmetic", point) for point in points])
+    assert points[best.position] == {"lambda": 0.8} and best.recipe == recipe_of("task_arithmetic", {"lambda": 0.8})
+    assert best.fitness == tables[Split.SELECTION].fitness(best.position)
+    assert len(best.spent) == len(points) + 4
 
 
 def test_every_point_of_every_grid_is_a_recipe() -> None:
