@@ -60,6 +60,7 @@ def test_what_does_not_fit_is_refused_with_the_reason(
     assert why(same) == "tensor model.norm.weight has the shapes (64,) and (32,)"
 
     worker = ScoringWorker(config(resident, tasks))
+    worker.ready()
     with pytest.raises(EngineError, match=r"cannot take the place of .*num_hidden_layers"):
         worker.adopt(config(deeper, tasks))
     with pytest.raises(EngineError, match="start another worker"):
