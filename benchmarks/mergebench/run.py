@@ -3,12 +3,14 @@
     python benchmarks/mergebench/run.py [--rows mergebench.jsonl] [--seconds 300] [--out docs/images/mergebench.svg]
 
 Every method is merged with its default settings, and with the best of a grid. The search gets as many scored search
-items as all grids together, the plain merges that it starts from included. Both choose among their best candidates on
-the selection items; what is reported are test items that nothing was chosen by. Forgetting is what the base has on
-English grammar, which no expert was trained for, and the merge has not. Prints Markdown for docs/mergebench.md.
+items as all grids together, the plain merges that it starts from included, and once more with the merge of the best
+grid among its models. All choose among their best candidates on the selection items; what is reported are test items
+that nothing was chosen by. Forgetting is what the base has on English grammar, which no expert was trained for, and the
+merge has not. Prints Markdown for docs/mergebench.md.
 
 The file gets one JSON line for each scoring, and what is in it is not scored again: the run can be stopped at any time
-and started again, or stopped with --seconds. A finished file is printed without an engine.
+and started again, or stopped with --seconds. A finished file is printed without an engine. The merge of the best grid
+is kept as a checkpoint beside the file.
 """
 
 from __future__ import annotations
