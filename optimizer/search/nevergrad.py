@@ -7,6 +7,7 @@ is different here, and ``nevergrad_repairs`` for what is repaired inside.
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ _WITHOUT_MODEL = (
     "SamplingSearch",
 )
 _PROBE_DIMENSION, _PROBE_CANDIDATES = 4, 40
+# Draws of the global generators may agree by chance, where they are few.
+_PROBES = 4
 _OUT_OF_REACH = 1e3
 
 
@@ -134,7 +137,7 @@ def is_registered(name: str) -> bool:
 
 @cache
 def check_optimizer(name: str) -> None:
-    """Run an optimizer of the registry twice on a bowl, before anything is spent.
+    """Run an optimizer of the registry several times on a bowl, before anything is spent.
 
     Raises:
         SpecError: it needs a package or an older numpy that is not there, it fails, or it does not repeat itself, so
@@ -143,14 +146,14 @@ def check_optimizer(name: str) -> None:
     _check_numpy(name)
     try:
         bounded = needs_bounds(name)
-        first, second = _probe(name, bounded), _probe(name, bounded)
+        first, *others = (_probe(name, bounded, state) for state in range(_PROBES))
     except Exception as error:
         raise SpecError(
             "search.algorithm",
             f"nevergrad's '{name}' does not run here: {type(error).__name__}: {error}",
             "use another algorithm, or install the package that it names",
         ) from error
-    if not np.array_equal(first, second):
+    if not all(np.array_equal(first, other) for other in others):
         raise SpecError(
             "search.algorithm",
             f"nevergrad's '{name}' proposes other points for the same seed and scores, so no run could be resumed",
@@ -177,7 +180,25 @@ def _check_numpy(name: str) -> None:
         )
 
 
-def _probe(name: str, bounded: bool) -> Vector:
+def _probe(name: str, bounded: bool, state: int = 0) -> Vector:
+    with _global_state(state):
+        return _proposals(name, bounded)
+
+
+@contextmanager
+def _global_state(state: int) -> Iterator[None]:
+    """Put the global generators, which some optimizers draw from, into one of several known states."""
+    before = random.getstate(), np.random.get_state()
+    random.seed(state)
+    np.random.seed(state)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def _proposals(name: str, bounded: bool) -> Vector:
     coordinates = (Coordinate("weight", None, 0.0, 1.0, -5.0, 5.0),) * _PROBE_DIMENSION
     items = SearchItems(np.zeros(1, dtype=np.intp), np.ones(1), (np.arange(1),))
     search = Nevergrad(SearchSetting(coordinates, items, 1, _PROBE_CANDIDATES, 2), NevergradOptions(bounded), name)
