@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 from api import problems
+from api.answers import Answers
+from api.figures.headlines import Headlines
 from api.live.feeds import Feeds
 from api.metrics import Metrics
 from api.openapi import PROBLEM_RESPONSES, openapi_document
@@ -83,6 +85,8 @@ def create_app(settings: Settings, store: Store | None = None) -> FastAPI:
         settings.store.get_secret_value(),
     )
     app.state.feeds = Feeds(opened, metrics, settings.max_streams)
+    app.state.headlines = Headlines(opened)
+    app.state.answers = Answers(app.state.feeds)
     problems.install(app)
     _add_routes(app)
     return app

@@ -8,6 +8,7 @@ import structlog
 from fastapi import Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 
+from api.figures.headlines import Headlines
 from api.live.feeds import Feeds
 from api.metrics import Metrics
 from api.planning import Planner
@@ -23,6 +24,7 @@ __all__ = [
     "AuthenticatorDep",
     "ExperimentDep",
     "FeedsDep",
+    "HeadlinesDep",
     "MetricsDep",
     "OwnExperimentDep",
     "PlannerDep",
@@ -41,6 +43,11 @@ def _store(request: Request) -> Store:
 def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+def _headlines(request: Request) -> Headlines:
+    headlines: Headlines = request.app.state.headlines
+    return headlines
 
 
 def _metrics(request: Request) -> Metrics:
@@ -65,6 +72,7 @@ def _feeds(request: Request) -> Feeds:
 
 StoreDep = Annotated[Store, Depends(_store)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
+HeadlinesDep = Annotated[Headlines, Depends(_headlines)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 AuthenticatorDep = Annotated[Authenticator, Depends(_authenticator)]
 PlannerDep = Annotated[Planner, Depends(_planner)]

@@ -8,6 +8,8 @@ and an environment with it is given, `mergekit-yaml`, both as whole commands. Pr
 
 The models are SmolLM2-135M-Instruct and two full experts, base plus normal noise of standard deviation 1e-3, as large a
 task vector as fine-tuning makes. Operators for adapters get the two adapters of `examples/experts` instead.
+With `--random-base` only whole merges are measured, of a random Llama of 0.5 billion parameters and two experts of it:
+on a model as small as SmolLM2, starting Python and torch is a good part of every command.
 `benchmarks/mergekit_env.sh` makes an environment with mergekit. Results are added to those that the JSON file holds,
 method by method; `--report` only prints that file's table.
 """
@@ -60,6 +62,10 @@ MERGEKIT: Mapping[str, dict[str, Any]] = {
     "dare_linear": {"density": 0.5}, "breadcrumbs": {"density": 0.5}, "breadcrumbs_ties": {"density": 0.5},
     "della": {"density": 0.5}, "della_linear": {"density": 0.5},
 }  # fmt: skip
+LARGER = {
+    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 28, "num_attention_heads": 16,
+    "num_key_value_heads": 8, "head_dim": 64,
+}  # fmt: skip
 # No base of its own: the merge is of the two experts, the first of which stands as the base where one is demanded.
 BASELESS = ("linear", "karcher", "passthrough")
 FIRST_IS_BASE = ("slerp", "arcee_fusion", "nearswap")
@@ -69,7 +75,7 @@ def main() -> None:
     """Measure the methods asked for and print the table."""
     arguments = parse_arguments()
     if arguments.one:
-        print(json.dumps(measure(arguments.one, arguments.experts, arguments.applies)))
+        print(json.dumps(measure(arguments.one, BASE, arguments.experts, arguments.applies)))
         return
     report: dict[str, Any] = {"methods": {}}
     if arguments.json and arguments.json.exists():
@@ -77,9 +83,10 @@ def main() -> None:
     if not arguments.report:
         report |= {"machine": machine(), "load": os.getloadavg()[0]}
         with tempfile.TemporaryDirectory() as scratch:
-            experts = make_experts(Path(scratch))
+            base = make_base(Path(scratch) / "base") if arguments.random_base else BASE
+            experts = make_experts(Path(scratch), base)
             for method in arguments.methods or operator_names():
-                found = run_one(method, experts, Path(scratch), arguments)
+                found = run_one(method, base, experts, Path(scratch), arguments)
                 known = report["methods"].get(method, {}) if arguments.apply_only else {}
                 report["methods"][method] = known | found
                 if arguments.json:
@@ -95,6 +102,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file that everything measured is added to")
     parser.add_argument("--report", action="store_true", help="measure nothing, print the file's table")
     parser.add_argument("--apply-only", action="store_true", help="measure no whole merges, keep those of the file")
+    parser.add_argument("--random-base", action="store_true", help="whole merges of a larger, random model")
     parser.add_argument("--applies", type=int, default=5, help="candidates to apply; the quickest counts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--experts", type=json.loads, help=argparse.SUPPRESS)
@@ -104,15 +112,26 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def make_experts(folder: Path) -> dict[str, str]:
-    """Write two full experts and return their directories."""
-    base = load_file(BASE / "model.safetensors")
+def make_base(folder: Path) -> Path:
+    """Write a random Llama of 0.5 billion parameters with SmolLM2's tokenizer and return its directory."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shutil.copytree(BASE, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.manual_seed(0)
+    known = LlamaConfig.from_pretrained(BASE)
+    LlamaForCausalLM(LlamaConfig.from_dict(known.to_dict() | LARGER)).to(torch.bfloat16).save_pretrained(folder)
+    return folder
+
+
+def make_experts(folder: Path, directory: Path) -> dict[str, str]:
+    """Write two full experts of a base and return their directories."""
+    base = load_file(directory / "model.safetensors")
     for seed, name in enumerate(ADAPTERS):
         generator = torch.Generator().manual_seed(seed)
-        shutil.copytree(BASE, folder / name, ignore=shutil.ignore_patterns("*.safetensors"))
+        shutil.copytree(directory, folder / name, ignore=shutil.ignore_patterns("*.safetensors"))
         noisy = {key: noise(tensor, generator) for key, tensor in base.items()}
         save_file(noisy, folder / name / "model.safetensors", metadata={"format": "pt"})
-    blocks = json.loads((BASE / "config.json").read_text())["num_hidden_layers"]
+    blocks = json.loads((directory / "config.json").read_text())["num_hidden_layers"]
     (folder / ATTENTION).write_text(json.dumps([math.exp(-DECAY * block) for block in range(blocks)]))
     return {name: str(folder / name) for name in ADAPTERS}
 
@@ -135,7 +154,7 @@ def seconds(function: Any) -> float:
     return time.perf_counter() - start
 
 
-def recipe_of(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
+def recipe_of(method: str, base: Path, experts: Mapping[str, str]) -> dict[str, Any]:
     """Return a recipe file's content: defaults, except what the method cannot do without."""
     operator = get_operator(method)
     names = list(ADAPTERS)[:1] if method in SINGLE else list(ADAPTERS)
@@ -145,19 +164,19 @@ def recipe_of(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
     if any(option.name == "attention" for option in operator.all_options()):
         options = {"attention": str(Path(experts[FIRST]).parent / ATTENTION)}
     return {
-        "base_model": str(BASE),
+        "base_model": str(base),
         "models": {name: str(ADAPTERS[name]) if method in NEEDS_ADAPTERS else experts[name] for name in names},
         "method": method,
         "options": options,
     }
 
 
-def measure(method: str, experts: Mapping[str, str], applies: int) -> dict[str, Any]:
+def measure(method: str, base: Path, experts: Mapping[str, str], applies: int) -> dict[str, Any]:
     """Prepare and apply in this process."""
-    content = recipe_of(method, experts)
+    content = recipe_of(method, base, experts)
     refs = [ModelRef(name, path) for name, path in content["models"].items()]
     # Names of examples' experts, so that the calibration file serves them.
-    models = ModelSet.open(ModelRef("base", str(BASE)), refs)
+    models = ModelSet.open(ModelRef("base", str(base)), refs)
     recipe = Recipe(method, tuple(content["models"]), options=content["options"])
     materializer = Materializer(models)
     prepare = seconds(lambda: materializer.prepare(recipe))
@@ -204,28 +223,43 @@ def tensors_in(data: Any) -> list[Tensor]:
     return []
 
 
-def run_one(method: str, experts: dict[str, str], scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def run_one(
+    method: str, base: Path, experts: dict[str, str], scratch: Path, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Measure one method in processes of its own."""
     print(method, file=sys.stderr, flush=True)
-    words = [sys.executable, __file__, "--one", method, "--experts", json.dumps(experts)]
     environment = {**os.environ, "EVOMERGE_CACHE": str(scratch / "cache" / method), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [*words, "--applies", str(arguments.applies)], capture_output=True, text=True, env=environment, check=False
-    )
-    if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1]}
-    found: dict[str, Any] = json.loads(done.stdout)
-    shutil.rmtree(scratch / "cache", ignore_errors=True)
+    found: dict[str, Any] = {}
+    if not arguments.random_base:
+        words = [sys.executable, __file__, "--one", method, "--experts", json.dumps(experts)]
+        words += ["--applies", str(arguments.applies)]
+        done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            return {"error": done.stderr.strip().splitlines()[-1]}
+        found = json.loads(done.stdout)
     if arguments.apply_only:
         return found
+    return found | whole_merges(method, base, experts, scratch, arguments.mergekit, environment)
+
+
+def whole_merges(
+    method: str,
+    base: Path,
+    experts: dict[str, str],
+    scratch: Path,
+    mergekit: Path | None,
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
+    """Run the commands of both tools."""
+    shutil.rmtree(scratch / "cache", ignore_errors=True)
     recipe = scratch / f"{method}.yaml"
-    recipe.write_text(yaml.safe_dump(recipe_of(method, experts)))
+    recipe.write_text(yaml.safe_dump(recipe_of(method, base, experts)))
     evomerge = Path(sys.executable).with_name("evomerge")
-    found |= command("merge", [str(evomerge), "merge", str(recipe)], "--out", scratch, environment)
-    if arguments.mergekit and method in MERGEKIT:
+    found = command("merge", [str(evomerge), "merge", str(recipe)], "--out", scratch, environment)
+    if mergekit is not None and method in MERGEKIT:
         config = scratch / f"{method}-mergekit.yaml"
-        config.write_text(yaml.safe_dump(mergekit_config(method, experts)))
-        tool = [str(arguments.mergekit / "bin" / "mergekit-yaml"), str(config)]
+        config.write_text(yaml.safe_dump(mergekit_config(method, base, experts)))
+        tool = [str(mergekit / "bin" / "mergekit-yaml"), str(config)]
         found |= command("mergekit", tool, "", scratch, environment)
         found |= command("same", [str(evomerge), "merge", str(config)], "--out", scratch, environment)
     return found
@@ -245,7 +279,7 @@ def command(name: str, words: list[str], flag: str, scratch: Path, environment: 
     return {f"{name}_s": wall}
 
 
-def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
+def mergekit_config(method: str, base: Path, experts: Mapping[str, str]) -> dict[str, Any]:
     """Return mergekit's YAML for the same merge."""
     wide = dict(MERGEKIT[method])
     density = {"density": wide.pop("density")} if "density" in wide else {}
@@ -261,7 +295,7 @@ def mergekit_config(method: str, experts: Mapping[str, str]) -> dict[str, Any]:
     if method in FIRST_IS_BASE:
         config["base_model"] = experts[FIRST]
     elif method not in BASELESS:
-        config["base_model"] = str(BASE)
+        config["base_model"] = str(base)
     return config | ({"parameters": wide} if wide else {})
 
 
@@ -276,23 +310,32 @@ def markdown(report: Mapping[str, Any]) -> str:
         if "error" in one:
             lines.append(f"| {method} | {one['error']} |")
             continue
-        moved = one["moved_bytes"] / 1e9
         tool, same = one.get("mergekit_s"), one.get("same_s")
         cells = [
-            method, f"{one['prepare_s']:.2f}", f"{one['apply_s']:.3f}", f"{moved:.2f}",
-            f"{moved / one['apply_s'] / one['copy_gb_s']:.0%}" if "copy_gb_s" in one else "", f"{one['peak_mb']:.0f}",
+            method, *applying(one),
             number(one.get("merge_s"), one.get("merge_error")), number(tool, one.get("mergekit_error")),
             number(same, one.get("same_error")),
-            f"{tool / same:.1f}x" if tool and same else "", f"{tool / one['apply_s']:.0f}x" if tool else "",
+            f"{tool / same:.1f}x" if tool and same else "",
+            f"{tool / one['apply_s']:.0f}x" if tool and "apply_s" in one else "",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     hardware, copies = report["machine"], [one["copy_gb_s"] for one in report["methods"].values() if "copy_gb_s" in one]
+    bandwidth = f"copy bandwidth {min(copies):.0f} to {max(copies):.0f} GB/s, " if copies else ""
     lines += [
         "",
         f"{hardware['date']}, {hardware['cores']} x {hardware['cpu']}, load average {report['load']:.1f} before, "
-        f"copy bandwidth {min(copies):.0f} to {max(copies):.0f} GB/s, torch {torch.__version__}.",
+        f"{bandwidth}torch {torch.__version__}.",
     ]
     return "\n".join(lines)
+
+
+def applying(one: Mapping[str, Any]) -> list[str]:
+    """Return the cells of preparing and applying; empty ones where only whole merges were measured."""
+    if "apply_s" not in one:
+        return [""] * 5
+    moved = one["moved_bytes"] / 1e9
+    share = f"{moved / one['apply_s'] / one['copy_gb_s']:.0%}" if "copy_gb_s" in one else ""
+    return [f"{one['prepare_s']:.2f}", f"{one['apply_s']:.3f}", f"{moved:.2f}", share, f"{one['peak_mb']:.0f}"]
 
 
 def number(value: float | None, error: str | None) -> str:

@@ -107,7 +107,6 @@ def measure_read(kind: str, url: str, arguments: argparse.Namespace) -> list[str
         after = store.get_experiment(experiment).last_seq
     paths = service_http.reads(experiment, arguments.candidates)
     with service_http.server(url, Path(tempfile.gettempdir())) as address:
-        processor = service_http.measure_cpu(address, paths)
         quiet = service_http.measure_reads(address, paths, arguments.seconds * 2)
         with (
             service_http.viewers(address, experiment, after) as arrivals,
@@ -118,12 +117,12 @@ def measure_read(kind: str, url: str, arguments: argparse.Namespace) -> list[str
         # No page but a document of all evaluations; its libraries are loaded with the first one.
         paths = {"report": f"/api/v1/experiments/{experiment}/report"}
         _, (report,) = (service_http.measure_reads(address, paths, 0, clients=1)["report"] for _ in range(2))
-    lines = ["| read | CPU (ms) | alone p50 (ms) | p99 | under load p50 (ms) | p99 | requests |"]
-    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    lines = ["| read | alone p50 (ms) | p99 | under load p50 (ms) | p99 | requests |"]
+    lines.append("|---|---:|---:|---:|---:|---:|")
     for name, values in taken.items():
-        cells = [f"{1000 * processor[name]:.0f}", *quantiles(quiet[name]), *quantiles(values), str(len(values))]
+        cells = [*quantiles(quiet[name]), *quantiles(values), str(len(values))]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines.append(f"| event, commit to viewer | | | | {' | '.join(quantiles(delays))} | {len(delays)} |")
+    lines.append(f"| event, commit to viewer | | | {' | '.join(quantiles(delays))} | {len(delays)} |")
     return [*lines, "", f"The report alone takes {report:.1f} s."]
 
 

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
-import psutil
 from service_stores import record_steadily
 
 from api.paging import encode_cursor
@@ -40,7 +39,6 @@ class Address:
     host: str
     port: int
     token: str
-    pid: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -60,7 +58,7 @@ def server(url: str, folder: Path) -> Iterator[Address]:
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        address = Address("127.0.0.1", port, token, process.pid)
+        address = Address("127.0.0.1", port, token)
         _wait_until_ready(address, process)
         yield address
     finally:
@@ -192,16 +190,18 @@ def reads(experiment: str, candidates: int) -> Mapping[str, str]:
 def measure_reads(
     address: Address, paths: Mapping[str, str], seconds: float, clients: int = CLIENTS
 ) -> dict[str, list[float]]:
-    """Ask for all paths in turn from several clients at once; return the seconds that each answer took."""
+    """Ask for all paths in turn from several clients; return the seconds that each answer took.
+
+    The clients begin with the same one at the same moment, as dashboards do that were told of the same event.
+    """
     deadline = time.monotonic() + seconds
     names = list(paths)
 
-    def ask(place: int) -> list[tuple[str, float]]:
+    def ask(_: int) -> list[tuple[str, float]]:
         taken = []
         url = f"http://{address.host}:{address.port}"
         with httpx.Client(base_url=url, headers=address.headers, timeout=60) as client:
-            start = place * len(names) // clients
-            for name in islice(cycle(names), start, None):
+            for name in cycle(names):
                 began = time.perf_counter()
                 client.get(paths[name]).raise_for_status()
                 taken.append((name, time.perf_counter() - began))
@@ -214,24 +214,6 @@ def measure_reads(
         for taken in pool.map(ask, range(clients)):
             for name, seconds_taken in taken:
                 found[name].append(seconds_taken)
-    return found
-
-
-def measure_cpu(address: Address, paths: Mapping[str, str], times: int = 5) -> dict[str, float]:
-    """Ask for all paths by one client, and return the seconds of processors that the server took for each answer.
-
-    Unlike the seconds that pass, they hardly depend on what else the machine does. A database server's are not in them.
-    """
-    process, found = psutil.Process(address.pid), {}
-    url = f"http://{address.host}:{address.port}"
-    with httpx.Client(base_url=url, headers=address.headers, timeout=60) as client:
-        for name, path in paths.items():
-            client.get(path).raise_for_status()
-            before = process.cpu_times()
-            for _ in range(times):
-                client.get(path)
-            after = process.cpu_times()
-            found[name] = (after.user + after.system - before.user - before.system) / times
     return found
 
 

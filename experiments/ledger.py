@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from evomerge.errors import NotFound
 from experiments.entities import Event, ScoredItem
+from experiments.losses import moment_text
 from experiments.reading import to_event
 from experiments.records import CandidateRecord, EvaluationRecord, EventRecord, ExperimentRecord
 from experiments.results import insert_items
@@ -252,6 +253,8 @@ class Ledger:
                 "split": evaluation.split,
                 "block": evaluation.block,
                 "attempt": evaluation.attempt,
+                "worker": evaluation.worker,
+                "started_at": evaluation.started_at and moment_text(evaluation.started_at),
                 "reason": reason,
             },
         )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import select
 
 from experiments.reading import Reader
 from experiments.records import EventRecord
@@ -17,7 +15,7 @@ from experiments.states import WHOLE, EventKind, Split
 
 @dataclass(frozen=True)
 class Loss:
-    """An attempt that gave no result; ``worker`` and ``started_at`` are None where the ledger has no start of it."""
+    """An attempt that gave no result; ``worker`` and ``started_at`` are None in records of 2026-11-26 and before."""
 
     experiment_id: str
     number: int
@@ -49,24 +47,9 @@ class LossReader(Reader):
             until: only what began earlier.
             limit: losses at most.
         """
-        lost, start, earlier = aliased(EventRecord), aliased(EventRecord), aliased(EventRecord)
-        same = [
-            earlier.payload["candidate_id"].as_integer() == lost.payload["candidate_id"].as_integer(),
-            earlier.payload["split"].as_string() == lost.payload["split"].as_string(),
-        ]
-        # The start is the last one in front of the loss: an index leads there, step by step backwards.
-        before = (
-            select(earlier.id)
-            .where(earlier.experiment_id == lost.experiment_id, earlier.kind == EventKind.START, earlier.seq < lost.seq)
-            .where(*same, _block(earlier).is_not_distinct_from(_block(lost)))
-            .order_by(earlier.seq.desc())
-            .limit(1)
-            .correlate(lost)
-            .scalar_subquery()
-        )
+        lost = EventRecord
         query = (
-            select(lost.experiment_id, lost.payload, lost.at, start.payload, start.at)
-            .outerjoin(start, and_(start.id == before))
+            select(lost.experiment_id, lost.payload, lost.at)
             .where(lost.experiment_id.in_(experiment_ids), lost.kind == EventKind.LOST)
             .order_by(lost.id.desc())
             .limit(limit)
@@ -74,7 +57,7 @@ class LossReader(Reader):
         if since is not None:
             query = query.where(lost.at > since)
         if until is not None:
-            query = query.where(start.at < until)
+            query = query.where(lost.payload["started_at"].as_string() < moment_text(until))
         with self._session() as session:
             return [
                 Loss(
@@ -83,14 +66,15 @@ class LossReader(Reader):
                     split=Split(payload["split"]),
                     block=payload.get("block", WHOLE),
                     attempt=payload["attempt"],
-                    worker=begun and begun["worker"],
-                    started_at=started_at,
-                    lost_at=at,
+                    worker=payload.get("worker"),
+                    started_at=None if (text := payload.get("started_at")) is None else datetime.fromisoformat(text),
+                    lost_at=lost_at,
                     reason=payload["reason"],
                 )
-                for experiment, payload, at, begun, started_at in session.execute(query)
+                for experiment, payload, lost_at in session.execute(query)
             ]
 
 
-def _block(event: Any) -> Any:
-    return event.payload["block"].as_integer()
+def moment_text(moment: datetime) -> str:
+    """Return a moment as the payloads of losses have it: texts in the order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

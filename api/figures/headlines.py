@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
+
+from cachetools import LRUCache
 
 from api.figures.intervals import difference, scored
 from api.schemas.experiments import BudgetUse, Headline, StandingScore
@@ -12,12 +15,38 @@ from experiments.curves import best_so_far
 from experiments.entities import ExperimentSummary
 from experiments.headlines import Contender, Race
 from experiments.quantities import budget_use, task_weights
-from experiments.states import ExperimentState, Split
+from experiments.states import EXPERIMENT_STEPS, ExperimentState, Split
 from experiments.store import Store
+
+_KEPT = 1000
+
+
+class Headlines:
+    """Headlines; those of ended experiments are kept until their record grows. Usable from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        """Take the store that experiments are in."""
+        self._store = store
+        self._kept: LRUCache[tuple[str, int], Headline] = LRUCache(_KEPT)
+        self._lock = threading.Lock()
+
+    def of(self, found: Sequence[ExperimentSummary]) -> dict[str, Headline]:
+        """Return the headlines of experiments by id."""
+        ended = {
+            (one.experiment.id, one.experiment.last_seq) for one in found if not EXPERIMENT_STEPS[one.experiment.state]
+        }
+        with self._lock:
+            known = {key[0]: self._kept[key] for key in ended if key in self._kept}
+        made = headlines(self._store, [one for one in found if one.experiment.id not in known])
+        with self._lock:
+            self._kept.update({key: made[key[0]] for key in ended if key[0] in made})
+        return known | made
 
 
 def headlines(store: Store, found: Sequence[ExperimentSummary]) -> dict[str, Headline]:
     """Return the headlines of experiments by id; the number of queries does not depend on how many they are."""
+    if not found:
+        return {}
     weights = {one.experiment.id: task_weights(one.experiment) for one in found}
     races, trails = store.races(list(weights)), store.trails(list(weights))
     scores = search_scores(store, races, weights)

@@ -52,6 +52,11 @@ class Feed:
         self._task = asyncio.create_task(self._follow())
         self.viewers = 0
 
+    @property
+    def last_seq(self) -> int:
+        """The newest event that viewers are told of."""
+        return self._seq
+
     async def after(self, seq: int) -> list[Frame]:
         """Return the events that follow ``seq`` without a gap; wait for the next one where there is none yet.
 
@@ -100,7 +105,7 @@ class Feed:
 
 
 class Feeds:
-    """The feeds of all experiments that somebody watches; used in the event loop only."""
+    """The feeds of all experiments that somebody watches; used in the event loop only, where nothing else is said."""
 
     def __init__(self, store: Store, metrics: Metrics, max_streams: int) -> None:
         """Take how many viewers there may be."""
@@ -119,6 +124,11 @@ class Feeds:
         if self._count >= self._max:
             fix = "close another one, or ask for events page by page"
             raise TooManyRequests("stream", f"{self._max} streams are open", fix, retry_after_s=10)
+
+    def told(self, experiment_id: str, last_seq: int) -> int:
+        """Return the newest event that viewers were told of, or ``last_seq`` where nobody watches; in any thread."""
+        feed = self._feeds.get(experiment_id)
+        return last_seq if feed is None else feed.last_seq
 
     @asynccontextmanager
     async def watch(self, experiment_id: str, last_seq: int) -> AsyncIterator[Feed]:

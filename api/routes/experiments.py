@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import ExperimentDep, StoreDep
-from api.figures.headlines import headlines
+from api.answers import AnsweringDep
+from api.dependencies import ExperimentDep, HeadlinesDep, StoreDep
 from api.idempotency import OnceDep, answered_once
 from api.merge_patch import clone_spec
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
@@ -52,9 +52,11 @@ def create_experiment(
     return _created(answered_once(store, once, response, make, store.get_experiment), store, response)
 
 
-@router.get("")
+@router.get("", response_model=ExperimentPage)
 def list_experiments(
     store: StoreDep,
+    headlines: HeadlinesDep,
+    answering: AnsweringDep,
     state: Annotated[ExperimentState | None, Query(description="Only experiments in this state.")] = None,
     owner: Annotated[Text | None, Query(description="Only experiments of this owner.")] = None,
     q: Annotated[
@@ -62,13 +64,17 @@ def list_experiments(
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> ExperimentPage:
+) -> Response:
     """List experiments, newest first."""
     before = None if cursor is None else str(decode_cursor(cursor, str)[0])
     found = store.list_experiments(state=state, owner=owner, text=q, limit=limit + 1, before=before)
-    lines = headlines(store, found[:limit])
-    page = [experiment_view(one.experiment, one.progress, lines[one.experiment.id]) for one in found[:limit]]
-    return ExperimentPage(experiments=page, next=encode_cursor(page[-1].id) if len(found) > limit else None)
+
+    def make() -> ExperimentPage:
+        lines = headlines.of(found[:limit])
+        page = [experiment_view(one.experiment, one.progress, lines[one.experiment.id]) for one in found[:limit]]
+        return ExperimentPage(experiments=page, next=encode_cursor(page[-1].id) if len(found) > limit else None)
+
+    return answering.about(*(one.experiment for one in found), make=make)
 
 
 @router.get("/{experiment_id}", response_model=ExperimentDetail, responses=_NOT_MODIFIED)

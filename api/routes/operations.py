@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
+from api.answers import AnsweringDep
 from api.dependencies import ExperimentDep, StoreDep
 from api.figures.efforts import cost, timeline
 from api.figures.vitals import vitals
@@ -15,26 +16,28 @@ from api.schemas.operations import Cost, Timeline, Vitals
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["operations"])
 
 
-@router.get("/timeline")
+@router.get("/timeline", response_model=Timeline)
 def get_timeline(
     experiment: ExperimentDep,
     store: StoreDep,
+    answering: AnsweringDep,
     since: Annotated[AwareDatetime | None, Query(description="Only evaluations that ended after this time.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Only evaluations that began before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=5000, description="Evaluations at most, an even sample.")] = 2000,
-) -> Timeline:
+) -> Response:
     """Return which worker did what when."""
-    return timeline(store, experiment, since, until, limit)
+    return answering.about(experiment, make=lambda: timeline(store, experiment, since, until, limit))
 
 
-@router.get("/cost")
+@router.get("/cost", response_model=Cost)
 def get_cost(
     experiment: ExperimentDep,
     store: StoreDep,
+    answering: AnsweringDep,
     points: Annotated[int, Query(ge=1, le=2000, description="Buckets at most.")] = 200,
-) -> Cost:
+) -> Response:
     """Return worker seconds and tokens over the search, and where they end."""
-    return cost(store, experiment, points)
+    return answering.about(experiment, make=lambda: cost(store, experiment, points))
 
 
 @router.get("/vitals")
