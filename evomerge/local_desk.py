@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from api.figures.comparison import comparison
 from api.figures.headlines import headlines
 from api.schemas.candidates import CandidateDetail, CandidateView
 from api.schemas.catalog import AlgorithmView, MethodView, ModelView, NeedsView, Plan, TaskView
@@ -131,9 +133,8 @@ class LocalDesk:
 
     def compare(self, references: Sequence[str]) -> Comparison:
         """See ``Client.compare``."""
-        from api.routes.charts import compare_experiments
-
-        return compare_experiments(self.store, ",".join(references))
+        found = [self.store.get_experiment(one) for one in references]
+        return comparison(self.store, found, partial(headlines, self.store))
 
     def events(self, reference: str, *, after: int = 0) -> Iterator[EventView]:
         """See ``Client.events``."""

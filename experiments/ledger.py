@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from evomerge.errors import NotFound
+from evomerge.errors import NotFound, StateConflict
+from experiments.candidate_ids import CandidateIds
 from experiments.entities import Event, ScoredItem
 from experiments.losses import moment_text
 from experiments.reading import to_event
@@ -18,7 +21,6 @@ from experiments.results import insert_items
 from experiments.statements import (
     CANDIDATES_AND_EVALUATIONS,
     LOCKED_EXPERIMENT,
-    NEW_CANDIDATE,
     NEW_EVENTS,
     OWNERS,
 )
@@ -41,7 +43,7 @@ _LOCKED = "evomerge_locked"
 class Ledger:
     """One experiment inside a write transaction; nobody else can write to it until that ends.
 
-    There is one for all that a transaction records. Events and items are written at its end, each kind in one statement
+    There is one for all that a transaction records. What it adds is written at its end, each kind in one statement
     (``write_all``), since most of the time of a batch would otherwise go into round trips.
     """
 
@@ -53,6 +55,7 @@ class Ledger:
         # The record is ours until the transaction ends, so that nothing has to be read twice.
         self._candidates: dict[int, CandidateRecord] = {}
         self._evaluations: dict[tuple[int, Split, int], EvaluationRecord] = {}
+        self._asked: list[int] = []
         self._events: list[dict[str, Any]] = []
         self._items: list[tuple[EvaluationRecord, Sequence[ScoredItem]]] = []
         self._touch()
@@ -110,15 +113,12 @@ class Ledger:
         return ledger, ledger._candidates[candidate_id]
 
     def new_candidate(self, columns: Mapping[str, Any]) -> CandidateRecord:
-        """Add a candidate and write it.
-
-        Raises:
-            IntegrityError: its number is taken; the transaction is over.
-        """
-        with self.session.no_autoflush:
-            candidate = self.session.scalars(NEW_CANDIDATE, columns).one()
+        """Add a candidate under an id of its own; it is written with everything else."""
+        candidate = CandidateRecord(id=CandidateIds.of(self.session).take(), **columns)
+        self.session.add(candidate)
         self.experiment.num_candidates += 1
         self._candidates[candidate.id] = candidate
+        self._asked.append(candidate.number)
         return candidate
 
     def append(self, kind: EventKind, payload: Mapping[str, Any]) -> int:
@@ -147,8 +147,20 @@ class Ledger:
         self._items.append((evaluation, items))
 
     def write(self) -> None:
-        """Write everything that was recorded so far."""
-        self.session.flush()
+        """Write everything that was recorded so far.
+
+        Raises:
+            StateConflict: the number of a new candidate is taken; the transaction is over.
+        """
+        try:
+            self.session.flush()
+        except IntegrityError as error:
+            if not self._asked:
+                raise
+            twice = [one for one, count in Counter(self._asked).items() if count > 1]
+            which = ", ".join(map(str, twice or self._asked))
+            raise StateConflict(f"candidate {which}", "it is recorded already", "take the next number") from error
+        self._asked = []
         if self._events:
             self.session.execute(NEW_EVENTS, self._events)
             self._events = []

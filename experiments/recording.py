@@ -8,7 +8,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Engine, inspect
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from evomerge.errors import StateConflict
@@ -98,10 +97,7 @@ class Recorder(Reader):
         }
         with self._driving(experiment_id) as ledger:
             columns["created_at"] = ledger.now
-            try:
-                row = ledger.new_candidate(columns)
-            except IntegrityError as error:
-                raise StateConflict(f"candidate {number}", "it is recorded already", "take the next number") from error
+            row = ledger.new_candidate(columns)
             ledger.append(EventKind.ASK, {"candidate_id": row.id, "number": number, "kind": row.kind, "block": block})
             return Candidate(id=row.id, **columns)
 

@@ -24,5 +24,4 @@ CANDIDATES_AND_EVALUATIONS = (
     .where(CandidateRecord.id.in_(bindparam("candidates", expanding=True)))
     .options(*_POINT)
 )
-NEW_CANDIDATE = insert(CandidateRecord).returning(CandidateRecord).options(*_POINT)
 NEW_EVENTS = insert(Record.metadata.tables[EventRecord.__tablename__])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from api.answers import AnsweringDep
 from api.dependencies import ExperimentDep, HeadlinesDep, StoreDep
-from api.figures.headlines import Headlines
-from api.schemas.charts import Coefficients, Compared, Comparison, Points, Series
-from api.schemas.experiments import Headline, experiment_view, standing_view
-from experiments.entities import Experiment, ExperimentSummary
+from api.figures.comparison import POINTS, comparison
+from api.schemas.charts import Coefficients, Comparison, Points, Series
+from experiments.entities import Experiment
 from experiments.pages import MatrixOrder
 from experiments.store import Store
-from optimizer.mixed import mixed_between
 
 router = APIRouter(prefix="/experiments", tags=["charts"])
 _Points = Annotated[int, Query(ge=1, le=2000, description="Buckets at most.")]
@@ -30,11 +27,11 @@ def compare_experiments(
         str,
         Query(pattern="^[a-z0-9-]{1,64}(,[a-z0-9-]{1,64}){0,5}$", description="Up to six, with commas between them."),
     ],
-    points: _Points = 200,
+    points: _Points = POINTS,
 ) -> Response:
     """Show experiments side by side: curves, the best candidates, what came out."""
     found = [store.get_experiment(reference) for reference in ids.split(",")]
-    return answering.about(*found, make=lambda: _comparison(store, headlines, found, points))
+    return answering.about(*found, make=lambda: comparison(store, found, headlines.of, points))
 
 
 @router.get("/{experiment_id}/series", response_model=Series)
@@ -79,22 +76,3 @@ def _points(store: Store, experiment: Experiment, limit: int) -> Points:
 def _coefficients(store: Store, experiment: Experiment, order: MatrixOrder, limit: int) -> Coefficients:
     found = store.coefficients(experiment.id, order=order, limit=limit)
     return Coefficients.model_validate({**vars(found), "genes": experiment.resolved["genes"]})
-
-
-def _comparison(store: Store, headlines: Headlines, found: Sequence[Experiment], points: int) -> Comparison:
-    summaries = [ExperimentSummary(one, store.progress(one.id)) for one in found]
-    lines = headlines.of(summaries)
-    compared = [_compared(store, one, lines[one.experiment.id], points) for one in summaries]
-    return Comparison(experiments=compared, warnings=mixed_between(store, found))
-
-
-def _compared(store: Store, summary: ExperimentSummary, headline: Headline, points: int) -> Compared:
-    key = summary.experiment.id
-    return Compared.model_validate(
-        {
-            "experiment": experiment_view(summary.experiment, summary.progress, headline),
-            "series": store.curve(key, points=points),
-            "standings": [standing_view(one) for one in store.leaderboard(key, limit=10)],
-            "outcome": store.decisions(key).get("outcome"),
-        }
-    )
