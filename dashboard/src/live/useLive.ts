@@ -35,6 +35,7 @@ export function useFollow(id: string, lastSeq: number | undefined, final: boolea
   useEffect(() => {
     if (snapshot !== null || final || lastSeq === undefined) return;
     let pending: ExperimentEvent[] = [];
+    let wasLive = false;
     const timers = new Map<"numbers" | "charts", ReturnType<typeof setTimeout>>();
 
     function refresh(kind: "numbers" | "charts", delay: number): void {
@@ -57,10 +58,12 @@ export function useFollow(id: string, lastSeq: number | undefined, final: boolea
     const stop = follow(id, lastSeq, {
       onConnection: (connection) => {
         setLive((old) => ({ ...old, connection, freshAt: connection === "live" ? Date.now() : old.freshAt }));
-        if (connection === "live" || connection === "ended") {
+        // What is shown was asked for when the stream was first opened; every event since then comes with it.
+        if (connection === "ended" || (connection === "live" && wasLive)) {
           refresh("numbers", 0);
           refresh("charts", 0);
         }
+        wasLive ||= connection === "live";
       },
       onEvent: (event) => {
         pending.push(event);
