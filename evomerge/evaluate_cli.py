@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from evals.tasks import TaskDefinition
     from experiments.spec_sections import WorkersSpec
+    from experiments.spec_tasks import TaskSpec
     from experiments.store import Store
     from optimizer.evaluating.results import Evaluated, Evaluation
     from workers.config import WorkerConfig
@@ -64,7 +65,7 @@ def evaluate(
     from optimizer.evaluating.subjects import find_subjects
 
     printed = Output(format is Format.JSON)
-    definitions, workers = _asked(spec, suite or [], tasks or [], _count(items), chat_template)
+    definitions, workers, domains = _asked(spec, suite or [], tasks or [], _count(items), chat_template)
     given = {"engine": engine, "dtype": dtype, "gpus": gpus, "tensor_parallel": tensor_parallel}
     given["max_model_len"] = max_model_len
     config = _config(workers, {name: value for name, value in given.items() if value is not None}, definitions)
@@ -80,7 +81,7 @@ def evaluate(
         keeper = Keeper(opened, split, refs, weights)
         known = {} if fresh else {"known": keeper.find}
         scored = [keeper.record(one) for one in score(subjects, config, split, printed.say, **known)]
-    show(printed, compare([*earlier, *scored], weights, mixed=mixed), out)
+    show(printed, compare([*earlier, *scored], weights, mixed=mixed, domains=domains), out)
 
 
 def show(printed: Output, evaluation: Evaluation, out: Path | None) -> None:
@@ -110,23 +111,33 @@ def _count(items: str) -> int | None:
 
 def _asked(
     spec: Path | None, suites: list[str], tasks: list[str], items: int | None, chat_template: bool
-) -> tuple[tuple[TaskDefinition, ...], WorkersSpec]:
+) -> tuple[tuple[TaskDefinition, ...], WorkersSpec, dict[str, list[str]]]:
+    """Return the tasks, how they are scored, and the tasks of each domain."""
     from experiments.spec import load_spec
     from experiments.spec_sections import WorkersSpec
     from experiments.spec_tasks import SplitSpec, TaskSpec, written_out
-    from optimizer.sources import definitions_of, task_definitions
+    from optimizer.sources import definitions_of
 
     if (spec is not None) == bool(suites or tasks):
         raise InvalidInput("--spec", "tasks are named by --spec or by --suite and --tasks", "give one of the two ways")
     if spec is not None:
         loaded = load_spec(spec)
-        return task_definitions(loaded.spec, loaded.source_dir), loaded.spec.workers
+        definitions = definitions_of(loaded.spec.tasks, loaded.source_dir)
+        return definitions, loaded.spec.workers, _domains_of(loaded.spec.tasks, definitions)
     splits = SplitSpec(search=0, selection=0, test=items or 1)
     common: dict[str, Any] = {"chat_template": chat_template, "splits": splits}
     named = [{"suite": name} for name in suites] + [{"task": name} for name in tasks]
     entries = tuple(_section(TaskSpec, {**one, **common}) for one in named)
-    definitions = definitions_of(written_out(entries), Path.cwd())
-    return tuple(replace(one, test=items) for one in definitions), WorkersSpec()
+    written = written_out(entries)
+    definitions = definitions_of(written, Path.cwd())
+    return tuple(replace(one, test=items) for one in definitions), WorkersSpec(), _domains_of(written, definitions)
+
+
+def _domains_of(entries: Sequence[TaskSpec], definitions: Sequence[TaskDefinition]) -> dict[str, list[str]]:
+    from optimizer.reporting.domains import domains_of
+
+    tasks = [{"name": one.name, "domain": entry.domain} for one, entry in zip(definitions, entries, strict=True)]
+    return domains_of({"tasks": tasks})
 
 
 def _section(kind: type[_Section], values: dict[str, Any]) -> _Section:
@@ -181,6 +192,7 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
             "" if one.number is None else str(one.number),
         )
     yield table
+    yield from _domains(evaluation)
     if not evaluation.pairs:
         return
     columns = ("model", "minus", "difference", "95 %", "p", "p (Holm)", "won", "lost", "tied")
@@ -196,6 +208,22 @@ def _lines(evaluation: Evaluation) -> Iterator[RenderableType]:
             f"{pair.adjusted_p:.2g}",
             *map(str, (versus.wins, versus.losses, versus.n - versus.wins - versus.losses)),
         )
+    yield table
+
+
+def _domains(evaluation: Evaluation) -> Iterator[RenderableType]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    rows = evaluation.by_domain()
+    if not rows:
+        return
+    columns = ("model", *map(escape, evaluation.domains), "mean", "lowest", "harmonic")
+    table = Table(*columns, title="by domain, tasks of a domain alike", title_justify="left", box=None)
+    for row in rows:
+        cells = (_cell(asdict(row.domains[name])) for name in evaluation.domains)
+        harmonic = "" if row.harmonic is None else f"{row.harmonic:.3f}"
+        table.add_row(escape(row.label), *cells, f"{row.mean:.3f}", f"{row.lowest:.3f}", harmonic)
     yield table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from evals.provenance import Provenance, check_comparable
 from evals.statistics import Interval, PairedComparison, aggregate_interval, by_item, holm, interval, paired_comparison
 from evals.tasks import ItemScore
 from evomerge.errors import InvalidInput
-from optimizer.reporting.document import Score
+from optimizer.reporting.document import DomainRow, Score
+from optimizer.reporting.domains import Domains, domain_row
 from optimizer.reporting.scores import stderr, weighted_stderr
 
 _KIND = "evomerge evaluation 1"
 # What files of earlier versions lack.
 _LATER = ("number", "copied_from")
+_BY_DOMAIN = ("domains", "mean", "lowest", "harmonic")
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,46 @@ class Evaluation:
         models: in the given order.
         pairs: every two models, p-values adjusted by Holm; empty where they may not be compared.
         mixed: why scores are not alike: what was refused, or compared all the same.
+        domains: tasks of each domain; empty where none is known.
     """
 
     weights: Mapping[str, float]
     models: tuple[Evaluated, ...]
     pairs: tuple[Pair, ...]
     mixed: tuple[str, ...]
+    domains: Domains = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, with means and errors beside the items."""
         return {
             "kind": _KIND,
             "weights": dict(self.weights),
-            "models": [{**one.to_dict(), "scores": scores_of(one, self.weights)} for one in self.models],
+            "models": [self._shown(one) for one in self.models],
             "pairs": [{**asdict(one.comparison), **_named(one)} for one in self.pairs],
             "mixed": list(self.mixed),
         }
 
+    def by_domain(self) -> tuple[DomainRow, ...]:
+        """Return the models that were scored on every domain's tasks by domain; none where no domain is known."""
+        if not self.domains:
+            return ()
+        tasks = {one.label: task_scores(one) for one in self.models}
+        wanted = {task for group in self.domains.values() for task in group}
+        return tuple(
+            domain_row(label, "", found, self.domains) for label, found in tasks.items() if wanted <= found.keys()
+        )
 
-def compare(models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed: bool) -> Evaluation:
+    def _shown(self, model: Evaluated) -> dict[str, Any]:
+        shown = {**model.to_dict(), "scores": scores_of(model, self.weights)}
+        rows = {one.label: one for one in self.by_domain()}
+        if model.label in rows:
+            shown["domains"] = {key: value for key, value in asdict(rows[model.label]).items() if key in _BY_DOMAIN}
+        return shown
+
+
+def compare(
+    models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed: bool, domains: Domains | None = None
+) -> Evaluation:
     """Compare every two models, unless their scores were made in different ways and ``mixed`` does not ask for it.
 
     Raises:
@@ -112,8 +135,8 @@ def compare(models: Sequence[Evaluated], weights: Mapping[str, float], *, mixed:
     different = check_comparable({one.label: one.provenance for one in models}, models[0].split, mixed=True)
     items = [{(one.task, one.item) for one in model.items} for model in models]
     if different and (not mixed or any(own != items[0] for own in items)):
-        return Evaluation(weights, tuple(models), (), different)
-    return Evaluation(weights, tuple(models), tuple(_pairs(models, weights)), different)
+        return Evaluation(weights, tuple(models), (), different, domains or {})
+    return Evaluation(weights, tuple(models), tuple(_pairs(models, weights)), different, domains or {})
 
 
 def check_names(labels: Sequence[str], splits: Sequence[str]) -> None:
@@ -154,14 +177,23 @@ def read_results(path: Path) -> tuple[Evaluated, ...]:
 
 def scores_of(model: Evaluated, weights: Mapping[str, float]) -> dict[str, Any]:
     """Return the mean of all tasks and of each, as ``Score`` data."""
-    by_task: dict[str, list[float]] = {}
-    for one in model.items:
-        by_task.setdefault(one.task, []).append(one.score)
-    errors = {task: stderr(values) for task, values in by_task.items()}
-    tasks = {task: _score(interval(values), errors[task], len(values)) for task, values in by_task.items()}
+    by_task, tasks = _values(model), task_scores(model)
     counted = sum(len(values) for task, values in by_task.items() if weights[task])
-    whole = _score(aggregate_interval(by_task, weights), weighted_stderr(errors, weights), counted)
+    error = weighted_stderr({task: one.stderr for task, one in tasks.items()}, weights)
+    whole = _score(aggregate_interval(by_task, weights), error, counted)
     return {"overall": asdict(whole), "tasks": {task: asdict(one) for task, one in tasks.items()}}
+
+
+def task_scores(model: Evaluated) -> dict[str, Score]:
+    """Return a model's score on each task."""
+    return {task: _score(interval(values), stderr(values), len(values)) for task, values in _values(model).items()}
+
+
+def _values(model: Evaluated) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for one in model.items:
+        found.setdefault(one.task, []).append(one.score)
+    return found
 
 
 def _score(found: Interval, error: float | None, items: int) -> Score:

@@ -33,7 +33,15 @@ def domains_of(spec: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def domain_rows(rows: Iterable[Row], domains: Domains) -> tuple[DomainRow, ...]:
     """Return every model by domain."""
-    return tuple(_row(row, domains) for row in rows) if domains else ()
+    return tuple(domain_row(row.label, row.role, row.tasks, domains) for row in rows) if domains else ()
+
+
+def domain_row(label: str, role: str, tasks: Mapping[str, Score], domains: Domains) -> DomainRow:
+    """Return one model by domain, from its scores by task."""
+    scores = {name: _score({task: tasks[task] for task in group}) for name, group in domains.items()}
+    means = [one.mean for one in scores.values()]
+    harmonic = harmonic_mean(means) if min(means) >= 0 else None
+    return DomainRow(label, role, scores, fmean(means), min(means), harmonic)
 
 
 def best_experts(rows: Sequence[DomainRow]) -> tuple[Denominator, ...]:
@@ -84,13 +92,6 @@ def _interaction(model: ModelReport, domain: str, found: PairedComparison, p: fl
     if p < SIGNIFICANCE:
         effect = "collaboration" if found.difference > 0 else "conflict"
     return Interaction(model.label, model.role, domain, found.difference, found.low, found.high, p, effect)
-
-
-def _row(row: Row, domains: Domains) -> DomainRow:
-    scores = {name: _score({task: row.tasks[task] for task in tasks}) for name, tasks in domains.items()}
-    means = [one.mean for one in scores.values()]
-    harmonic = harmonic_mean(means) if min(means) >= 0 else None
-    return DomainRow(row.label, row.role, scores, fmean(means), min(means), harmonic)
 
 
 def _score(tasks: Mapping[str, Score]) -> Score:

@@ -29,7 +29,11 @@ def other(tiny_experiment: TinyExperiment, tiny_llama: Callable[..., Path]) -> P
 
 @pytest.fixture(scope="module")
 def spec(tiny_experiment: TinyExperiment) -> Path:
-    return tiny_experiment.spec("evaluated", lambda one: one["workers"].update(dtype="float32"))
+    def change(one: dict[str, Any]) -> None:
+        one["workers"]["dtype"] = "float32"
+        one["tasks"][1]["domain"] = "choosing"
+
+    return tiny_experiment.spec("evaluated", change)
 
 
 def evaluate(*words: object, code: int = 0) -> tuple[str, str]:
@@ -113,6 +117,7 @@ def test_three_models_share_an_engine_and_are_compared(
     ]  # fmt: skip
     for one in document["models"]:
         assert {*one["scores"]["tasks"]} == {"words", "choice"} and one["scores"]["overall"]["items"] == 16
+        assert {*one["domains"]["domains"]} == {"words", "choosing"}
     assert json.loads(out.read_text()) == document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import ray
 import yaml
+from fine_tunes import make_fine_tunes
 
 from experiments.entities import Candidate
 from experiments.spec import load_spec
@@ -105,3 +107,31 @@ def test_a_population_scores_as_one_candidate_after_the_other_does(
     assert len(agreeing) == ITEMS * len(candidates) and sum(agreeing) >= 0.9 * len(agreeing)
     tau = rank_correlation([pairs])
     assert tau is not None and tau.low > 0.8
+
+
+def test_stand_ins_choose_candidates_while_they_rank_them(
+    run: Callable[..., tuple[Store, str]], smollm2: Path, tmp_path: Path
+) -> None:
+    experts = make_fine_tunes(smollm2, tmp_path / "fine-tunes")
+
+    def change(spec: dict[str, Any]) -> None:
+        spec["models"] = {one.name: one.path for one in experts}
+        spec["search"]["budget"] = {"evaluations": 36}
+        spec["search"]["screening"] = {"rank": 12, "proposals": 3, "bound": 0.1}
+
+    store, experiment = run(change)
+    decisions = store.decisions(experiment)
+    generations = [decisions[name] for name in sorted(decisions) if re.fullmatch(r"screening_\d+", name)]
+    assert "screening_off" not in decisions
+    assert all(value is not None for one in generations for value in one["values"])
+    assert generations[0]["lots"] == 6 and {"arithmetic", "json"} == set(generations[0]["losses"])
+    chosen = [one for one in generations if one["count"] > 6]
+    assert chosen and all(one["lots"] == 3 and one["count"] == 18 and one["tau"][1] > 0.1 for one in chosen)
+    for one in chosen:
+        others = one["values"][one["lots"] :]
+        taken = [one["values"][place] for place in one["chosen"][one["lots"] :]]
+        assert sorted(taken) == sorted(others)[-3:]
+    # Only the chosen ones became candidates, and none of a stand-in's scores is one of theirs.
+    assert len([one for one in scored(store, experiment) if one.kind is CandidateKind.SEARCH]) <= 6 * len(generations)
+    (note,) = [one for one in decisions["outcome"]["notes"] if "stand-ins;" in one]
+    assert f"{sum(one['count'] for one in generations)} stand-ins" in note

@@ -52,6 +52,22 @@ def test_scores_have_standard_errors() -> None:
     assert (found["overall"]["mean"], found["overall"]["stderr"]) == pytest.approx((mean, error))
 
 
+def test_models_are_shown_by_domain() -> None:
+    models = [model("base", 0.2), model("expert", 0.5)]
+    found = compare(models, WEIGHTS, mixed=False, domains={"words": ["a"], "whole": ["a", "b"]})
+    for one, row, shown in zip(models, found.by_domain(), found.to_dict()["models"], strict=True):
+        a, b = (np.mean([item.score for item in one.items if item.task == task]) for task in ("a", "b"))
+        means = {"words": a, "whole": (a + b) / 2}  # whatever the tasks' weights
+        assert {name: score.mean for name, score in row.domains.items()} == pytest.approx(means)
+        expected = (np.mean([*means.values()]), min(means.values()), stats.hmean([*means.values()]))
+        assert (row.mean, row.lowest, row.harmonic) == pytest.approx(expected)
+        assert shown["domains"]["domains"]["whole"]["items"] == 80
+        assert shown["domains"]["lowest"] == row.lowest
+    other = replace(models[0], label="of one task", items=models[0].items[:40])
+    assert [one.label for one in replace(found, models=(*models, other)).by_domain()] == ["base", "expert"]
+    assert compare(models, WEIGHTS, mixed=False).by_domain() == ()
+
+
 def test_files_read_back_and_others_are_refused(tmp_path: Path) -> None:
     models = [model("base", 0.2), model("expert", 0.5)]
     path = tmp_path / "found.json"
