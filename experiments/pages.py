@@ -218,15 +218,28 @@ class Pages(Curves, EffortReader, HeadlineReader, LossReader, TaskScoreReader, V
                 found[experiment].append(activity)
         return found
 
-    def recent_evaluations(self, experiment_id: str, *, limit: int = 500) -> list[tuple[int, Evaluation]]:
-        """Return the evaluations that were started last, newest first, each with its candidate's number."""
-        started = self.events(experiment_id, kinds=(EventKind.START,), newest=True, limit=limit)
+    def started_evaluations(
+        self, experiment_id: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, int, Evaluation | None]]:
+        """Return the starts of evaluations, the latest first: (``seq``, number of the candidate, evaluation).
+
+        The evaluation is None where that attempt was not its last one: it stands at its last start. Two queries.
+
+        Args:
+            experiment_id: the experiment.
+            before: only starts in front of this ``seq``.
+            limit: starts at most.
+        """
+        started = self.events(experiment_id, kinds=(EventKind.START,), newest=True, after=before or 0, limit=limit)
         # The ledger is in order by an index; the evaluations are not in any order of one experiment.
-        numbers = {_evaluation_key(event): event.payload["number"] for event in started}
-        query = select(EvaluationRecord).where(EvaluationRecord.candidate_id.in_({key[0] for key in numbers}))
+        candidates = {event.payload["candidate_id"] for event in started}
+        query = select(EvaluationRecord).where(EvaluationRecord.candidate_id.in_(candidates))
         with self._session() as session:
-            found = {(row.candidate_id, row.split, row.block): to_evaluation(row) for row in session.scalars(query)}
-        return [(number, found[key]) for key, number in numbers.items()]
+            found = {
+                (row.candidate_id, row.split, row.block, row.attempt): to_evaluation(row)
+                for row in session.scalars(query)
+            }
+        return [(event.seq, event.payload["number"], found.get(_attempt_key(event))) for event in started]
 
     def decisions(self, experiment_id: str) -> dict[str, Mapping[str, Any]]:
         """Return what was decided so far, by the name of the decision; one query, answered from an index."""
@@ -243,5 +256,6 @@ class Pages(Curves, EffortReader, HeadlineReader, LossReader, TaskScoreReader, V
             return session.scalar(select(func.count()).where(table.owner == owner, still)) or 0
 
 
-def _evaluation_key(event: Event) -> tuple[int, Split, int]:
-    return event.payload["candidate_id"], Split(event.payload["split"]), event.payload.get("block", WHOLE)
+def _attempt_key(event: Event) -> tuple[int, Split, int, int]:
+    payload = event.payload
+    return payload["candidate_id"], Split(payload["split"]), payload.get("block", WHOLE), payload["attempt"]

@@ -12,10 +12,10 @@ from api.schemas.candidates import (
     CandidateDetail,
     CandidatePage,
     CandidateView,
+    EvaluationPage,
     ItemPage,
     ItemView,
-    RecentEvaluation,
-    RecentEvaluations,
+    StartedEvaluation,
 )
 from evomerge.errors import InvalidInput
 from experiments.states import CandidateKind, CandidateState, Split
@@ -82,11 +82,20 @@ def list_items(
 
 
 @router.get("/evaluations")
-def list_evaluations(experiment: ExperimentDep, store: StoreDep, limit: Limit = 100) -> RecentEvaluations:
-    """List the evaluations that were started last."""
-    found = store.recent_evaluations(experiment.id, limit=limit)
-    shown = [RecentEvaluation.model_validate({**vars(one), "number": number}) for number, one in found]
-    return RecentEvaluations(evaluations=shown)
+def list_evaluations(
+    experiment: ExperimentDep, store: StoreDep, limit: Limit = 100, cursor: Cursor = None
+) -> EvaluationPage:
+    """List evaluations, those that were started last first; a page holds fewer where attempts were repeated."""
+    before = None if cursor is None else int(decode_cursor(cursor, int)[0])
+    found = store.started_evaluations(experiment.id, before=before, limit=limit + 1)
+    return EvaluationPage(
+        evaluations=[
+            StartedEvaluation.model_validate({**vars(one), "number": number})
+            for _, number, one in found[:limit]
+            if one is not None
+        ],
+        next=encode_cursor(found[limit - 1][0]) if len(found) > limit else None,
+    )
 
 
 def _mark(cursor: str, order: str) -> tuple[float | None, int]:

@@ -53,17 +53,19 @@ class EvaluationView(Answer):
     reason: str | None
 
 
-class RecentEvaluation(EvaluationView):
+class StartedEvaluation(EvaluationView):
     """An evaluation and whose it is."""
 
     number: int
     """Of the candidate."""
 
 
-class RecentEvaluations(Answer):
+class EvaluationPage(Answer):
     """Evaluations, those that were started last first."""
 
-    evaluations: list[RecentEvaluation]
+    evaluations: list[StartedEvaluation]
+    next: str | None
+    """Cursor of the next page; null at the end."""
 
 
 class CandidateDetail(CandidateView):

@@ -46,12 +46,13 @@ class Caller:
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
             page: Any = yield from self._get(path, model, **params, limit=size, cursor=cursor)
-            for one in getattr(page, key):
+            entries = getattr(page, key)
+            for one in entries:
                 yield Emit(one)
             cursor = page.next
             if cursor is None:
                 return
-            left = None if left is None else left - size
+            left = None if left is None else left - len(entries)
 
 
 def experiment_path(reference: str, *rest: str | int) -> str:

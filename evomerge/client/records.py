@@ -8,12 +8,12 @@ from api.schemas.candidates import (
     CandidateDetail,
     CandidatePage,
     CandidateView,
+    EvaluationPage,
     ItemPage,
     ItemView,
     PlacedWorker,
     PlacedWorkerList,
-    RecentEvaluation,
-    RecentEvaluations,
+    StartedEvaluation,
     WorkerList,
     WorkerView,
 )
@@ -68,11 +68,10 @@ class RecordCalls(Caller):
         path = experiment_path(reference, "candidates", number, "items")
         return self._pages(path, ItemPage, "items", limit, split=split, outputs=outputs)
 
-    @operation
-    def evaluations(self, reference: str, *, limit: int = 100) -> Steps[list[RecentEvaluation]]:
-        """Return the evaluations that were started last."""
-        found = yield from self._get(experiment_path(reference, "evaluations"), RecentEvaluations, limit=limit)
-        return found.evaluations
+    @iteration
+    def evaluations(self, reference: str, *, limit: int | None = None) -> Feed[StartedEvaluation]:
+        """Iterate the evaluations that were started, the latest first."""
+        return self._pages(experiment_path(reference, "evaluations"), EvaluationPage, "evaluations", limit)
 
     @operation
     def workers(self, reference: str) -> Steps[list[WorkerView]]:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from seeded import GENES, counted, new_experiment, seed
 
+from experiments.states import Split
 from experiments.store import Store
 
 URL = "/api/v1/experiments"
@@ -84,9 +85,18 @@ class TestCandidates:
         assert {one["output"] for one in walk(reader, url, "items", limit=3, outputs="true")} == {"an answer"}
         assert walk(reader, url, "items", limit=3, split="test") == []
 
-    def test_recent_evaluations(self, reader: TestClient, store: Store) -> None:
-        found = reader.get(f"{URL}/{seed(store).id}/evaluations", params={"limit": 3}).json()["evaluations"]
-        assert [(one["number"], one["state"]) for one in found] == [(11, "running"), (10, "done"), (9, "infeasible")]
+    def test_evaluations_are_listed_once_each_at_their_last_start(self, reader: TestClient, store: Store) -> None:
+        experiment = seed(store)
+        (last,) = store.candidates(experiment.id)[-1:]
+        store.record_lost(last.id, Split.SEARCH, "its worker is gone")
+        assert store.record_started(last.id, Split.SEARCH, worker="worker-1") == 2
+        url = f"{URL}/{experiment.id}/evaluations"
+        whole = walk(reader, url, "evaluations", limit=3)
+        assert [one["number"] for one in whole] == [*range(11, -1, -1)]
+        assert (whole[0]["attempt"], whole[0]["worker"], whole[0]["state"]) == (2, "worker-1", "running")
+        assert whole == walk(reader, url, "evaluations", limit=200)
+        # The first attempt of the newest one takes a place, and is not shown again.
+        assert [len(reader.get(url, params={"limit": size}).json()["evaluations"]) for size in (1, 2, 3)] == [1, 1, 2]
 
 
 class TestWorkers:
