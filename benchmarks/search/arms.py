@@ -12,9 +12,9 @@ from runner import Arm
 from simulated_screen import Screen
 
 from optimizer.search.catalog import make_search
-from optimizer.search.interface import Proposal, Scores, Search, SearchSetting, Vector
+from optimizer.search.interface import Proposal, Scores, Search, SearchSetting, Vector, standardized
 from optimizer.search.preselection import PreselectingCma
-from optimizer.search.presets import MergekitEvolve, standardized
+from optimizer.search.presets import MergekitEvolve
 
 OURS, RIVAL = "merge-cma", "mergekit-evolve"
 

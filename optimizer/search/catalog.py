@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from evomerge.errors import SpecError, nearest
-from optimizer.search import como, nevergrad, optuna, presets, pycma
 from optimizer.search.auto import Choice, choose
-from optimizer.search.greedy_soup import GreedySoup
+from optimizer.search.declared import (
+    CmaOptions,
+    ComoOptions,
+    GpOptions,
+    NevergradOptions,
+    Nsga2Options,
+    PycmaOptions,
+    TpeOptions,
+)
 from optimizer.search.interface import Search, SearchSetting
 from optimizer.search.merge_cma import MergeCmaOptions
 from optimizer.search.options import NoOptions, Option, list_options, read_options
 from optimizer.search.restarts import merge_cma
-from optimizer.search.two_stage import EvoMerging
 
 AUTO, GREEDY_SOUP = "auto", "greedy_soup"
 # Whose candidates can be chosen by somebody else, see ``optimizer.search.preselection``.
@@ -54,8 +61,21 @@ class Algorithm:
         return list_options(self.declared)
 
 
-def _without_options(build: Callable[[SearchSetting], Search]) -> Callable[[SearchSetting, NoOptions], Search]:
-    return lambda setting, options: build(setting)
+def _later(module: str, name: str) -> Callable[[SearchSetting, Any], Search]:
+    """Return what builds a search of a module that is loaded only then: together, their libraries take seconds."""
+
+    def build(setting: SearchSetting, options: Any) -> Search:
+        made = getattr(import_module(f"optimizer.search.{module}"), name)
+        search: Search = made(setting) if isinstance(options, NoOptions) else made(setting, options)
+        return search
+
+    return build
+
+
+def _check_nevergrad(name: str) -> None:
+    from optimizer.search.nevergrad import check_optimizer
+
+    check_optimizer(name)
 
 
 def _needs_expert_scores(setting: SearchSetting, options: NoOptions) -> Search:
@@ -87,29 +107,35 @@ _ALGORITHMS = (
         "pycma",
         "CMA-ES without barriers, restarts or elitism",
         "pycma; arXiv 1604.00772",
-        pycma.PycmaOptions,
-        pycma.Pycma,
+        PycmaOptions,
+        _later("pycma", "Pycma"),
     ),
     Algorithm(
-        "optuna-tpe", "tree-structured Parzen estimator", "Optuna; arXiv 2304.11127", optuna.TpeOptions, optuna.tpe
+        "optuna-tpe",
+        "tree-structured Parzen estimator",
+        "Optuna; arXiv 2304.11127",
+        TpeOptions,
+        _later("optuna", "tpe"),
     ),
-    Algorithm("optuna-gp", "Gaussian process with expected improvement", "Optuna", optuna.GpOptions, optuna.gp),
-    Algorithm("optuna-cma", "CMA-ES inside the ranges", "Optuna; arXiv 1604.00772", optuna.CmaOptions, optuna.cma),
-    Algorithm("optuna-random", "uniform random points", "Optuna", NoOptions, _without_options(optuna.random)),
+    Algorithm("optuna-gp", "Gaussian process with expected improvement", "Optuna", GpOptions, _later("optuna", "gp")),
+    Algorithm(
+        "optuna-cma", "CMA-ES inside the ranges", "Optuna; arXiv 1604.00772", CmaOptions, _later("optuna", "cma")
+    ),
+    Algorithm("optuna-random", "uniform random points", "Optuna", NoOptions, _later("optuna", "random")),
     Algorithm(
         "optuna-nsga2",
         "genetic search of the trade-offs between tasks",
         "Optuna; Deb et al. 2002",
-        optuna.Nsga2Options,
-        optuna.OptunaNsga2,
+        Nsga2Options,
+        _later("optuna", "OptunaNsga2"),
         pareto=True,
     ),
     Algorithm(
         "como-cma",
         "one CMA-ES for each of several trade-offs between tasks",
         "comocma; arXiv 1904.08823",
-        como.ComoOptions,
-        como.ComoCma,
+        ComoOptions,
+        _later("como", "ComoCma"),
         pareto=True,
     ),
     Algorithm(
@@ -117,7 +143,7 @@ _ALGORITHMS = (
         "baseline: mergekit's own search, barrier, early stop and best sample included",
         "arcee-ai/mergekit a6e4028",
         NoOptions,
-        _without_options(presets.MergekitEvolve),
+        _later("presets", "MergekitEvolve"),
         linear=True,
     ),
     Algorithm(
@@ -125,7 +151,7 @@ _ALGORITHMS = (
         "baseline: the parameter-space search of Evolutionary Model Merging",
         "arXiv 2403.13187",
         NoOptions,
-        _without_options(presets.Sakana),
+        _later("presets", "Sakana"),
         linear=True,
     ),
     Algorithm(
@@ -133,16 +159,16 @@ _ALGORITHMS = (
         "baseline: NGOpt within [-1.5, 1.5] with an L1 penalty, one result at a time",
         "arXiv 2307.13269",
         NoOptions,
-        _without_options(presets.LoraHub),
+        _later("presets", "LoraHub"),
         linear=True,
-        check=lambda: nevergrad.check_optimizer("NGOpt"),
+        check=lambda: _check_nevergrad("NGOpt"),
     ),
     Algorithm(
         "evo-merging",
         "baseline: densities first, weights second, each by CMA-ES with an L1 penalty",
         "arXiv 2509.12951",
         NoOptions,
-        _without_options(EvoMerging),
+        _later("two_stage", "EvoMerging"),
         linear=True,
     ),
     Algorithm(
@@ -170,12 +196,14 @@ def find_algorithm(name: str) -> Algorithm:
     """
     if name in _BY_NAME:
         return _BY_NAME[name]
+    from optimizer.search import nevergrad
+
     if nevergrad.is_registered(name):
         return Algorithm(
             name,
             "optimizer of nevergrad's registry",
             "nevergrad",
-            nevergrad.NevergradOptions,
+            NevergradOptions,
             lambda setting, options: nevergrad.Nevergrad(setting, options, name),
             check=lambda: nevergrad.check_optimizer(name),
         )
@@ -241,5 +269,7 @@ def make_search(
     if not found.uses_blocks and len(setting.items.blocks) != 1:
         raise ValueError(f"{found.name} scores candidates on all items, so there must be one block")
     if found.name == GREEDY_SOUP and expert_scores is not None:
+        from optimizer.search.greedy_soup import GreedySoup
+
         return GreedySoup(setting, expert_scores)
     return found.build(setting, read_options(found.name, found.declared, choice.options))

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import comocma
 import numpy as np
-from pydantic import Field
 
 from optimizer.search.box import Frame
+from optimizer.search.declared import ComoOptions
 from optimizer.search.interface import SearchSetting, Vector
 from optimizer.search.pareto import ParetoSearch
 from optimizer.search.pycma import NEVER_STOP, SINGLE_SAMPLES, cma_seed, default_popsize
 from optimizer.search.single_score import Asked
-
-
-@dataclass(frozen=True)
-class ComoOptions:
-    """Options of ``como-cma``.
-
-    Args:
-        kernels: trade-offs that are searched for.
-        popsize: candidates per generation of a kernel; default 4 + 3 ln(dimension).
-    """
-
-    kernels: Annotated[int, Field(ge=2)] = 5
-    popsize: Annotated[int, Field(ge=3)] | None = None
 
 
 class ComoCma(ParetoSearch):

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evomerge.errors import SpecError
-from optimizer.search.interface import Coordinate, Proposal, Scores, SearchSetting, Vector
-from optimizer.search.presets import WEIGHT, standardized
+from optimizer.search.interface import WEIGHT, Coordinate, Proposal, Scores, SearchSetting, Vector, standardized
 
 METHODS = ("linear", "task_arithmetic")
 # Equal scores that were added up in another order.

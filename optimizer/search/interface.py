@@ -12,6 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+# Parameters that published settings treat in their own ways.
+WEIGHT, DENSITY = "weight", "density"
+
 Vector = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
@@ -167,6 +170,11 @@ class Coordinate:
     step: float
     low: float
     high: float
+
+
+def standardized(coordinates: tuple[Coordinate, ...], values: Vector) -> Vector:
+    """Return the point whose coefficients are ``values``, shape (dimension,)."""
+    return np.array([(value - one.init) / one.step for one, value in zip(coordinates, values, strict=True)])
 
 
 @dataclass(frozen=True)

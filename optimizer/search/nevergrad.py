@@ -11,7 +11,6 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from nevergrad.optimization import optimizerlib, recaster
 
 from evomerge.errors import SpecError
 from optimizer.search.box import Frame
+from optimizer.search.declared import NevergradOptions
 from optimizer.search.interface import Coordinate, Scores, SearchItems, SearchSetting, Vector
 from optimizer.search.nevergrad_merge_cma import MergeCMA
 from optimizer.search.nevergrad_repairs import CMA, repair
@@ -50,18 +50,6 @@ _PROBE_DIMENSION, _PROBE_CANDIDATES = 4, 40
 # Draws of the global generators may agree by chance, where they are few.
 _PROBES = 4
 _OUT_OF_REACH = 1e3
-
-
-@dataclass(frozen=True)
-class NevergradOptions:
-    """Options of every optimizer of nevergrad's registry.
-
-    Args:
-        bounded: give the optimizer the parameters' ranges as hard bounds, instead of reflecting the points outside;
-            default: where it jumps to infinity without them, as PSO does. CMA becomes elitist and diagonal by bounds.
-    """
-
-    bounded: bool | None = None
 
 
 class Nevergrad(SingleScoreSearch):

@@ -5,72 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
-from pydantic import Field
 
+from optimizer.search.declared import CmaOptions, GpOptions, Nsga2Options, TpeOptions
 from optimizer.search.interface import SearchSetting, Vector
 from optimizer.search.pareto import ParetoSearch
 from optimizer.search.pycma import default_popsize
 from optimizer.search.single_score import Asked, SingleScoreSearch
-
-Startup = Annotated[int, Field(ge=1)]
-Popsize = Annotated[int, Field(ge=3)]
-
-
-@dataclass(frozen=True)
-class TpeOptions:
-    """Options of ``optuna-tpe``.
-
-    Args:
-        startup: random candidates before the first estimate.
-        multivariate: model all coordinates together instead of each by itself.
-    """
-
-    startup: Startup = 10
-    multivariate: bool = True
-
-
-@dataclass(frozen=True)
-class GpOptions:
-    """Options of ``optuna-gp``.
-
-    Args:
-        startup: random candidates before the first model.
-    """
-
-    startup: Startup = 10
-
-
-@dataclass(frozen=True)
-class CmaOptions:
-    """Options of ``optuna-cma``.
-
-    Args:
-        popsize: candidates per generation; default 4 + 3 ln(dimension), or the number of workers if that is more,
-            because results of an earlier generation are not used.
-        separable: learn one step size per coordinate and no correlations.
-    """
-
-    popsize: Popsize | None = None
-    separable: bool = False
-
-
-@dataclass(frozen=True)
-class Nsga2Options:
-    """Options of ``optuna-nsga2``.
-
-    Args:
-        popsize: candidates per generation.
-    """
-
-    popsize: Popsize = 20
 
 
 class OptunaStudy:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from optimizer.search.interface import Vector
 
@@ -48,6 +46,10 @@ def best_by_posterior(points: Vector, fitness: Sequence[float], fold: Callable[[
 
 
 def _posterior_mean(points: Vector, values: Vector, at: Vector) -> Vector:
+    # Half a second, which no run needs before its end.
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
     scale = points.std(axis=0) + 1e-9
     usual = math.sqrt(points.shape[1])
     # Length scales in proportion to the square root of the dimension (Hvarfner et al., arXiv 2402.02746).

@@ -14,13 +14,12 @@ import numpy as np
 from nevergrad.common.errors import FinishedUnderlyingOptimizerWarning
 from optuna.samplers import CmaEsSampler
 
-from optimizer.search.interface import Coordinate, SearchSetting, Vector
+from optimizer.search.interface import DENSITY, WEIGHT, Coordinate, SearchSetting, Vector, standardized
 from optimizer.search.nevergrad import ASSUMED_CANDIDATES
 from optimizer.search.optuna import Optuna
 from optimizer.search.pycma import default_popsize, strategy
 from optimizer.search.single_score import Asked, SingleScoreSearch, candidate_budget, ranked_losses
 
-WEIGHT, DENSITY = "weight", "density"
 LORAHUB_RANGE = 1.5
 L1_PENALTY = 0.05
 
@@ -134,11 +133,6 @@ class LoraHub(SingleScoreSearch):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._optimizer.tell(asked.token, penalty - value)
-
-
-def standardized(coordinates: tuple[Coordinate, ...], values: Vector) -> Vector:
-    """Return the point whose coefficients are ``values``, shape (dimension,)."""
-    return np.array([(value - one.init) / one.step for one, value in zip(coordinates, values, strict=True)])
 
 
 def _values(coordinates: tuple[Coordinate, ...], point: Vector) -> Vector:

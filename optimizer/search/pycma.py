@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import cma
 import numpy as np
 from cma.sigma_adaptation import CMAAdaptSigmaCSA
-from pydantic import Field
 
 from optimizer.search.box import Frame
+from optimizer.search.declared import PycmaOptions
 from optimizer.search.interface import SearchSetting, Vector
 from optimizer.search.single_score import Asked, SingleScoreSearch, ranked_losses
 
@@ -35,22 +34,6 @@ NEVER_STOP = {
 # pycma's own choice from 300 diagonal dimensions on needs samples of its own making in every generation, which
 # late results break.
 SINGLE_SAMPLES = {"AdaptSigma": CMAAdaptSigmaCSA, "CMA_mirrors": 0}
-
-
-@dataclass(frozen=True)
-class PycmaOptions:
-    """Options of ``pycma``.
-
-    Args:
-        popsize: scored candidates per update of the distribution; default 4 + 3 ln(dimension), or the number of
-            workers if that is more.
-        diagonal: learn one step size per coordinate and no correlations; default above 10 dimensions.
-        sigma: initial step in initial steps of the search space.
-    """
-
-    popsize: Annotated[int, Field(ge=3)] | None = None
-    diagonal: bool | None = None
-    sigma: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
 
 
 class Pycma(SingleScoreSearch):

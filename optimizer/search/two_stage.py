@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optimizer.search.interface import Positions, SearchSetting, Vector
-from optimizer.search.presets import DENSITY, L1_PENALTY, WEIGHT, standardized
+from optimizer.search.interface import DENSITY, WEIGHT, Positions, SearchSetting, Vector, standardized
+from optimizer.search.presets import L1_PENALTY
 from optimizer.search.pycma import cma_seed, strategy
 from optimizer.search.single_score import Asked, SingleScoreSearch, candidate_budget, ranked_losses
 

@@ -13,8 +13,9 @@ from search_problems import bowl, drive, scored, setting, weights
 
 from evomerge.errors import SpecError
 from optimizer.search import nevergrad
+from optimizer.search.declared import NevergradOptions
 from optimizer.search.interface import Prior, Vector
-from optimizer.search.nevergrad import Nevergrad, NevergradOptions, check_optimizer, needs_bounds
+from optimizer.search.nevergrad import Nevergrad, check_optimizer, needs_bounds
 
 
 def build(
@@ -156,7 +157,8 @@ def test_a_sequential_optimizer_waits_and_ends_when_it_has_converged() -> None:
 def test_a_process_with_a_sequential_optimizer_ends() -> None:
     code = """
 from search_problems import setting, weights
-from optimizer.search.nevergrad import Nevergrad, NevergradOptions
+from optimizer.search.declared import NevergradOptions
+from optimizer.search.nevergrad import Nevergrad
 search = Nevergrad(setting(weights(2)), NevergradOptions(), "Cobyla")
 search.ask()
 import builtins; builtins.keep = search

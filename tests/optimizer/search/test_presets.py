@@ -103,6 +103,9 @@ def test_sakana_reports_the_best_single_sample() -> None:
 
 
 def test_lorahub_is_ngopt_from_zero_with_the_penalty() -> None:
+    def penalized(w: np.ndarray) -> float:
+        return loss(w) + 0.05 * float(np.abs(w).mean())
+
     one = setting(weights(4, low=-2.0, high=2.0), candidates=30, seed=9)
     search = LoraHub(one)
     run = drive(search, raw(one), candidates=30, in_flight=3)
@@ -111,9 +114,11 @@ def test_lorahub_is_ngopt_from_zero_with_the_penalty() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = ng.optimizers.NGOpt(space, budget=30)
-        result = optimizer.minimize(lambda w: loss(w) + 0.05 * float(np.abs(w).mean()))
-    assert np.allclose(coefficients(one, [search.center()])[0], result.value)
+        result = optimizer.minimize(penalized)
     assert len(run.asked) == 30
+    # Its thread, which has the last score already, may have recommended something of its own, or not yet.
+    possible = (result.value, min(coefficients(one, run.points), key=penalized))
+    assert any(np.allclose(coefficients(one, [search.center()])[0], found) for found in possible)
     assert np.abs(coefficients(one, run.points)).max() <= 1.5 + 1e-9
     assert np.allclose(coefficients(one, run.points)[0], 0.0)
 

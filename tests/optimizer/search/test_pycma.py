@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from search_problems import bowl, drive, scored, setting, weights
 
+from optimizer.search.declared import PycmaOptions
 from optimizer.search.interface import Prior
-from optimizer.search.pycma import Pycma, PycmaOptions
+from optimizer.search.pycma import Pycma
 
 
 def build(dimension: int = 4, *, seed: int = 1, popsize: int | None = None, prior: Prior | None = None) -> Pycma:
