@@ -127,10 +127,14 @@ def resume(
             out.result(shown, f"experiment {shown.name} {shown.id} goes on as soon as there is room")
             return
         from evomerge.local_desk import LocalDesk
+        from experiments.drivers import check_free
         from optimizer.early import EarlyStart
         from optimizer.launch import reopen
 
         assert isinstance(desk, LocalDesk)
+        known = desk.store.get_experiment(experiment)
+        if not force:
+            check_free(known.id, known.driver)  # before anything is started for it
         with EarlyStart() as early:
             found, plan = reopen(desk.store, experiment, allow_code=True, early=early)
             out.say(f"resuming experiment {found.id}")

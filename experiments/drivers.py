@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
+from evomerge.errors import StateConflict
 from experiments.entities import Driver
 
 # A driver on another host cannot be looked at; it counts as alive for this long after its last heartbeat.
@@ -31,3 +32,17 @@ def is_alive(driver: Driver) -> bool:
         return same and process.status() != "zombie"
     except psutil.NoSuchProcess:
         return False
+
+
+def check_free(experiment_id: str, holder: Driver | None) -> None:
+    """Refuse an experiment that somebody drives.
+
+    Raises:
+        StateConflict: its driver lives.
+    """
+    if holder is not None and is_alive(holder):
+        raise StateConflict(
+            f"experiment {experiment_id}",
+            f"process {holder.pid} on {holder.host} is driving it",
+            "stop it, or take over with 'evomerge resume --force' if you are sure that it is gone",
+        )

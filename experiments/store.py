@@ -23,7 +23,7 @@ from experiments.artifacts import ArtifactBook
 from experiments.checkpoints import CheckpointBook
 from experiments.comparing import Comparer
 from experiments.control import Controller
-from experiments.drivers import is_alive, this_process
+from experiments.drivers import check_free, is_alive, this_process
 from experiments.entities import Experiment, Once, Orders
 from experiments.ledger import Ledger
 from experiments.maintenance import Auditor
@@ -150,16 +150,11 @@ class Store(
                 raise StateConflict(f"experiment {row.id}", f"it is wanted to {row.wanted}", "resume it first")
             holder = to_experiment(row).driver
             if holder is not None and row.driver is not None:
-                alive = is_alive(holder)
                 # A driver that lost the store for a while comes back as the one it was.
                 ours = row.driver["token"] == self._claims.get(experiment_id)
-                if alive and not force and not ours:
-                    raise StateConflict(
-                        f"experiment {row.id}",
-                        f"process {holder.pid} on {holder.host} is driving it",
-                        "stop it, or take over with 'evomerge resume --force' if you are sure that it is gone",
-                    )
-                fate = "lost the store" if ours else "was replaced" if alive else "died"
+                if not force and not ours:
+                    check_free(row.id, holder)
+                fate = "lost the store" if ours else "was replaced" if is_alive(holder) else "died"
                 ledger.dismiss(f"driver {holder.host}:{holder.pid} {fate}")
             row.driver = _driver_data(token)
             row.error = None

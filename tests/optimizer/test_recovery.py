@@ -109,7 +109,7 @@ def test_second_driver_is_refused_while_the_first_lives_and_can_take_over_by_for
     tiny_experiment: TinyExperiment, start: Callable[..., Background]
 ) -> None:
     url = tiny_experiment.store("twice")
-    budget = 20 * BUDGET  # longer than it takes to start the others
+    budget = 12 * BUDGET  # longer than it takes to start the others
     spec = tiny_experiment.spec("twice", lambda one: one["search"].update(budget={"evaluations": budget}))
     running = start("run", spec, "--store", url)
     record = wait_for(url, lambda record: record.state == "running", running)
