@@ -1,21 +1,27 @@
-"""What stopping decided generations saves, and how much the company of an item in a batch changes its answer.
+"""What cheaper scoring saves, and how much the company of an item in a batch changes its answer.
 
     python benchmarks/scoring.py [--threads 2]
 
 Scores the demo's three tasks with the base, both experts and their sum, 0.6 each: 100 test items of each task with and
-without early stops, then the search items all at once, in blocks of 24, and every sixth by itself. Prints two Markdown
-tables for docs/engines.md.
+without early stops, then the search items all at once, in blocks of 24, and every sixth by itself; then a multiple
+choice with worked examples, with prompts that were built before, and without beginnings of prompts from the cache.
+Prints Markdown tables for docs/engines.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import yaml
 from machine import machine
 
 from evals.suite import TaskSuite
@@ -28,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMITS = {"arithmetic_json": 16, "arithmetic": 32, "json_facts": 24}
 CANDIDATES = {"base": (0.0, 0.0), "expert arithmetic": (1.0, 0.0), "expert json": (0.0, 1.0), "both, 0.6": (0.6, 0.6)}
 BLOCK, APART = 24, 6
+CHOICES, WORKED = 62, 5
 
 
 def main() -> None:
@@ -56,6 +63,8 @@ def main() -> None:
         blocks = [list(range(first, first + BLOCK)) for first in range(0, count, BLOCK)]
         for label, parts in (("in blocks of 24", blocks), ("one by one", [[n] for n in range(0, count, APART)])):
             compare(f"{name} | {label}", together, parts, engine, suite)
+    with tempfile.TemporaryDirectory() as folder:
+        measure_prompts(engine, Path(folder))
     print(f"\n{machine()}, {engine.describe()}")
 
 
@@ -73,7 +82,7 @@ def start(threads: int) -> tuple[Any, TaskSuite]:
     )  # fmt: skip
     base = ModelRef("base", str(ROOT / "models" / "smollm2-135m-instruct"))
     experts = tuple(ModelRef(name, str(models / name)) for name in ("arithmetic", "json"))
-    engine = VllmEngine(WorkerConfig(base, experts, tasks, max_model_len=256, cpus=threads, kv_cache_gib=0.5))
+    engine = VllmEngine(WorkerConfig(base, experts, tasks, max_model_len=512, cpus=threads, kv_cache_gib=0.5))
     return engine, TaskSuite.load(tasks)
 
 
@@ -110,6 +119,59 @@ def compare(label: str, together: list[ItemScore], parts: list[list[int]], engin
     logprobs = sum(a.reference_logprob != b.reference_logprob for a, b in pairs)
     texts, scores = sum(a.output != b.output for a, b in pairs), sum(a.score != b.score for a, b in pairs)
     print(f"| {label} | {len(pairs)} | {logprobs} | {texts} | {scores} |", flush=True)
+
+
+def measure_prompts(engine: Any, folder: Path) -> None:
+    """Score questions with four choices and five worked examples: at first, again, and without shared beginnings."""
+    suite = TaskSuite.load((choice_task(folder),))
+    print("\n| prompts | beginnings | seconds | log-likelihoods that differ |\n|---|---|---|---|")
+    found: list[list[ItemScore]] = []
+    for built, shared in (("built", True), ("known", True), ("known", False)):
+        began = time.perf_counter()
+        with nullcontext() if shared else without_cache(engine):
+            engine._llm.reset_prefix_cache()
+            found.append(suite.score(engine.lm, "test"))
+        seconds = time.perf_counter() - began
+        others = sum(a.reference_logprob != b.reference_logprob for a, b in zip(found[-1], found[0], strict=True))
+        print(f"| {built} | {'shared' if shared else 'computed each time'} | {seconds:.2f} | {others} |", flush=True)
+
+
+def choice_task(folder: Path) -> TaskDefinition:
+    """Write a multiple choice between answers to the questions of the demo's arithmetic."""
+    lines = (ROOT / "examples" / "tasks" / "arithmetic.jsonl").read_text().splitlines()[: CHOICES + WORKED]
+    rows = [json.loads(line) for line in lines]
+    for place, row in enumerate(rows):
+        row["choices"] = [rows[(place + step) % len(rows)]["answer"] for step in range(4)]
+        row["label"] = 0
+    for name, part in (("test", rows[WORKED:]), ("worked", rows[:WORKED])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+    task = {
+        "task": "choices", "dataset_path": "json", "output_type": "multiple_choice", "test_split": "test",
+        "dataset_kwargs": {"data_files": {"test": "test.jsonl", "worked": "worked.jsonl"}}, "fewshot_split": "worked",
+        "fewshot_config": {"sampler": "first_n"}, "doc_to_text": "Question: {{question}}\nAnswer:",
+        "doc_to_choice": "choices", "doc_to_target": "label", "metric_list": [{"metric": "acc"}],
+    }  # fmt: skip
+    (folder / "choices.yaml").write_text(yaml.safe_dump(task))
+    file = str(folder / "choices.yaml")
+    return TaskDefinition("choices", file, "acc", num_fewshot=WORKED, search=1, selection=1, test=CHOICES - 2)
+
+
+@contextmanager
+def without_cache(engine: Any) -> Iterator[None]:
+    """Have no request read from the prefix cache."""
+    shared = engine.lm.shared
+    run = shared.run
+
+    def run_apart(asked: Any) -> Any:
+        for one in asked:
+            one.settings.skip_reading_prefix_cache = True
+        return run(asked)
+
+    shared.run = run_apart
+    try:
+        yield
+    finally:
+        shared.run = run
 
 
 if __name__ == "__main__":
