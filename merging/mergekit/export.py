@@ -197,6 +197,8 @@ class _Export:
     def _sce(self) -> dict[str, Any]:
         if self.options["variant"] != "mergekit":
             raise NotExpressible("mergekit weighs small task vectors in another way (option variant).")
+        if self.options["equal_variances"] != "torch_topk":
+            raise NotExpressible("mergekit selects an arbitrary part of equal variances (option equal_variances).")
         self._refuse_lambda()
         return self._on_base("sce", [], {"select_topk": self._wide_setting("select_topk")})
 

@@ -96,8 +96,7 @@ def largest(ranking: Ranking, kept: int, options: Options) -> Fill:
         return trimmed(flat, cut.magnitude)
     if options["equal_magnitudes"] == "torch_sort":
         return _placed(ranking, 0, kept)
-    place = _place(flat, cut.magnitude, cut.among, backwards=False)
-    return banded(flat, [Segment(place, below(cut.magnitude)), Segment(len(flat), cut.magnitude)])
+    return banded(flat, [Segment(end_of(flat, cut), below(cut.magnitude)), Segment(len(flat), cut.magnitude)])
 
 
 def between(ranking: Ranking, kept: int, outliers: int, options: Options) -> Fill:
@@ -153,6 +152,11 @@ def below(magnitude: float) -> float:
 def above(magnitude: float) -> float:
     """Return the next larger fp32 number."""
     return float(np.nextafter(np.float32(magnitude), np.float32(np.inf)))
+
+
+def end_of(flat: Vector, cut: Cut) -> int:
+    """Return the index after the last of the first elements of a cut's magnitude that are above the cut."""
+    return _place(flat, cut.magnitude, cut.among, backwards=False)
 
 
 def _place(flat: Vector, magnitude: float, count: int, *, backwards: bool) -> int:

@@ -14,7 +14,7 @@ from evomerge.errors import Infeasible
 from merging.blocks import BLOCK, spans
 from merging.counting import arrays, variances
 from merging.loops import squares
-from merging.operators.band import below
+from merging.operators.band import below, end_of
 from merging.operators.base import (
     FIXED_LAMBDA,
     Kernel,
@@ -46,9 +46,8 @@ class _Variance:
 class Sce(Operator):
     """Select the elements of largest variance, weigh experts by their energy there, merge what agrees in sign.
 
-    The variance over experts is computed in fp64. Elements that tie with the last selected one are selected
-    too, but in the variant ``mergekit``, which selects as ``torch.topk`` does. With ``select_topk`` 1 every
-    element is selected. Costs 8 bytes per element in a search, and reads the task vectors twice per candidate.
+    The variance over experts is computed in fp64. With ``select_topk`` 1 every element is selected. Costs 8 bytes per
+    element in a search, and reads the task vectors twice per candidate.
     """
 
     name = "sce"
@@ -73,8 +72,15 @@ class Sce(Operator):
             "The selection limits the merge (paper) or only the weights (the official code); mergekit also weighs "
             "experts equally where their task vectors are small and no divisor falls below 1e-6.",
         ),
+        Option(
+            "equal_variances",
+            "all",
+            ("all", "by_position", "torch_topk"),
+            "Select all elements that differ as much as the last selected one, or exactly as many as select_topk says: "
+            "of equal ones the first, or those that torch.topk happens to find, as mergekit does.",
+        ),
     )
-    mergekit: ClassVar[Options] = {"variant": "mergekit"}
+    mergekit: ClassVar[Options] = {"variant": "mergekit", "equal_variances": "by_position"}
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Compute and rank the variance of each element; None where nothing is selected by it."""
@@ -94,7 +100,8 @@ class Sce(Operator):
         if values.merge["select_topk"] < 1.0 and prepared.data is not None:
             if not prepared.data.population.finite:
                 raise Infeasible("the task vectors are not finite")
-            chosen = _selected(inputs.vectors, prepared.data, values.merge["select_topk"], variant == "mergekit")
+            share, equal = values.merge["select_topk"], prepared.options["equal_variances"]
+            chosen = _selected(inputs.vectors, prepared.data, share, equal)
         energies = [0.0 if fill is None else _energy(fill, inputs.base.numel()) for fill in chosen]
         weights = _weights(energies, _LEAST_OF_MERGEKIT if variant == "mergekit" else 0.0)
         merged = fills if variant == "official" else chosen
@@ -118,7 +125,7 @@ def _spread(vectors: Sequence[Vector | None], out: Tensor) -> int:
 
 
 def _selected(
-    vectors: Sequence[Vector | None], variance: _Variance, select_topk: float, as_torch: bool
+    vectors: Sequence[Vector | None], variance: _Variance, select_topk: float, equal: str
 ) -> list[Drawn | None]:
     """Return the fills of the selected elements; None where nothing is selected."""
     kept = int(variance.nonzero * select_topk)
@@ -126,10 +133,13 @@ def _selected(
         return [None] * len(vectors)
     cut = variance.population.cut(kept)
     score, bound = variance.flat, below(cut.magnitude)
-    chosen_anew = as_torch and cut.splits
-    if chosen_anew:
+    chosen_anew = equal != "all" and cut.splits
+    if chosen_anew and equal == "torch_topk":
         score, bound = torch.zeros_like(variance.flat), 0.5
         score[torch.topk(variance.flat, kept).indices] = 1.0
+    elif chosen_anew:
+        score, end = variance.flat.clone(), end_of(variance.flat, cut)
+        torch.nn.functional.threshold_(score[end:], cut.magnitude, 0.0)
     return [None if one is None else Drawn(one, score, bound, lasting=not chosen_anew) for one in vectors]
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,17 @@ class Probe(ScoringWorker):
     def likelihoods(self, pairs: list[tuple[str, str]]) -> list[tuple[float, bool]]:
         lm = self._start()[0].lm
         return list(lm.loglikelihood([SimpleNamespace(args=pair) for pair in pairs], disable_tqdm=True))
+
+    def sent_while_asking(self, pairs: list[tuple[str, str]]) -> tuple[list[list[int]], list[tuple[float, bool]]]:
+        engine, sent = self._start()[0]._llm.llm_engine, []
+        add = engine.add_request
+        engine.add_request = lambda name, prompt, *rest, **named: (
+            sent.append(prompt["prompt_token_ids"]) or add(name, prompt, *rest, **named)
+        )
+        try:
+            return sent, self.likelihoods(pairs)
+        finally:
+            engine.add_request = add
 
     def forget_prefixes(self) -> None:
         assert self._start()[0]._llm.reset_prefix_cache()
@@ -183,6 +195,18 @@ def test_likelihoods_are_the_same_from_the_prefix_cache(call: Callable[..., Any]
         together = call("likelihoods", pairs)
         assert [total for total, _ in together] == pytest.approx([total for total, _ in alone], abs=0.05)
         assert [greedy for _, greedy in together] == [greedy for _, greedy in alone]
+
+
+def test_requests_that_begin_alike_are_sent_together_and_answered_in_their_order(call: Callable[..., Any]) -> None:
+    contexts = [f"{passage} is a {question}" for question in ("number", "word") for passage in ("One", "Two", "Three")]
+    pairs = [(context, ending) for context in contexts for ending in (".", " of")]
+    call("score", CANDIDATES["base"], "test")
+    sent, found = call("sent_while_asking", pairs)
+    assert len(sent) == len(pairs) and sent == sorted(sent)
+    first_tokens = [prompt[0] for prompt in sent]
+    assert sum(a != b for a, b in pairwise(first_tokens)) == 2
+    apart = [call("likelihoods", [pair])[0] for pair in pairs]
+    assert [logprob for logprob, _ in found] == pytest.approx([logprob for logprob, _ in apart], abs=0.05)
 
 
 def test_the_engines_steps_are_counted(call: Callable[..., Any]) -> None:

@@ -35,6 +35,8 @@ class Request:
 class RequestLoop:
     """Steps a vLLM engine until all of a list of requests are answered.
 
+    Those that begin alike are sent one after the other, while the prefix cache still has what they share.
+
     In place of ``LLM.generate``, which says nothing before the last request has ended: every step is counted in
     ``tokens.steps``, so that a watchdog sees an engine that hangs, and a decided request frees its place at once.
 
@@ -57,8 +59,8 @@ class RequestLoop:
         waiting: dict[str, int] = {}
         outputs: list[Any] = [None] * len(requests)
         try:
-            for position, request in enumerate(requests):
-                waiting[self._add(request)] = position
+            for position in sorted(range(len(requests)), key=lambda position: _beginning(requests[position])):
+                waiting[self._add(requests[position])] = position
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():
                     position = waiting[output.request_id]
@@ -92,6 +94,11 @@ class RequestLoop:
             return False
         self._engine.abort_request([output.request_id])
         return True
+
+
+def _beginning(request: Request) -> tuple[int, list[int]]:
+    # Cached prefixes belong to an adapter.
+    return 0 if request.adapter is None else request.adapter.lora_int_id, request.prompt
 
 
 def _uncached(output: Any, request: Request) -> Request | None:

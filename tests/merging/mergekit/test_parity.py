@@ -31,12 +31,12 @@ def plan_of(name: str, root: Path) -> Plan:
 
 
 def repeating_its_sort(plan: Plan) -> Plan:
-    """The same plan with mergekit's own choice among equal magnitudes, which its unstable sort makes."""
+    """The same plan with mergekit's own choice among equal elements, which torch's sorting makes."""
+    rules = {"equal_magnitudes": "torch_sort", "equal_variances": "torch_topk"}
 
     def repeating(job: TensorJob) -> TensorJob:
-        if "equal_magnitudes" not in job.options:
-            return job
-        return replace(job, options={**job.options, "equal_magnitudes": "torch_sort"})
+        options = {name: rules.get(name, value) for name, value in job.options.items()}
+        return replace(job, options=options)
 
     return replace(plan, jobs=tuple(map(repeating, plan.jobs)))
 

@@ -17,8 +17,9 @@ RANKS = ("ties", "breadcrumbs", "breadcrumbs_ties", "della", "della_linear")
 
 
 def exact(method: str) -> dict[str, Any]:
-    """Options with which mergekit makes the same of full checkpoints, among equal magnitudes too."""
-    return COMPAT | ({"equal_magnitudes": "torch_sort"} if method in RANKS else {})
+    """Options with which mergekit makes the same of full checkpoints, among equal elements too."""
+    equal = {"equal_magnitudes": "torch_sort"} if method in RANKS else {}
+    return COMPAT | ({"equal_variances": "torch_topk"} if method == "sce" else equal)
 
 
 def coefficients(**values: float) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def test_what_mergekit_made_of_full_checkpoints_it_can_make_again(
 
 
 def test_sce_and_ram(full_models: ModelSet) -> None:
-    sce = Recipe("sce", ("a", "b"), "group:2", {"select_topk": (0.2, 0.6)}, COMPAT)
+    sce = Recipe("sce", ("a", "b"), "group:2", {"select_topk": (0.2, 0.6)}, exact("sce"))
     setting = yaml.safe_load(mergekit_config(sce, full_models))["parameters"]["select_topk"]
     assert setting[-1] == {"value": [0.2, 0.2, 0.6, 0.6]}
     ram = Recipe("ram", ("a", "b"), options={"epsilon": 1e-4})
@@ -81,6 +82,7 @@ def test_sce_and_ram(full_models: ModelSet) -> None:
         ("della", HALF, {"equal_magnitudes": "by_position"}, "arbitrary order"),
         ("della", HALF | coefficients(epsilon=0.5), {}, "refuses an epsilon"),
         ("sce", {}, {"variant": "paper"}, "weighs small task vectors"),
+        ("sce", {}, {"equal_variances": "by_position"}, "arbitrary part of equal variances"),
         ("sce", {"lambda": (0.5,)}, {}, "cannot scale what sce adds"),
         ("ramplus_tl", {}, {"overlap_scope": "global"}, "over the whole model"),
     ],

@@ -16,7 +16,10 @@ VARIANTS = ("paper", "official", "mergekit")
 RULES = {"elect_on": "raw", "consensus": "sum", "on_draw": "positive", "normalize": True, "divisor": "absolute"}
 
 
-def slow(deltas: list[Tensor], select_topk: float, variant: str) -> Tensor:
+EQUAL = ("all", "by_position", "torch_topk")
+
+
+def slow(deltas: list[Tensor], select_topk: float, variant: str, equal: str = "all") -> Tensor:
     """Select, calculate, erase."""
     stacked = torch.stack([delta.double() for delta in deltas])
     masked = stacked
@@ -24,8 +27,10 @@ def slow(deltas: list[Tensor], select_topk: float, variant: str) -> Tensor:
         variance = stacked.var(0, unbiased=False).float().flatten()
         kept = int(select_topk * int((variance != 0).sum()))
         mask = torch.zeros(len(variance), dtype=torch.bool)
-        if kept and variant == "mergekit":
+        if kept and equal == "torch_topk":
             mask[torch.topk(variance, kept).indices] = True
+        elif kept and equal == "by_position":
+            mask[variance.argsort(descending=True, stable=True)[:kept]] = True
         elif kept:
             mask = variance >= variance.sort(descending=True).values[kept - 1]
         masked = stacked * mask.view(stacked.shape[1:])
@@ -51,12 +56,19 @@ def test_equals_the_written_out_method(
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 10**6), st.sampled_from([0.1, 0.5]))
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_selection_among_equal_variances(variant: str, seed: int, select_topk: float) -> None:
+@given(st.integers(0, 10**6), st.sampled_from([0.1, 0.5]), st.sampled_from(VARIANTS), st.booleans())
+@pytest.mark.parametrize("equal", EQUAL)
+def test_selection_among_equal_variances(equal: str, seed: int, select_topk: float, variant: str, once: bool) -> None:
     deltas = [coarse((30, 8), seed + index, steps=2) for index in range(2)]
-    found = merge("sce", torch.zeros(30, 8), deltas, select_topk=select_topk, options={"variant": variant})
-    torch.testing.assert_close(found.double(), slow(deltas, select_topk, variant), rtol=1e-5, atol=1e-6)
+    options = {"variant": variant, "equal_variances": equal}
+    found = merge("sce", torch.zeros(30, 8), deltas, select_topk=select_topk, options=options, once=once)
+    torch.testing.assert_close(found.double(), slow(deltas, select_topk, variant, equal), rtol=1e-5, atol=1e-6)
+
+
+def test_mergekits_preset_selects_exactly_as_many_the_first_of_equal_ones() -> None:
+    deltas = [coarse((30, 8), index, steps=2) for index in range(2)]
+    found = merge("sce", torch.zeros(30, 8), deltas, select_topk=0.5, options={"compat": "mergekit"})
+    torch.testing.assert_close(found.double(), slow(deltas, 0.5, "mergekit", "by_position"), rtol=1e-5, atol=1e-6)
 
 
 def test_equal_experts_give_the_expert_unless_a_selection_finds_no_difference() -> None:
