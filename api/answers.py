@@ -27,7 +27,7 @@ _MAX_AGE_S = 5.0
 
 @dataclass(frozen=True)
 class _Entry:
-    known: tuple[tuple[str, int], ...]
+    known: tuple[tuple[str, int, int, int], ...]
     made_at: float = field(default_factory=time.monotonic)
     body: Future[bytes] = field(default_factory=Future)
 
@@ -35,8 +35,9 @@ class _Entry:
 class Answers:
     """Bodies of answers, each kept until more is known of its experiments; usable from several threads.
 
-    What is known are the events that viewers were told of, where there are viewers: nobody gets an answer that is older
-    than what made them ask. Where there are none, it is what the store has.
+    What is known of results are the events that viewers were told of, where there are viewers: nobody gets an answer
+    that is older than what made them ask. Where there are none, it is what the store has. What people did is known at
+    once: who changes an experiment sees it in the next answer.
     """
 
     def __init__(self, feeds: Feeds) -> None:
@@ -47,7 +48,7 @@ class Answers:
 
     def get(self, question: str, experiments: Sequence[Experiment], make: Callable[[], BaseModel]) -> bytes:
         """Return the JSON that answers a question about experiments; ``make`` makes it where it is not known."""
-        known = tuple((one.id, self._feeds.told(one.id, one.last_seq)) for one in experiments)
+        known = tuple(map(self._known, experiments))
         with self._lock:
             entry = self._entries.get(question)
             is_known = entry is not None and entry.known == known and time.monotonic() - entry.made_at < _MAX_AGE_S
@@ -57,6 +58,11 @@ class Answers:
         if not is_known:
             self._fill(question, entry, make)
         return entry.body.result()
+
+    def _known(self, one: Experiment) -> tuple[str, int, int, int]:
+        # Viewers may have been told of more since the experiment was read, and the answer may be made from that.
+        told = min(self._feeds.told(one.id, one.last_seq), one.last_seq)
+        return one.id, one.revision, one.control_seq, told
 
     def _fill(self, question: str, entry: _Entry, make: Callable[[], BaseModel]) -> None:
         try:

@@ -18,6 +18,12 @@ export default defineConfig({
           groups: [
             { name: "charts", test: /node_modules[\\/](echarts|zrender)[\\/]/ },
             { name: "yaml", test: /node_modules[\\/]yaml[\\/]/ },
+            // What asks the server, in a file that runs before React's and the router's.
+            {
+              name: "early",
+              test: /src[\\/](early|root|api[\\/](?!use)\w+\.ts)|openapi-fetch|@tanstack[\\/](query-core|react-query.*[qQ]ueryOptions)/,
+              includeDependenciesRecursively: false,
+            },
             // What most screens use, and what all plots use, in a file each: dozens of small ones take longer.
             // React and the like stay where every page has them.
             {

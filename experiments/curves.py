@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import Select, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from experiments.reading import Reader
@@ -67,38 +67,36 @@ class Curves(Reader):
 
     def curve(self, experiment_id: str, *, points: int = 500) -> Curve:
         """Return the fitness of all candidates in at most ``points`` buckets; four queries."""
-        table, owner = CandidateRecord, ExperimentRecord
+        owner = ExperimentRecord
         with self._session() as session:
             counts = select(owner.num_candidates, owner.num_done, owner.num_search_items, owner.created_at)
             total, done, search_items, created = session.execute(counts.where(owner.id == experiment_id)).one()
             width = max(1, -(-total // points))
-            bucket = (table.number - table.number % width).label("bucket")
-            scored = case((table.state == CandidateState.SCORED, table.fitness))
+            buckets = _bucketed(experiment_id, width).subquery().c
             rows = session.execute(
                 select(
-                    bucket,
-                    func.max(table.created_at),
-                    func.count(scored),
-                    func.count(case((table.state == CandidateState.INFEASIBLE, 1))),
-                    func.min(scored),
-                    func.avg(scored),
-                    func.max(scored),
+                    buckets.bucket,
+                    func.max(buckets.created_at),
+                    func.count(buckets.scored),
+                    func.count(buckets.infeasible),
+                    func.min(buckets.scored),
+                    func.avg(buckets.scored),
+                    func.max(buckets.scored),
                 )
-                .where(table.experiment_id == experiment_id)
-                .group_by(bucket)
-                .order_by(bucket)
+                .group_by(buckets.bucket)
+                .order_by(buckets.bucket)
             ).all()
             spread = _quantiles(session, experiment_id, width, stride(total, _RANKED))
-        number, at, scored_count, infeasible, low, mean, high = ([row[i] for row in rows] for i in range(7))
-        every = stride(total, _READ)
-        items, seconds = self._spent(experiment_id, width, len(rows), every, done, search_items)
+            every = stride(total, _READ)
+            items, seconds = _spent(session, experiment_id, width, len(rows), every, done, search_items)
+        number, at, scored, infeasible, low, mean, high = ([row[i] for row in rows] for i in range(7))
         return Curve(
             width=width,
             total=total,
             number=number,
             at=at,
             seconds=[(one - created).total_seconds() for one in at],
-            scored=scored_count,
+            scored=scored,
             infeasible=infeasible,
             low=low,
             mean=mean,
@@ -112,28 +110,6 @@ class Curves(Reader):
             worker_seconds=seconds,
             every=every,
         )
-
-    def _spent(
-        self, experiment_id: str, width: int, buckets: int, every: int, done: int, search_items: int
-    ) -> tuple[list[float], list[float]]:
-        """Return the scored search items and the seconds of workers up to the end of each bucket."""
-        table, one = CandidateRecord, EvaluationRecord
-        query = (
-            select(table.number, one.split, one.num_items, one.timings_s)
-            .join(table, table.id == one.candidate_id)
-            .where(table.experiment_id == experiment_id, table.number < buckets * width)
-            .where(table.number % every == 0, one.state == EvaluationState.DONE)
-        )
-        items, seconds, sampled = [0.0] * buckets, [0.0] * buckets, 0
-        with self._session() as session:
-            for number, split, count, timings in session.execute(query):
-                items[number // width] += count if split is Split.SEARCH else 0
-                seconds[number // width] += sum(timings.values())
-                sampled += 1
-        if every > 1:
-            items = [one * search_items / max(sum(items), 1) for one in items]
-            seconds = [one * done / max(sampled, 1) for one in seconds]
-        return list(accumulate(items)), list(accumulate(seconds))
 
     def scatter(self, experiment_id: str, *, limit: int = 2000) -> Scatter:
         """Return every n-th candidate, the ten best ones, and all that the search did not draw; two queries."""
@@ -204,6 +180,48 @@ def best_so_far(values: Sequence[float | None]) -> list[float | None]:
         known = [one for one in (value, best[-1] if best else None) if one is not None]
         best.append(max(known, default=None))
     return best
+
+
+def _bucketed(experiment_id: str, width: int) -> Select[Any]:
+    """Return a query for the candidates as they count in their buckets."""
+    table = CandidateRecord
+    return (
+        select(
+            (table.number - table.number % width).label("bucket"),
+            table.created_at,
+            case((table.state == CandidateState.SCORED, table.fitness)).label("scored"),
+            case((table.state == CandidateState.INFEASIBLE, 1)).label("infeasible"),
+        )
+        .where(table.experiment_id == experiment_id)
+        # PostgreSQL would expect as many buckets as candidates, and sort them; it cannot look through this.
+        .offset(0)
+    )
+
+
+def _spent(
+    session: Session, experiment_id: str, width: int, buckets: int, every: int, done: int, search_items: int
+) -> tuple[list[float], list[float]]:
+    """Return the scored search items and the seconds of workers up to the end of each bucket."""
+    table, one, end = CandidateRecord, EvaluationRecord, buckets * width
+    # Looked up one by one: PostgreSQL starts processes to go through all candidates in search of a few.
+    sampled = select(literal(0).label("number")).cte(recursive=True)
+    following = sampled.c.number + every
+    sampled = sampled.union_all(select(following).where(following < end))
+    query = (
+        select(table.number, one.split, one.num_items, one.timings_s)
+        .join(sampled, sampled.c.number == table.number)
+        .join(one, table.id == one.candidate_id)
+        .where(table.experiment_id == experiment_id, table.number < end, one.state == EvaluationState.DONE)
+    )
+    items, seconds, found = [0.0] * buckets, [0.0] * buckets, 0
+    for number, split, count, timings in session.execute(query):
+        items[number // width] += count if split is Split.SEARCH else 0
+        seconds[number // width] += sum(timings.values())
+        found += 1
+    if every > 1:
+        items = [one * search_items / max(sum(items), 1) for one in items]
+        seconds = [one * done / max(found, 1) for one in seconds]
+    return list(accumulate(items)), list(accumulate(seconds))
 
 
 def _quantiles(session: Session, experiment_id: str, width: int, every: int) -> dict[int, tuple[Any, ...]]:

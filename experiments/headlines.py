@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Integer, and_, case, column, func, or_, select, true, values
 from sqlalchemy.orm import Session
 
 from experiments.moments import MomentReader
@@ -132,17 +131,19 @@ def _leaders(session: Session, ids: Sequence[str]) -> list[int]:
 
 def _sparklines(session: Session, ids: Sequence[str]) -> dict[str, list[float | None]]:
     table, owner = CandidateRecord, ExperimentRecord
-
-    def best(place: int) -> Any:
-        # A range of numbers for each part: an index answers that three times as fast as a grouping of all.
-        first, end = ((at * owner.num_candidates + SPARKS - 1) // SPARKS for at in (place, place + 1))
-        scored = func.max(case((table.state == CandidateState.SCORED, table.fitness)))
-        mine = table.experiment_id == owner.id
-        return select(scored).where(mine, table.number >= first, table.number < end).scalar_subquery()
-
-    query = select(owner.id, *map(best, range(SPARKS))).where(owner.id.in_(ids))
-    rows: Any = session.execute(query)  # more columns than typed rows can have
-    return {key: found for key, *found in rows if any(one is not None for one in found)}
+    part = values(column("place", Integer), name="part").data([(place,) for place in range(SPARKS)]).cte("part")
+    # A range of numbers for each part: an index answers that three times as fast as a grouping of all.
+    first, end = ((at * owner.num_candidates + SPARKS - 1) // SPARKS for at in (part.c.place, part.c.place + 1))
+    best = (
+        select(func.max(case((table.state == CandidateState.SCORED, table.fitness))))
+        .where(table.experiment_id == owner.id, table.number >= first, table.number < end)
+        .scalar_subquery()
+    )
+    query = select(owner.id, best).join(part, true()).where(owner.id.in_(ids)).order_by(owner.id, part.c.place)
+    found: dict[str, list[float | None]] = {}
+    for key, fitness in session.execute(query):
+        found.setdefault(key, []).append(fitness)
+    return {key: parts for key, parts in found.items() if any(one is not None for one in parts)}
 
 
 def _last_events(session: Session, ids: Sequence[str]) -> dict[str, datetime]:

@@ -122,13 +122,31 @@ def added_choices(base: Any, choices: Any, weights: Any, out: Any) -> Any:
 
 
 @compiled
-def squares(base: Any, choice: Any, out: Any) -> None:
-    """Write the squares of what a choice takes from a task vector, zero elsewhere; ``out`` is fp32."""
-    for start in range(0, len(out), _CHUNK):
-        stop = min(start + _CHUNK, len(out))
-        _choose(choice, base, start, stop, out[start:stop])
-        for i in range(start, stop):
-            out[i] *= out[i]
+def energy(base: Any, choice: Any) -> Any:
+    """Return the sum of squares of what a choice takes from a task vector, rounded to fp32 and added up in fp64."""
+    sums, chosen = np.zeros(_CHUNK), np.empty(_CHUNK, np.float32)
+    for start in range(0, len(base), _CHUNK):
+        stop = min(start + _CHUNK, len(base))
+        _choose(choice, base, start, stop, chosen)
+        for i in range(stop - start):
+            sums[i] += np.float64(chosen[i] * chosen[i])
+    return sums.sum()
+
+
+@compiled
+def norms(base: Any, choice: Any) -> Any:
+    """Return the L1 norms of a task vector and of what a choice takes from it, added up in fp64."""
+    # As many sums as elements of a chunk, or the additions would wait for each other.
+    whole, kept, chosen = np.zeros(_CHUNK), np.zeros(_CHUNK), np.empty(_CHUNK, np.float32)
+    for start in range(0, len(base), _CHUNK):
+        stop = min(start + _CHUNK, len(base))
+        _choose(choice, base, start, stop, chosen)
+        source, delta = base[start:stop], choice[0][start:stop]
+        for i in range(stop - start):
+            whole[i] += np.float64(abs(change(delta, load(source, i), i)))
+        for i in range(stop - start):
+            kept[i] += np.float64(abs(chosen[i]))
+    return whole.sum(), kept.sum()
 
 
 @compiled

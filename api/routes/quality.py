@@ -56,7 +56,8 @@ def get_tradeoffs(
     return answering.about(experiment, make=lambda: tradeoffs(store, experiment, limit))
 
 
-@router.get("/lineage", response_model=Lineage)
-def get_lineage(experiment: ExperimentDep, store: StoreDep, answering: AnsweringDep) -> Response:
+@router.get("/lineage")
+def get_lineage(experiment: ExperimentDep, store: StoreDep) -> Lineage:
     """Return what the winner, or the best candidate so far, is made of, and what was exported of it."""
-    return answering.about(experiment, make=lambda: lineage(store, experiment))
+    # Not shared between viewers: who asked for an export sees it here at once.
+    return lineage(store, experiment)

@@ -8,8 +8,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { queryClient } from "./api/cache";
-import { experimentQuery, lastEventQuery, partQuery } from "./api/queries";
+import { prefetchExperiment, prefetchOverview } from "./api/prefetch";
 import { snapshot } from "./api/snapshot";
 import { ErrorNotice, Loading } from "./parts/states";
 import { ROOT } from "./root";
@@ -72,9 +71,7 @@ const experiment = createRoute({
   getParentRoute: () => root,
   path: "/experiments/$id",
   loader: ({ params: { id }, preload }: Coming): void => {
-    if (preload) return;
-    void queryClient.prefetchQuery(experimentQuery(id));
-    void queryClient.prefetchQuery(lastEventQuery(id));
+    if (!preload) prefetchExperiment(id);
   },
   component: lazyRouteComponent(() => import("./screens/experiment/ExperimentScreen")),
 });
@@ -83,9 +80,7 @@ const overview = createRoute({
   getParentRoute: () => experiment,
   path: "/",
   loader: ({ params: { id }, preload }: Coming): void => {
-    if (preload) return;
-    void queryClient.prefetchQuery(partQuery(id, "series", { points: 500 }));
-    void queryClient.prefetchQuery(partQuery(id, "baselines"));
+    if (!preload) prefetchOverview(id);
   },
   component: lazyRouteComponent(() => import("./screens/experiment/OverviewTab")),
 });

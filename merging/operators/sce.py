@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.blocks import BLOCK, spans
 from merging.counting import arrays, variances
-from merging.loops import squares
+from merging.loops import energy
 from merging.operators.band import below, end_of
 from merging.operators.base import (
     FIXED_LAMBDA,
@@ -101,7 +99,7 @@ class Sce(Operator):
             if not prepared.data.population.finite:
                 raise Infeasible("the task vectors are not finite")
             share, equal = values.merge["select_topk"], prepared.options["equal_variances"]
-            chosen = _selected(inputs.vectors, prepared.data, share, equal)
+            chosen = _selected(inputs.vectors, prepared.data, share, str(equal))
         energies = [0.0 if fill is None else _energy(fill, inputs.base.numel()) for fill in chosen]
         weights = _weights(energies, _LEAST_OF_MERGEKIT if variant == "mergekit" else 0.0)
         merged = fills if variant == "official" else chosen
@@ -139,20 +137,13 @@ def _selected(
         score[torch.topk(variance.flat, kept).indices] = 1.0
     elif chosen_anew:
         score, end = variance.flat.clone(), end_of(variance.flat, cut)
-        torch.nn.functional.threshold_(score[end:], cut.magnitude, 0.0)
+        torch.threshold_(score[end:], cut.magnitude, 0.0)
     return [None if one is None else Drawn(one, score, bound, lasting=not chosen_anew) for one in vectors]
 
 
 def _energy(fill: Band | Drawn, size: int) -> float:
     """Return the mean square, summed in fp64."""
-    total = 0.0
-    buffer = np.empty(BLOCK, np.float32)
-    base, chosen = arrays(fill.flat)[0], choices([fill])
-    for span in spans(size):
-        part = buffer[: span.stop - span.start]
-        squares(base[span], chosen(span)[0], part)
-        total += float(np.add.reduce(part, dtype=np.float64))
-    return total / size
+    return float(energy(arrays(fill.flat)[0], choices([fill])(slice(0, size))[0])) / size
 
 
 def _weights(energies: Sequence[float], least: float) -> list[float]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK, spans
+from merging.counting import arrays
+from merging.loops import norms
 from merging.operators.arithmetic import normalized
 from merging.operators.base import (
     WEIGHT_DOC,
@@ -24,7 +26,7 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.consensus import Election, Elector, consensus_kernel
-from merging.operators.fills import Fill, copied, is_uniform
+from merging.operators.fills import Fill, choices, copied, is_uniform
 from merging.operators.kernels import ChoiceKernel
 from merging.vectors import Vector
 
@@ -128,6 +130,15 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
 
 def _l1_factor(flat: Vector, fill: Fill) -> float:
     """Return the ratio of the L1 norms before and after; 1 where one of them is next to nothing."""
+    before, after = _norms(flat, fill)
+    return before / after if min(before, after) >= _LEAST_NORM else 1.0
+
+
+def _norms(flat: Vector, fill: Fill) -> tuple[float, float]:
+    fills = [fill]
+    if is_uniform(fills):
+        before, after = norms(arrays(flat)[0], choices(fills)(slice(0, len(flat)))[0])
+        return float(before), float(after)
     before = after = 0.0
     buffer = torch.empty(BLOCK)
     for span in spans(len(flat)):
@@ -135,7 +146,7 @@ def _l1_factor(flat: Vector, fill: Fill) -> float:
         fill(span, kept)
         before += _l1(flat[span])
         after += _l1(kept)
-    return before / after if min(before, after) >= _LEAST_NORM else 1.0
+    return before, after
 
 
 def _l1(block: Tensor) -> float:

@@ -18,7 +18,7 @@ from api.answers import Answers
 from api.figures import headlines
 from api.figures.headlines import Headlines
 from experiments.entities import Experiment, ExperimentSummary
-from experiments.states import Scope
+from experiments.states import Scope, Wanted
 from experiments.store import Store
 
 
@@ -80,6 +80,29 @@ def test_viewers_get_what_they_were_told_of(shared: Answers, feeds: Told, experi
     assert shared.get("series", [experiment], make) == shared.get("series", [grown(experiment)], make)
     feeds.viewers[experiment.id] += 1
     assert shared.get("series", [grown(experiment)], make) == b'{"place":2}'
+
+
+def test_what_people_did_is_known_before_viewers_are_told(
+    shared: Answers, feeds: Told, experiment: Experiment, store: Store
+) -> None:
+    make = Maker()
+    feeds.viewers[experiment.id] = experiment.last_seq
+    shared.get("list", [experiment], make)
+    paused = store.want(experiment.id, Wanted.PAUSE, by="ada")
+    assert shared.get("list", [paused], make) == b'{"place":2}'
+    resumed = store.want(experiment.id, Wanted.RUN, by="ada")
+    assert shared.get("list", [resumed], make) == b'{"place":3}'
+    store.inject(experiment.id, {"method": "linear"}, label="", by="ada")
+    assert shared.get("list", [store.get_experiment(experiment.id)], make) == b'{"place":4}'
+
+
+def test_what_was_read_before_viewers_were_told_is_no_answer_to_them(
+    shared: Answers, feeds: Told, experiment: Experiment
+) -> None:
+    make = Maker()
+    feeds.viewers[experiment.id] = experiment.last_seq + 1
+    shared.get("list", [experiment], make)
+    assert shared.get("list", [grown(experiment)], make) == b'{"place":2}'
 
 
 def test_an_answer_about_several_depends_on_each(shared: Answers, store: Store) -> None:

@@ -289,7 +289,7 @@ _MOVE = """UPDATE events SET at = :at WHERE experiment_id = :e AND kind = :kind
 def drive_large(store: Store, candidates: int) -> Experiment:
     """Create a running experiment of very many candidates, each scored on one item.
 
-    One in fifty goes through the store; the others are copies of these, with better and better scores.
+    One in a hundred goes through the store; the others are copies of these, with better and better scores.
     """
     experiment = new(store, "fifty-thousand", evaluations=800)
     store.claim_driver(experiment.id)
@@ -321,7 +321,7 @@ def drive_large(store: Store, candidates: int) -> Experiment:
                 generated_tokens=10,
             )
     with store._engine.begin() as connection:
-        for statement in _COPY:
+        for statement in _copies(connection.dialect.name):
             connection.execute(text(statement), {"id": experiment.id, "first": first, "copies": COPIES - 1})
     return store.get_experiment(experiment.id)
 
@@ -354,33 +354,48 @@ def add_one(store: Store, experiment: str) -> None:
     )
 
 
-COPIES = 50
+COPIES = 100
 _BETTER = "(1 + copy * 0.4 / :copies)"
 _COPIES = "WITH RECURSIVE times(copy) AS (SELECT 1 UNION ALL SELECT copy + 1 FROM times WHERE copy < :copies)"
 _OWN = "candidates.experiment_id = :id AND candidates.number < :first"
-# The store of an experiment of this kind is the only one where rows are written past the store's own methods.
-_COPY = (
-    f"""{_COPIES} INSERT INTO candidates (experiment_id, number, kind, label, vector, recipe, recipe_digest, state,
-    reason, fitness, created_at) SELECT experiment_id, number + copy * :first, kind, label, vector, recipe,
-    printf('%064x', number + copy * :first), state, reason, fitness * {_BETTER}, created_at
-    FROM candidates, times WHERE {_OWN}""",
-    f"""{_COPIES} INSERT INTO evaluations (candidate_id, split, state, attempt, worker, started_at, finished_at,
-    timings_s, prompt_tokens, generated_tokens, fitness, summary, block, num_items) SELECT copied.id, split,
-    evaluations.state, attempt, worker, started_at, finished_at, timings_s, prompt_tokens, generated_tokens,
-    evaluations.fitness * {_BETTER}, json_set(summary, '$.arithmetic_json.score', evaluations.fitness * {_BETTER}),
-    block, num_items FROM candidates, times
-    JOIN evaluations ON evaluations.candidate_id = candidates.id
-    JOIN candidates AS copied ON copied.experiment_id = :id AND copied.number = candidates.number + copy * :first
-    WHERE {_OWN}""",
-    """INSERT INTO item_scores (evaluation_id, task, item, score, reference_logprob) SELECT evaluations.id,
-    'arithmetic_json', printf('%016x', number % 64), evaluations.fitness, -1.0 FROM candidates
-    JOIN evaluations ON evaluations.candidate_id = candidates.id
-    WHERE candidates.experiment_id = :id AND candidates.number >= :first""",
-    f"""{_COPIES} INSERT INTO events (experiment_id, seq, kind, payload, at) SELECT experiment_id,
-    seq + copy * 3 * :first, kind, json_set(payload, '$.number', json_extract(payload, '$.number') + copy * :first),
-    at FROM events, times WHERE experiment_id = :id AND kind IN ('ask', 'start', 'tell')""",
-    """UPDATE experiments SET num_candidates = num_candidates * (:copies + 1), num_scored = num_scored * (:copies + 1),
-    num_done = num_done * (:copies + 1), num_search_items = num_search_items * (:copies + 1),
-    prompt_tokens = prompt_tokens * (:copies + 1), generated_tokens = generated_tokens * (:copies + 1),
-    last_seq = last_seq + 3 * :first * :copies WHERE id = :id""",
-)
+_HEX = {"sqlite": "printf('%0{1}x', {0})", "postgresql": "lpad(to_hex({0}), {1}, '0')"}
+_JSON_WITH = {
+    "sqlite": "json_set({0}, '$.{1}', {2})",
+    "postgresql": "jsonb_set({0}::jsonb, string_to_array('{1}', '.'), to_jsonb({2}))::json",
+}
+
+
+def _copies(dialect: str) -> tuple[str, ...]:
+    """Return what copies the first candidates and all that is recorded of them.
+
+    The store of an experiment of this kind is the only one where rows are written past the store's own methods.
+    """
+    hexadecimal, json_with = _HEX[dialect].format, _JSON_WITH[dialect].format
+    copied, score = "candidates.number + copy * :first", f"evaluations.fitness * {_BETTER}"
+    return (
+        f"""{_COPIES} INSERT INTO candidates (experiment_id, number, kind, label, vector, recipe, recipe_digest, state,
+        reason, fitness, created_at) SELECT experiment_id, {copied}, kind, label, vector, recipe,
+        {hexadecimal(copied, 64)}, state, reason, fitness * {_BETTER}, created_at
+        FROM candidates CROSS JOIN times WHERE {_OWN}""",
+        f"""{_COPIES} INSERT INTO evaluations (candidate_id, split, state, attempt, worker, started_at, finished_at,
+        timings_s, prompt_tokens, generated_tokens, fitness, summary, block, num_items) SELECT copied.id, split,
+        evaluations.state, attempt, worker, started_at, finished_at, timings_s, prompt_tokens, generated_tokens,
+        {score}, {json_with("summary", "arithmetic_json.score", score)}, block, num_items
+        FROM candidates CROSS JOIN times
+        JOIN evaluations ON evaluations.candidate_id = candidates.id
+        JOIN candidates AS copied ON copied.experiment_id = :id AND copied.number = {copied}
+        WHERE {_OWN}""",
+        f"""INSERT INTO item_scores (evaluation_id, task, item, score, reference_logprob) SELECT evaluations.id,
+        'arithmetic_json', {hexadecimal("number % 64", 16)}, evaluations.fitness, -1.0 FROM candidates
+        JOIN evaluations ON evaluations.candidate_id = candidates.id
+        WHERE candidates.experiment_id = :id AND candidates.number >= :first""",
+        f"""{_COPIES} INSERT INTO events (experiment_id, seq, kind, payload, at) SELECT experiment_id,
+        seq + copy * 3 * :first, kind,
+        {json_with("payload", "number", "CAST(payload ->> 'number' AS INTEGER) + copy * :first")}, at
+        FROM events CROSS JOIN times WHERE experiment_id = :id AND kind IN ('ask', 'start', 'tell')""",
+        """UPDATE experiments SET num_candidates = num_candidates * (:copies + 1),
+        num_scored = num_scored * (:copies + 1), num_done = num_done * (:copies + 1),
+        num_search_items = num_search_items * (:copies + 1), prompt_tokens = prompt_tokens * (:copies + 1),
+        generated_tokens = generated_tokens * (:copies + 1), last_seq = last_seq + 3 * :first * :copies
+        WHERE id = :id""",
+    )

@@ -75,6 +75,34 @@ export const partQuery = <N extends Part>(id: string, part: N, query: Parameters
 export const lastEventQuery = (id: string) =>
   queryOptions({ ...partQuery(id, "events", { limit: 1 }), staleTime: Number.POSITIVE_INFINITY });
 
+/** The line that a list has of one experiment. */
+export const headlineQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["experiment", id, "headline"],
+    queryFn: async () => {
+      const page = await body(api.GET("/api/v1/experiments", { params: { query: { q: id, limit: 1 } } }));
+      return page.experiments[0]?.headline ?? null;
+    },
+  });
+
+/** Newer than any entry of a ledger. */
+const NEWEST = 2 ** 31 - 1;
+
+/** What the driver has decided so far. */
+export const decisionsQuery = (id: string) =>
+  partQuery(id, "events", { kind: ["decision"], before: NEWEST, limit: 100 });
+
+/** What the latest entries of the history are about. */
+export const HISTORY_KINDS = ["state", "control", "export"] as const;
+
+export const historyQuery = (id: string) =>
+  partQuery(id, "events", { kind: HISTORY_KINDS, before: NEWEST, limit: 8 });
+
+/** The fitness of candidates in 500 buckets, and in so few that quantiles of one say something. */
+export const seriesQuery = (id: string) => partQuery(id, "series", { points: 500 });
+export const wideSeriesQuery = (id: string) => partQuery(id, "series", { points: 24 });
+export const pointsQuery = (id: string) => partQuery(id, "points", { limit: 2000 });
+
 export const candidateQuery = (id: string, number: number) =>
   queryOptions({
     queryKey: ["experiment", id, "candidate", number],

@@ -1,5 +1,4 @@
 /** Which version answers: a page that is older than its server says so. */
-import { useSyncExternalStore } from "react";
 
 let versions = { first: "", now: "" };
 const listeners = new Set<() => void>();
@@ -11,9 +10,9 @@ export function noteVersion(found: string | null): void {
   for (const tell of listeners) tell();
 }
 
-function subscribe(tell: () => void): () => void {
+export const currentVersions = () => versions;
+
+export function onVersion(tell: () => void): () => void {
   listeners.add(tell);
   return () => listeners.delete(tell);
 }
-
-export const useServerVersion = () => useSyncExternalStore(subscribe, () => versions);

@@ -1,4 +1,4 @@
-import { useServerVersion } from "@/api/version";
+import { useServerVersion } from "@/api/useServerVersion";
 import { Button } from "@/parts/Button";
 import styles from "./VersionNote.module.css";
 

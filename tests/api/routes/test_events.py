@@ -208,3 +208,35 @@ def hold(open_stream: Any, experiment: str, count: int) -> Iterator[None]:
     for one in streams:
         next(iter(one))
     yield
+
+
+class TestChangesUnderViewers:
+    """Viewers are told of an event a quarter of a second later; who made it need not wait for that."""
+
+    def test_who_changes_an_experiment_sees_it_at_once(
+        self, open_stream: Any, runner: TestClient, store: Store
+    ) -> None:
+        experiment = seed(store)
+        assert open_stream(experiment.id).status == 200
+        runner.get(URL)
+        for number in range(5):
+            for verb, body in (
+                ("pause", None),
+                ("resume", None),
+                ("extend", {"budget": {"evaluations": 100 + number}}),
+            ):
+                changed = runner.post(f"{URL}/{experiment.id}/{verb}", json=body).json()
+                (listed,) = runner.get(URL).json()["experiments"]
+                (compared,) = runner.get(f"{URL}/compare", params={"ids": experiment.id}).json()["experiments"]
+                for seen in (listed, compared["experiment"], runner.get(f"{URL}/{experiment.id}").json()):
+                    assert (seen["wanted"], seen["revision"]) == (changed["wanted"], changed["revision"])
+
+    def test_who_asks_for_an_export_sees_it_at_once(self, open_stream: Any, runner: TestClient, store: Store) -> None:
+        experiment = seed(store)
+        assert open_stream(experiment.id).status == 200
+        for _ in range(5):
+            known = runner.get(f"{URL}/{experiment.id}/lineage").json()["nodes"]
+            number = next(int(one["href"].rpartition("/")[2]) for one in known if one["kind"] == "candidate")
+            made = runner.post(f"{URL}/{experiment.id}/exports", json={"candidate": number}).json()
+            nodes = runner.get(f"{URL}/{experiment.id}/lineage").json()["nodes"]
+            assert f"artifact:{made['id']}" in {one["id"] for one in nodes}

@@ -2,7 +2,7 @@ import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import type { Schemas } from "@/api/client";
-import { partQuery } from "@/api/queries";
+import { partQuery, pointsQuery, wideSeriesQuery } from "@/api/queries";
 import { useTogether } from "@/api/useTogether";
 import { Choice } from "@/parts/Choice";
 import { useSwitch } from "../address";
@@ -35,8 +35,8 @@ export function FitnessChart({ experiment, series }: Props) {
   const palette = usePalette();
   const navigate = useNavigate();
   const [axis, setAxis] = useSwitch("x", AXES);
-  const wide = useQuery(partQuery(experiment, "series", { points: 24 }));
-  const points = useQuery(partQuery(experiment, "points", { limit: 2000 }));
+  const wide = useQuery(wideSeriesQuery(experiment));
+  const points = useQuery(pointsQuery(experiment));
   const models = useQuery(partQuery(experiment, "baselines"));
   const asked = [series, wide, points, models];
   const latest = useMemo(

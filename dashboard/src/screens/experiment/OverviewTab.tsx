@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { experimentQuery, partQuery } from "@/api/queries";
+import { experimentQuery, seriesQuery } from "@/api/queries";
 import { FitnessChart } from "@/charts/fitness/FitnessChart";
 import { TasksChart } from "@/charts/tasks/TasksChart";
 import { VitalsStrip } from "@/charts/vitals/VitalsStrip";
@@ -20,7 +20,7 @@ import { useDecisions } from "./useDecisions";
 export default function OverviewTab() {
   const { id } = useParams({ from: "/experiments/$id/" });
   const detail = useQuery(experimentQuery(id));
-  const series = useQuery(partQuery(id, "series", { points: 500 }));
+  const series = useQuery(seriesQuery(id));
   const decisions = useDecisions(id);
   return (
     <Answer query={detail} what="the experiment">

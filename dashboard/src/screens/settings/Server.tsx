@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
-import { useServerVersion } from "@/api/version";
+import { useServerVersion } from "@/api/useServerVersion";
 import { Card } from "@/parts/Card";
 import { ROOT } from "@/root";
 import styles from "./settings.module.css";

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { partQuery } from "@/api/queries";
+import { HISTORY_KINDS, historyQuery } from "@/api/queries";
 import { ago, exact } from "@/format/times";
 import { Answer } from "@/parts/Answer";
 import { Card } from "@/parts/Card";
@@ -8,17 +8,15 @@ import { Empty } from "@/parts/states";
 import { sentenceOf } from "../log/sentences";
 import styles from "./cards.module.css";
 
-const KINDS = ["state", "control", "export"] as const;
-
 /** Who did what, and what came of it: the latest entries. */
 export function HistoryCard({ experiment }: { experiment: string }) {
-  const events = useQuery(partQuery(experiment, "events", { kind: KINDS, before: 2 ** 31 - 1, limit: 8 }));
+  const events = useQuery(historyQuery(experiment));
   return (
     <Card
       title="History"
       reading="States, and what people did: the latest first."
       actions={
-        <Link to="/experiments/$id/log" params={{ id: experiment }} search={{ kind: KINDS.join(",") }}>
+        <Link to="/experiments/$id/log" params={{ id: experiment }} search={{ kind: HISTORY_KINDS.join(",") }}>
           Whole log
         </Link>
       }

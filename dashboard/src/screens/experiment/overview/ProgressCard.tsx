@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Schemas } from "@/api/client";
+import { headlineQuery } from "@/api/queries";
 import { compact, count, duration, percent } from "@/format/numbers";
 import { exact } from "@/format/times";
 import { isFinal } from "@/live/useLive";
@@ -8,7 +9,6 @@ import { type Figure, Figures } from "@/parts/Figures";
 import { Meter } from "@/parts/Meter";
 import styles from "./ProgressCard.module.css";
 import { type Limit, limits } from "./progress";
-import { headlineQuery } from "./useVerdict";
 
 type Detail = Schemas["ExperimentDetail"];
 

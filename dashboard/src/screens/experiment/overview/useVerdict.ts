@@ -1,19 +1,8 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import type { Schemas } from "@/api/client";
-import { api, body } from "@/api/client";
-import { partQuery } from "@/api/queries";
+import { headlineQuery, partQuery } from "@/api/queries";
 import { readReport } from "./report";
 import { interim, type Verdict, verdictOf } from "./verdict";
-
-/** The line that a list has of one experiment. */
-export const headlineQuery = (id: string) =>
-  queryOptions({
-    queryKey: ["experiment", id, "headline"],
-    queryFn: async () => {
-      const page = await body(api.GET("/api/v1/experiments", { params: { query: { q: id, limit: 1 } } }));
-      return page.experiments[0]?.headline ?? null;
-    },
-  });
 
 /** The verdict on test items, or how things stand before there is one; undefined while that is loaded. */
 export function useVerdict(experiment: Schemas["ExperimentDetail"]): Verdict | null | undefined {
