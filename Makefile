@@ -41,8 +41,9 @@ browser: # Chromium for the tests of the dashboard; as root, Debian's is install
 demo: setup ## Merge two real experts into a model that does what neither can (under 15 minutes on 2 cores)
 	$(BIN)/evomerge run --dashboard examples/json-math.yaml
 
-test: setup browser lint ## Lint, type-check and run every test
+test: setup browser lint ## Lint, type-check, run every test, and hold the dashboard to its times
 	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/python benchmarks/dashboard.py --check
 
 chaos: setup ## Kill workers, drivers, nodes, API and database at random while three experiments run (minutes)
 	$(BIN)/pytest tests/chaos -m chaos -s

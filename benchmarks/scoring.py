@@ -4,8 +4,8 @@
 
 Scores the demo's three tasks with the base, both experts and their sum, 0.6 each: 100 test items of each task with and
 without early stops, then the search items all at once, in blocks of 24, and every sixth by itself; then a multiple
-choice with worked examples, with prompts that were built before, and without beginnings of prompts from the cache.
-Prints Markdown tables for docs/engines.md.
+choice with worked examples, with and without beginnings of prompts from the cache, and questions about passages in the
+order of their beginnings and as they come. Prints Markdown tables for docs/engines.md.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from machine import machine
@@ -29,12 +29,14 @@ from evals.tasks import ItemScore, TaskDefinition
 from merging.models import ModelRef
 from merging.recipe import Recipe
 from workers.config import WorkerConfig
+from workers.engines import vllm_requests
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = {"arithmetic_json": 16, "arithmetic": 32, "json_facts": 24}
 CANDIDATES = {"base": (0.0, 0.0), "expert arithmetic": (1.0, 0.0), "expert json": (0.0, 1.0), "both, 0.6": (0.6, 0.6)}
 BLOCK, APART = 24, 6
 CHOICES, WORKED = 62, 5
+Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -64,7 +66,8 @@ def main() -> None:
         for label, parts in (("in blocks of 24", blocks), ("one by one", [[n] for n in range(0, count, APART)])):
             compare(f"{name} | {label}", together, parts, engine, suite)
     with tempfile.TemporaryDirectory() as folder:
-        measure_prompts(engine, Path(folder))
+        measure_prompts(engine, Path(folder) / "worked")
+        measure_order(engine, Path(folder) / "passages")
     print(f"\n{machine()}, {engine.describe()}")
 
 
@@ -122,28 +125,70 @@ def compare(label: str, together: list[ItemScore], parts: list[list[int]], engin
 
 
 def measure_prompts(engine: Any, folder: Path) -> None:
-    """Score questions with four choices and five worked examples: at first, again, and without shared beginnings."""
-    suite = TaskSuite.load((choice_task(folder),))
-    print("\n| prompts | beginnings | seconds | log-likelihoods that differ |\n|---|---|---|---|")
+    """Score questions with four choices and five worked examples, with shared beginnings of prompts and without."""
+    questions = (ROOT / "examples" / "tasks" / "arithmetic.jsonl").read_text().splitlines()[: CHOICES + WORKED]
+    rows = [json.loads(line) for line in questions]
+    suite = TaskSuite.load((choice_task(folder, rows),))
+    print("\n| 240 answers to 60 questions with five worked examples | seconds |\n|---|---|")
+    built, planned = timed(lambda: suite._plan(engine.lm, "test"))
+    print(f"| building the prompts | {built:.2f} |")
+    pairs = [instance.args for entry in planned for instance in entry.instances]
+    print(f"| turning them into tokens | {timed(lambda: [engine.lm._encode_pair(*pair) for pair in pairs])[0]:.2f} |")
+    # The first run warms the engine up.
+    suite.score(engine.lm, "test")
     found: list[list[ItemScore]] = []
-    for built, shared in (("built", True), ("known", True), ("known", False)):
-        began = time.perf_counter()
+    for shared in (True, False):
         with nullcontext() if shared else without_cache(engine):
             engine._llm.reset_prefix_cache()
-            found.append(suite.score(engine.lm, "test"))
-        seconds = time.perf_counter() - began
-        others = sum(a.reference_logprob != b.reference_logprob for a, b in zip(found[-1], found[0], strict=True))
-        print(f"| {built} | {'shared' if shared else 'computed each time'} | {seconds:.2f} | {others} |", flush=True)
+            seconds, items = timed(lambda: suite.score(engine.lm, "test"))
+        found.append(items)
+        print(f"| scoring, {'beginnings shared' if shared else 'each prompt computed'} | {seconds:.2f} |", flush=True)
+    differ = sum(a.reference_logprob != b.reference_logprob for a, b in zip(*found, strict=True))
+    print(f"\n{differ} of {len(found[0])} log-likelihoods differ.\n")
 
 
-def choice_task(folder: Path) -> TaskDefinition:
-    """Write a multiple choice between answers to the questions of the demo's arithmetic."""
-    lines = (ROOT / "examples" / "tasks" / "arithmetic.jsonl").read_text().splitlines()[: CHOICES + WORKED]
-    rows = [json.loads(line) for line in lines]
+def measure_order(engine: Any, folder: Path) -> None:
+    """Score two questions about each of many passages, which the prefix cache cannot hold all at once."""
+    texts = [" ".join(f"Row {row} of table {table} says {row * table}." for row in range(1, 30)) for table in range(70)]
+    rows = [
+        {"question": f"{text}\nWhat does row {row} say?", "answer": str(row * table), "choices": ["0", "1"], "label": 0}
+        for row in (7, 8)
+        for table, text in enumerate(texts)
+    ]
+    suite = TaskSuite.load((choice_task(folder, rows, worked=0),))
+    print("| two questions on each of 70 passages | seconds |\n|---|---|")
+    for ordered in (True, False):
+        with nullcontext() if ordered else as_they_come():
+            engine._llm.reset_prefix_cache()
+            seconds, _ = timed(lambda: suite.score(engine.lm, "test"))
+        print(f"| {'in the order of their beginnings' if ordered else 'as they come'} | {seconds:.2f} |", flush=True)
+
+
+def timed(function: Callable[[], Result]) -> tuple[float, Result]:
+    """Return the wall seconds of a call, and what it returns."""
+    began = time.perf_counter()
+    result = function()
+    return time.perf_counter() - began, result
+
+
+@contextmanager
+def as_they_come() -> Iterator[None]:
+    """Have requests sent in the order in which they come."""
+    ordered = vllm_requests._beginning
+    vllm_requests._beginning = lambda request: (0, [])
+    try:
+        yield
+    finally:
+        vllm_requests._beginning = ordered
+
+
+def choice_task(folder: Path, rows: list[dict[str, Any]], worked: int = WORKED) -> TaskDefinition:
+    """Write a multiple choice between answers to some questions, the first of which are worked examples."""
+    folder.mkdir()
     for place, row in enumerate(rows):
-        row["choices"] = [rows[(place + step) % len(rows)]["answer"] for step in range(4)]
+        row.setdefault("choices", [rows[(place + step) % len(rows)]["answer"] for step in range(4)])
         row["label"] = 0
-    for name, part in (("test", rows[WORKED:]), ("worked", rows[:WORKED])):
+    for name, part in (("test", rows[worked:]), ("worked", rows[:WORKED])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
     task = {
         "task": "choices", "dataset_path": "json", "output_type": "multiple_choice", "test_split": "test",
@@ -153,7 +198,8 @@ def choice_task(folder: Path) -> TaskDefinition:
     }  # fmt: skip
     (folder / "choices.yaml").write_text(yaml.safe_dump(task))
     file = str(folder / "choices.yaml")
-    return TaskDefinition("choices", file, "acc", num_fewshot=WORKED, search=1, selection=1, test=CHOICES - 2)
+    test = len(rows) - worked - 2
+    return TaskDefinition("choices", file, "acc", num_fewshot=worked, search=1, selection=1, test=test)
 
 
 @contextmanager

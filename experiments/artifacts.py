@@ -54,7 +54,7 @@ class ArtifactBook(Recorder):
             )
             session.add(row)
             session.flush()
-            self._report(ledger, row, by)
+            ledger.experiment.control_seq = self._report(ledger, row, by)
             record_once(session, once, key)
             return _artifact(row)
 
@@ -101,9 +101,9 @@ class ArtifactBook(Recorder):
             return [_artifact(row) for row in session.scalars(query)]
 
     @staticmethod
-    def _report(ledger: Ledger, row: ArtifactRecord, by: str | None) -> None:
+    def _report(ledger: Ledger, row: ArtifactRecord, by: str | None) -> int:
         data = {"artifact": row.id, "number": row.number, "state": row.state, "error": row.error, "by": by}
-        ledger.append(EventKind.EXPORT, data)
+        return ledger.append(EventKind.EXPORT, data)
 
 
 def _artifact(row: ArtifactRecord) -> Artifact:

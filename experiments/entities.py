@@ -60,6 +60,7 @@ class Experiment:
         revision: counts the changes of state, wanted, budget and priority.
         budget: replaces ``search.budget`` of the spec where it was extended.
         workers: at most so many of the spec's workers, as the scheduler shares the cluster out; None for all.
+        control_seq: the newest event that a person caused.
     """
 
     id: str

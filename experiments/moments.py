@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, and_, case, column, func, or_, select, values
+from sqlalchemy import Integer, case, column, func, or_, select, values
 from sqlalchemy.orm import aliased
 
 from experiments.reading import Reader
@@ -121,22 +121,30 @@ class MomentReader(Reader):
             names = (column("candidate", Integer), column("mine", Integer), column("theirs", Integer))
             # One after the other from here: left alone, SQLite compares every pair with every item.
             pair = values(*names, name="pair").data(rows).cte("pair")
+            # Item by item: left alone, PostgreSQL reads the items of everybody to join those of a few. The offset keeps
+            # what is looked up from being looked up again for every sum.
+            theirs = (
+                select(same.score)
+                .where(same.evaluation_id == pair.c.theirs, same.task == item.task, same.item == item.item)
+                .scalar_subquery()
+            )
+            both = (
+                select(pair.c.candidate, item.task, item.score.label("ours"), theirs.label("theirs"))
+                .join(item, item.evaluation_id == pair.c.mine)
+                .offset(0)
+                .subquery()
+                .c
+            )
             query = (
                 select(
-                    pair.c.candidate,
-                    item.task,
-                    *_sums(item.score),
-                    *_sums(same.score),
-                    func.sum(item.score * same.score),
+                    both.candidate, both.task, *_sums(both.ours), *_sums(both.theirs), func.sum(both.ours * both.theirs)
                 )
-                .select_from(pair)
-                .join(item, item.evaluation_id == pair.c.mine)
-                .join(same, and_(same.evaluation_id == pair.c.theirs, same.task == item.task, same.item == item.item))
-                .group_by(pair.c.candidate, item.task)
+                .where(both.theirs.is_not(None))
+                .group_by(both.candidate, both.task)
             )
             for candidate, task, *sums, products in session.execute(query):
-                both = PairMoments(_moments(sums[:4]), _moments(sums[4:]), float(products))
-                found.setdefault(candidate, {})[task] = both
+                known = PairMoments(_moments(sums[:4]), _moments(sums[4:]), float(products))
+                found.setdefault(candidate, {})[task] = known
         return found
 
 

@@ -56,8 +56,7 @@ def get_tradeoffs(
     return answering.about(experiment, make=lambda: tradeoffs(store, experiment, limit))
 
 
-@router.get("/lineage")
-def get_lineage(experiment: ExperimentDep, store: StoreDep) -> Lineage:
+@router.get("/lineage", response_model=Lineage)
+def get_lineage(experiment: ExperimentDep, store: StoreDep, answering: AnsweringDep) -> Response:
     """Return what the winner, or the best candidate so far, is made of, and what was exported of it."""
-    # Not shared between viewers: who asked for an export sees it here at once.
-    return lineage(store, experiment)
+    return answering.about(experiment, make=lambda: lineage(store, experiment))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # The same as lm-eval's own backends.
 DEFAULT_MAX_TOKENS = 256
+# Prompts of a split, and for log-likelihoods each with its answers; 4 bytes for each of their tokens.
+KEPT_TEXTS = 1 << 14
 # One more than the greedy token, so that a tie between the two best tokens is seen.
 TOP_TOKENS = 2
 
@@ -58,6 +62,8 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
         self._tokens = tokens
         self.tokenizer = llm.get_tokenizer()
         self.max_length: int = llm.llm_engine.model_config.max_model_len
+        # Every candidate is asked the same, so texts become tokens once.
+        self._encoded = lru_cache(KEPT_TEXTS)(self._encode)
         self._prefix = self.tokenizer.decode(self.prefix_token_id)
         self._eos = self.tokenizer.decode(self.eot_token_id)
 
@@ -88,7 +94,10 @@ class VllmLM(TemplateLM):  # type: ignore[misc]
             add_special_tokens = False
         if add_special_tokens is not None:
             kwargs["add_special_tokens"] = add_special_tokens
-        return list(self.tokenizer.encode(string, **kwargs))
+        return list(self._encoded(string, **kwargs))
+
+    def _encode(self, string: str, **kwargs: Any) -> array[int]:
+        return array("I", self.tokenizer.encode(string, **kwargs))
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """Render a conversation; a template that refuses a system message gets the others."""

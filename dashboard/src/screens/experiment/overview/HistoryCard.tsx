@@ -16,7 +16,11 @@ export function HistoryCard({ experiment }: { experiment: string }) {
       title="History"
       reading="States, and what people did: the latest first."
       actions={
-        <Link to="/experiments/$id/log" params={{ id: experiment }} search={{ kind: HISTORY_KINDS.join(",") }}>
+        <Link
+          to="/experiments/$id/log"
+          params={{ id: experiment }}
+          search={{ kind: HISTORY_KINDS.join(",") }}
+        >
           Whole log
         </Link>
       }

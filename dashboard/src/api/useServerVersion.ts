@@ -1,0 +1,4 @@
+import { useSyncExternalStore } from "react";
+import { currentVersions, onVersion } from "./version";
+
+export const useServerVersion = () => useSyncExternalStore(onVersion, currentVersions);
