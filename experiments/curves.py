@@ -9,12 +9,12 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Select, case, func, literal, or_, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from experiments.reading import Reader
 from experiments.records import CandidateRecord, EvaluationRecord, ExperimentRecord
-from experiments.sampling import stride
+from experiments.sampling import multiples, stride
 from experiments.states import CandidateKind, CandidateState, EvaluationState, Split
 
 # Candidates that quantiles are taken of, and whose evaluations are read: of more, that takes longer than the rest.
@@ -203,10 +203,8 @@ def _spent(
 ) -> tuple[list[float], list[float]]:
     """Return the scored search items and the seconds of workers up to the end of each bucket."""
     table, one, end = CandidateRecord, EvaluationRecord, buckets * width
-    # Looked up one by one: PostgreSQL starts processes to go through all candidates in search of a few.
-    sampled = select(literal(0).label("number")).cte(recursive=True)
-    following = sampled.c.number + every
-    sampled = sampled.union_all(select(following).where(following < end))
+    # PostgreSQL would start processes to go through all candidates in search of a few.
+    sampled = multiples(every, end)
     query = (
         select(table.number, one.split, one.num_items, one.timings_s)
         .join(sampled, sampled.c.number == table.number)

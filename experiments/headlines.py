@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Integer, and_, case, column, func, or_, select, true, values
+from sqlalchemy import and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from experiments.moments import MomentReader
 from experiments.records import CandidateRecord, EventRecord, ExperimentRecord
+from experiments.sampling import multiples
 from experiments.states import CandidateKind, CandidateState, EventKind
 
 SPARKS = 24
@@ -131,15 +132,15 @@ def _leaders(session: Session, ids: Sequence[str]) -> list[int]:
 
 def _sparklines(session: Session, ids: Sequence[str]) -> dict[str, list[float | None]]:
     table, owner = CandidateRecord, ExperimentRecord
-    part = values(column("place", Integer), name="part").data([(place,) for place in range(SPARKS)]).cte("part")
+    place = multiples(1, SPARKS)
     # A range of numbers for each part: an index answers that three times as fast as a grouping of all.
-    first, end = ((at * owner.num_candidates + SPARKS - 1) // SPARKS for at in (part.c.place, part.c.place + 1))
+    first, end = ((at * owner.num_candidates + SPARKS - 1) // SPARKS for at in (place.c.number, place.c.number + 1))
     best = (
         select(func.max(case((table.state == CandidateState.SCORED, table.fitness))))
         .where(table.experiment_id == owner.id, table.number >= first, table.number < end)
         .scalar_subquery()
     )
-    query = select(owner.id, best).join(part, true()).where(owner.id.in_(ids)).order_by(owner.id, part.c.place)
+    query = select(owner.id, best).join(place, true()).where(owner.id.in_(ids)).order_by(owner.id, place.c.number)
     found: dict[str, list[float | None]] = {}
     for key, fitness in session.execute(query):
         found.setdefault(key, []).append(fitness)

@@ -323,6 +323,9 @@ def drive_large(store: Store, candidates: int) -> Experiment:
     with store._engine.begin() as connection:
         for statement in _copies(connection.dialect.name):
             connection.execute(text(statement), {"id": experiment.id, "first": first, "copies": COPIES - 1})
+            if connection.dialect.name == "postgresql":
+                # It knows nothing of rows that are not committed, and might compare every copy with every other.
+                connection.execute(text("ANALYZE candidates, evaluations"))
     return store.get_experiment(experiment.id)
 
 
