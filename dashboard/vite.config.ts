@@ -24,6 +24,12 @@ export default defineConfig({
               test: /src[\\/](early|root|api[\\/](?!use)\w+\.ts)|openapi-fetch|@tanstack[\\/](query-core|react-query.*[qQ]ueryOptions)/,
               includeDependenciesRecursively: false,
             },
+            // The screen that is opened most, in one file and not in a dozen.
+            {
+              name: "overview",
+              test: /src[\\/](live|charts[\\/](fitness|tasks|vitals)|screens[\\/]experiment[\\/](overview|actions|log[\\/]sentences|(ExperimentScreen|OverviewTab|Actions|ExportPage|use\w+)\.))/,
+              includeDependenciesRecursively: false,
+            },
             // What most screens use, and what all plots use, in a file each: dozens of small ones take longer.
             // React and the like stay where every page has them.
             {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 from browser import Site, Visit, Visitor, settled
@@ -36,6 +38,20 @@ def test_the_first_load(reader: Visitor, built: Path) -> None:
 def test_the_charts(built: Path) -> None:
     (charts,) = (built / "assets").glob("charts-*.js")
     assert compressed(charts) <= 280 * KB
+
+
+def test_an_overview_asks_once_for_each_answer(reader: Visitor, site: Site) -> None:
+    page = reader.context.new_page()
+    # However slow the machine is, no answer becomes stale meanwhile.
+    page.clock.set_fixed_time(datetime.now(UTC))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for experiment in ("finished", "running"):
+        page.goto(f"{reader.url}/experiments/{site.experiments[experiment]}")
+        settled(page)
+        answers = Counter(url for url in asked if "/api/" in url)
+        assert len(answers) > 8 and max(answers.values()) == 1, answers
+        asked.clear()
 
 
 def test_everything_in_the_wheel(built: Path) -> None:

@@ -11,7 +11,7 @@ import {
   TooltipComponent,
   VisualMapComponent,
 } from "echarts/components";
-import { connect, init, use } from "echarts/core";
+import { connect, init, setPlatformAPI, use } from "echarts/core";
 import { LabelLayout } from "echarts/features";
 import { CanvasRenderer, SVGRenderer } from "echarts/renderers";
 
@@ -35,5 +35,18 @@ use([
   CanvasRenderer,
   SVGRenderer,
 ]);
+
+const context = document.createElement("canvas").getContext("2d");
+
+// ECharts asks how wide a Chinese character is, for the height of lines: an em. To measure one, the browser would search
+// all fonts for it, or load a large one, while the first chart waits.
+if (context !== null)
+  setPlatformAPI({
+    measureText(text, font = "12px sans-serif") {
+      if (text === "国") return { width: Number.parseFloat(/([\d.]+)px/.exec(font)?.[1] ?? "12") };
+      context.font = font;
+      return context.measureText(text);
+    },
+  });
 
 export { connect, init };

@@ -33,7 +33,7 @@ export function costPhases(data: Cost, palette: Palette): Drawing {
       grid: { ...GRID, top: 40 },
       legend: legend(palette, { type: "scroll", itemWidth: 14, itemHeight: 10 }),
       xAxis: {
-        ...valueAxis(palette, "candidate", { type: "category", data: data.number.map(String) }),
+        ...valueAxis(palette, "candidate", { type: "category", data: data.number.map((one) => count(one)) }),
         axisLine: { show: true, lineStyle: { color: palette["line-strong"] } },
         splitLine: { show: false },
       },

@@ -51,7 +51,10 @@ export function fitnessDrawing(
   const labels = labelsOf(best, wide, models, places, palette).map((one) =>
     floor !== null && one.y < floor ? { ...one, y: floor, text: `▼ ${one.text}` } : one,
   );
-  const margin = Math.min(Math.max(...labels.map(({ text }) => text.length)) * 6.6 + 14, LONGEST);
+  const margin = Math.min(
+    Math.max(...labels.map(({ text, bold }) => text.length * (bold ? 7.4 : 6.6))) + 14,
+    LONGEST,
+  );
   return {
     height: 400,
     // There the labels stand above their lines.

@@ -79,7 +79,7 @@ export function racingScatter(data: Racing, palette: Palette): Drawing {
         },
       ],
     },
-    description: `${count(points.filter((one) => one.blocks === 1).length)} of ${count(points.length)} candidates were stopped after their first block and are not drawn; ${count(compared.length)} were scored further.`,
+    description: `${count(points.filter((one) => one.blocks === 1).length)} of ${count(points.length)} candidates were stopped after their first block and are not drawn; ${count(compared.length)} ${compared.length === 1 ? "was" : "were"} scored further.`,
     table: {
       columns: ["candidate", "first block", "all scored blocks", "blocks scored"],
       rows: points.map((one) => [one.number, one.first, one.full, one.blocks]),

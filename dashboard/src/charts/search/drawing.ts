@@ -35,7 +35,14 @@ export function searchDrawing(trace: Trace, panel: Panel, axis: Axis, palette: P
             }
           : {}),
         ...(panel.id === "bounds"
-          ? { min: 0, axisLabel: { color: palette.muted, fontSize: 12, formatter: panel.show } }
+          ? {
+              min: 0,
+              axisLabel: {
+                color: palette.muted,
+                fontSize: 12,
+                formatter: (share: number) => `${tick(share * 100)} %`,
+              },
+            }
           : {}),
       }),
       tooltip: {

@@ -212,5 +212,6 @@ function describe(data: Timeline, end: number): string {
   const lost = data.workers.reduce((sum, one) => sum + one.lost, 0);
   const workers = data.workers.length === 1 ? "One worker was" : `${count(data.workers.length)} workers were`;
   const attempts = `${lost === 1 ? "1 attempt was" : `${count(lost)} attempts were`} lost`;
-  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}${lost > 0 ? `; ${attempts}, ${count(repeated(data).length)} of those shown do again what was lost` : ""}.`;
+  const again = repeated(data).length;
+  return `${workers} busy ${percent(span > 0 ? busy / span : null)} of ${duration(end)}${lost > 0 ? `; ${attempts}, ${count(again)} of those shown ${again === 1 ? "does" : "do"} again what was lost` : ""}.`;
 }

@@ -113,7 +113,7 @@ const gainWords = (gain: Difference): string =>
 export function sentence(verdict: Verdict): string {
   const where = verdict.settled
     ? `on ${count(verdict.items)} untouched test items`
-    : `on ${count(verdict.items)} search items so far`;
+    : `on ${count(verdict.items)} search ${verdict.items === 1 ? "item" : "items"} so far`;
   const name = verdict.settled ? `The merge “${verdict.label}”` : `The best candidate, “${verdict.label}”,`;
   const scored = `${name} scores ${score(verdict.score.mean)} ${where}`;
   const versus = verdict.opponents
