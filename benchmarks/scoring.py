@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMITS = {"arithmetic_json": 16, "arithmetic": 32, "json_facts": 24}
 CANDIDATES = {"base": (0.0, 0.0), "expert arithmetic": (1.0, 0.0), "expert json": (0.0, 1.0), "both, 0.6": (0.6, 0.6)}
 BLOCK, APART = 24, 6
-CHOICES, WORKED = 62, 5
+CHOICES, WORKED, PASSAGES = 62, 5, 56
 Result = TypeVar("Result")
 
 
@@ -149,14 +149,14 @@ def measure_prompts(engine: Any, folder: Path) -> None:
 
 def measure_order(engine: Any, folder: Path) -> None:
     """Score two questions about each of many passages, which the prefix cache cannot hold all at once."""
-    texts = [" ".join(f"Row {row} of table {table} says {row * table}." for row in range(1, 30)) for table in range(70)]
+    texts = [" ".join(f"Row {row} of table {table} says {row * table}." for row in range(1, 30)) for table in range(PASSAGES)]
     rows = [
         {"question": f"{text}\nWhat does row {row} say?", "answer": str(row * table), "choices": ["0", "1"], "label": 0}
         for row in (7, 8)
         for table, text in enumerate(texts)
     ]
     suite = TaskSuite.load((choice_task(folder, rows, worked=0),))
-    print("| two questions on each of 70 passages | seconds |\n|---|---|")
+    print(f"| two questions on each of {PASSAGES} passages | seconds |\n|---|---|")
     for ordered in (True, False):
         with nullcontext() if ordered else as_they_come():
             engine._llm.reset_prefix_cache()
