@@ -149,7 +149,9 @@ def measure_prompts(engine: Any, folder: Path) -> None:
 
 def measure_order(engine: Any, folder: Path) -> None:
     """Score two questions about each of many passages, which the prefix cache cannot hold all at once."""
-    texts = [" ".join(f"Row {row} of table {table} says {row * table}." for row in range(1, 30)) for table in range(PASSAGES)]
+    texts = [
+        " ".join(f"Row {row} of table {table} says {row * table}." for row in range(1, 30)) for table in range(PASSAGES)
+    ]
     rows = [
         {"question": f"{text}\nWhat does row {row} say?", "answer": str(row * table), "choices": ["0", "1"], "label": 0}
         for row in (7, 8)

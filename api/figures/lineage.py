@@ -64,7 +64,7 @@ def _merge(candidate: Candidate) -> LineageNode:
 
 
 def _candidate(experiment: Experiment, candidate: Candidate, *, chosen: bool) -> LineageNode:
-    fitness = "" if candidate.fitness is None else f", fitness {candidate.fitness:.4f}"
+    fitness = "" if candidate.fitness is None else f", fitness {candidate.fitness:.3f}"
     return LineageNode(
         id="candidate",
         kind="candidate",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, compact, count, difference, duration, percent, plain, score, tick } from "./numbers";
+import { bytes, compact, count, difference, duration, percent, phrase, plain, score, tick } from "./numbers";
 
 describe("numbers", () => {
   it("shows scores with three decimals and a real minus sign", () => {
@@ -38,6 +38,11 @@ describe("numbers", () => {
   });
   it("leaves a number that somebody wrote as it is, but for its minus sign", () => {
     expect([-0.5, 1.8, 1e-5].map(plain)).toEqual(["\u22120.5", "1.8", "0.00001"]);
+  });
+  it("gives the numbers of a text real minus signs, and leaves names as they are", () => {
+    expect(phrase("weight -0.431 (-1 to .5), group:-2 of smollm2-135m at 1e-5")).toBe(
+      "weight \u22120.431 (\u22121 to .5), group:\u22122 of smollm2-135m at 1e-5",
+    );
   });
   it("shows bytes in binary units and shares in percent", () => {
     expect([bytes(0), bytes(1536), bytes(269_000_000), percent(0.873), percent(0.034)]).toEqual([

@@ -75,5 +75,8 @@ export const coefficient = (value: number | null | undefined): string =>
 export const tick = (value: number): string =>
   signed(value.toLocaleString("en", { maximumSignificantDigits: 6 }).replaceAll(",", THIN));
 
+/** A text of the API with real minus signs before its numbers. */
+export const phrase = (text: string): string => text.replace(/(?<![\w.])-(?=[\d.])/g, MINUS);
+
 /** A number as it is, such as a limit that somebody wrote. */
 export const plain = (value: number): string => signed(String(value));

@@ -61,6 +61,9 @@ export function gapScatter(
       position: "right",
       color: palette.text,
       fontWeight: 600,
+      // Its own interval goes on behind it.
+      textBorderColor: palette.surface,
+      textBorderWidth: 3,
     },
     tooltip: { formatter: () => tip(one) },
   });

@@ -1,4 +1,5 @@
 import type { CustomSeriesRenderItem, CustomSeriesRenderItemAPI } from "echarts";
+import { phrase } from "@/format/numbers";
 import { GRID } from "../axes";
 import type { Drawing } from "../ChartCard";
 import type { Palette } from "../palette";
@@ -31,7 +32,7 @@ export function lineageDrawing(data: Lineage, palette: Palette, open: (node: Nod
   const byId = new Map(placed.map((one) => [one.node.id, one]));
   const links = data.edges.flatMap((edge) => {
     const [from, to] = [byId.get(edge.source), byId.get(edge.target)];
-    return from === undefined || to === undefined ? [] : [{ label: edge.label, from, to }];
+    return from === undefined || to === undefined ? [] : [{ label: phrase(edge.label), from, to }];
   });
   const hidden = { type: "value", show: false, min: 0 };
   const box = (api: CustomSeriesRenderItemAPI, one: Placed): Box => {
@@ -168,6 +169,9 @@ function drawLink(from: Box, to: Box, label: string, palette: Palette) {
                 width: x2 - x1 - 16,
                 overflow: "truncate" as const,
                 fill: palette.muted,
+                // Lines of others may cross it.
+                stroke: palette.surface,
+                lineWidth: 3,
                 fontSize: 11,
               },
             },

@@ -133,6 +133,9 @@ export function paretoDrawing(
             position: "top",
             color: palette.text,
             fontSize: 11,
+            // Its own interval goes on behind it.
+            textBorderColor: palette.surface,
+            textBorderWidth: 3,
             formatter: ({ dataIndex }: { dataIndex: number }) => nameOf(front[dataIndex] as Place),
           },
           labelLayout: { hideOverlap: true },

@@ -11,6 +11,10 @@ const SLOW_STORE_MS = 50;
 /** A driver's heart beats every few seconds. */
 const SILENT_S = 30;
 
+/** A decimal where one matters. */
+const pace = (perMinute: number | null): string =>
+  perMinute === null || perMinute >= 100 ? count(perMinute) : perMinute.toFixed(1);
+
 /** The strip's numbers; `now` in milliseconds since the epoch. */
 export function figuresOf(vitals: Vitals, now: number): Figure[] {
   const infeasible = vitals.infeasible_reasons.reduce((sum, one) => sum + one.count, 0);
@@ -22,7 +26,7 @@ export function figuresOf(vitals: Vitals, now: number): Figure[] {
     { name: "Waiting", value: count(vitals.waiting), note: "candidates" },
     {
       name: "Pace",
-      value: vitals.candidates_per_minute === null ? "–" : vitals.candidates_per_minute.toFixed(1),
+      value: pace(vitals.candidates_per_minute),
       note: "candidates per minute",
     },
     {
