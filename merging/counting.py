@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from merging.compiled import compiled
-from merging.loops import MAGNITUDE, UPPER, array, bits_of, change, load
+from merging.elements import MAGNITUDE, UPPER, bits_of, change, load
+from merging.loops import array
 from merging.vectors import StoredVector, Vector
 
 LONGEST_ROW = 1 << 13

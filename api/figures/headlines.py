@@ -15,14 +15,17 @@ from experiments.curves import best_so_far
 from experiments.entities import ExperimentSummary
 from experiments.headlines import Contender, Race
 from experiments.quantities import budget_use, task_weights
-from experiments.states import EXPERIMENT_STEPS, ExperimentState, Split
+from experiments.states import ExperimentState, Split
 from experiments.store import Store
 
 _KEPT = 1000
 
 
 class Headlines:
-    """Headlines; those of ended experiments are kept until their record grows. Usable from several threads."""
+    """Headlines; those of experiments that do not run are kept until their record grows.
+
+    Usable from several threads.
+    """
 
     def __init__(self, store: Store) -> None:
         """Take the store that experiments are in."""
@@ -32,14 +35,17 @@ class Headlines:
 
     def of(self, found: Sequence[ExperimentSummary]) -> dict[str, Headline]:
         """Return the headlines of experiments by id."""
-        ended = {
-            (one.experiment.id, one.experiment.last_seq) for one in found if not EXPERIMENT_STEPS[one.experiment.state]
+        # While one runs, the time that is left changes without an event.
+        still = {
+            (one.experiment.id, one.experiment.last_seq)
+            for one in found
+            if one.experiment.state is not ExperimentState.RUNNING
         }
         with self._lock:
-            known = {key[0]: self._kept[key] for key in ended if key in self._kept}
+            known = {key[0]: self._kept[key] for key in still if key in self._kept}
         made = headlines(self._store, [one for one in found if one.experiment.id not in known])
         with self._lock:
-            self._kept.update({key: made[key[0]] for key in ended if key[0] in made})
+            self._kept.update({key: made[key[0]] for key in still if key[0] in made})
         return known | made
 
 

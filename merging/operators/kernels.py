@@ -20,6 +20,8 @@ from merging.operators.base import Kernel
 from merging.operators.fills import Uniform, choices
 from merging.vectors import StoredVector, Vector
 
+_ONE = np.float32(1.0)
+
 
 @dataclass(frozen=True)
 class LoopKernel(ABC):
@@ -86,7 +88,7 @@ class ChoiceKernel(LoopKernel):
 
     def _run(self, base: Any, span: slice, out: Any) -> Any:
         chosen, weights = self._bound
-        return loops.added_choices(base, chosen(span), weights, out)
+        return loops.added(base, chosen(span), weights, _ONE, out)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from merging.blocks import BLOCK, spans
 from merging.counting import arrays
-from merging.loops import norms
+from merging.loops import l1
 from merging.operators.arithmetic import normalized
 from merging.operators.base import (
     WEIGHT_DOC,
@@ -137,17 +137,18 @@ def _l1_factor(flat: Vector, fill: Fill) -> float:
 def _norms(flat: Vector, fill: Fill) -> tuple[float, float]:
     fills = [fill]
     if is_uniform(fills):
-        before, after = norms(arrays(flat)[0], choices(fills)(slice(0, len(flat)))[0])
-        return float(before), float(after)
+        (choice,) = choices(fills)(slice(0, len(flat)))
+        base = arrays(flat)[0]
+        return float(l1(base, choice[0])), float(l1(base, choice))
     before = after = 0.0
     buffer = torch.empty(BLOCK)
     for span in spans(len(flat)):
         kept = buffer[: span.stop - span.start]
         fill(span, kept)
-        before += _l1(flat[span])
-        after += _l1(kept)
+        before += _l1_of(flat[span])
+        after += _l1_of(kept)
     return before, after
 
 
-def _l1(block: Tensor) -> float:
+def _l1_of(block: Tensor) -> float:
     return float(np.add.reduce(np.abs(block.numpy()), dtype=np.float64))

@@ -18,7 +18,7 @@ from api.answers import Answers
 from api.figures import headlines
 from api.figures.headlines import Headlines
 from experiments.entities import Experiment, ExperimentSummary
-from experiments.states import Scope, Wanted
+from experiments.states import ExperimentState, Scope, Wanted
 from experiments.store import Store
 
 
@@ -164,7 +164,7 @@ def test_charts_need_a_token_whoever_asked_before(
     assert make_client().get(url).status_code == 401
 
 
-def test_headlines_of_ended_experiments_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headlines_of_experiments_that_do_not_run_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     running, ended = seed(store), seed(store, name="ended", finished=True)
     asked: list[list[str]] = []
     original = headlines.headlines
@@ -179,4 +179,6 @@ def test_headlines_of_ended_experiments_are_kept(store: Store, monkeypatch: pyte
     assert kept.of(summaries) == kept.of(summaries) == original(store, summaries)
     grown_summary = replace(summaries[1], experiment=grown(ended))
     kept.of([grown_summary])
-    assert asked == [[running.id, ended.id], [running.id], [ended.id]]
+    paused = ExperimentSummary(replace(running, state=ExperimentState.PAUSED), store.progress(running.id))
+    assert kept.of([paused]) == kept.of([paused])
+    assert asked == [[running.id, ended.id], [running.id], [ended.id], [running.id]]
