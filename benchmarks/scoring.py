@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMITS = {"arithmetic_json": 16, "arithmetic": 32, "json_facts": 24}
 CANDIDATES = {"base": (0.0, 0.0), "expert arithmetic": (1.0, 0.0), "expert json": (0.0, 1.0), "both, 0.6": (0.6, 0.6)}
 BLOCK, APART = 24, 6
-CHOICES, WORKED, PASSAGES = 62, 5, 56
+CHOICES, WORKED, PASSAGES = 62, 5, 90
 Result = TypeVar("Result")
 
 

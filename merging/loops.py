@@ -44,7 +44,12 @@ def array(tensor: Tensor) -> Any:
 
 def exceeds(top: int, dtype: torch.dtype) -> bool:
     """Return whether the largest magnitude, as the loops return it, lies beyond a dtype's largest number."""
-    return int(top) > int(np.float32(torch.finfo(dtype).max).view(np.uint32))
+    return int(top) > _largest(dtype)
+
+
+@cache
+def _largest(dtype: torch.dtype) -> int:
+    return int(np.float32(torch.finfo(dtype).max).view(np.uint32))
 
 
 @compiled

@@ -197,9 +197,9 @@ class Materializer:
         return written
 
     def _ready(self, merge: _Merge, state: State, name: str) -> Prepared | None:
-        if not self._is_merged(merge.operator, name):
-            return None
-        return state.prepared.get(name) or self._prepared(merge, state.survey, name)
+        if ready := state.prepared.get(name):
+            return ready
+        return self._prepared(merge, state.survey, name) if self._is_merged(merge.operator, name) else None
 
     def _merged(self, merge: _Merge, state: State) -> Iterator[tuple[str, Tensor]]:
         def run(item: _Item) -> tuple[str, Tensor]:

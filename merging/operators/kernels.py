@@ -39,8 +39,8 @@ class LoopKernel(ABC):
 
     def write(self, span: slice, out: Tensor) -> int:
         """Write a span, rounded to the dtype of ``out``, fp32 or bf16; returns the largest magnitude as fp32 bits."""
-        base = self.base[span]
-        return int(self._run(array(base if fits(base) else base.float()), span, array(out)))
+        base = array(self.base)[span] if fits(self.base) else array(self.base[span].float())
+        return int(self._run(base, span, array(out)))
 
     @abstractmethod
     def _run(self, base: Any, span: slice, out: Any) -> Any:
