@@ -310,7 +310,7 @@ class TestLineage:
         assert list(nodes) == ["model:base", "model:a", "model:b", "merge", "candidate", f"artifact:{artifact.id}"]
         assert nodes["model:a"]["detail"] == "/models/a, SHA-256 aaaaaaaaaaaa… and 1 more files"
         assert (nodes["merge"]["label"], nodes["merge"]["detail"]) == ("task_arithmetic", "layer, lambda 0.9")
-        assert nodes["candidate"]["detail"].startswith("best so far, number 4, fitness 0.8750")
+        assert nodes["candidate"]["detail"].startswith("best so far, number 4, fitness 0.875, ")
         weights = {one["source"]: one["label"] for one in found["edges"] if one["target"] == "merge"}
         assert weights == {"model:base": "", "model:a": "weight 0.5", "model:b": "weight 0.5 (0.25 to 0.75)"}
         for one in found["nodes"]:
