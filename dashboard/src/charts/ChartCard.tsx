@@ -109,7 +109,7 @@ export function ChartCard<T>(props: Props<T>) {
       {why === null ? null : <Empty title="Nothing to draw">{<p>{sentence(why)}</p>}</Empty>}
       {drawing === null ? null : (
         <>
-          <p className={styles.finding}>{sentence(drawing.description)}</p>
+          <p className={styles.finding}>{drawing.description}</p>
           {drawing.sampled ? <SampledNote {...drawing.sampled} /> : null}
           {asTable ? (
             <DataTable caption={title} data={drawing.table} />
@@ -123,9 +123,9 @@ export function ChartCard<T>(props: Props<T>) {
   );
 }
 
-/** Reasons come from several places, and some as a clause. A symbol such as σ is no word, and stays as it is. */
+/** Reasons come from several places, and some as a clause. */
 const sentence = (text: string): string =>
-  `${text.replace(/^[a-z]/, (first) => first.toUpperCase())}${/[.!?]$/.test(text) ? "" : "."}`;
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 const chartOf = ({ table: _table, sampled: _sampled, ...chart }: Drawing): ChartProps => chart;
 

@@ -90,7 +90,7 @@ describe("the chart of tasks", () => {
   });
   it("sums up in a sentence", () => {
     expect(drawing.description).toBe(
-      "merge 9 against expert 2 on 20 test items: better on 1, worse on 1 and within noise on 1 of 3 tasks; " +
+      "On 20 test items, merge 9 against expert 2: better on 1, worse on 1 and within noise on 1 of 3 tasks; " +
         "in all +0.100 (95 % interval +0.050 to +0.200).",
     );
   });

@@ -169,7 +169,7 @@ function finding(lines: readonly Line[], own: string, rival: string, split: stri
   const all = lines[0];
   if (all === undefined) return "";
   return (
-    `${own} against ${rival} on ${count(all.items)} ${split} items: better on ${tally("up")}, worse on ${tally("down")} ` +
+    `On ${count(all.items)} ${split} items, ${own} against ${rival}: better on ${tally("up")}, worse on ${tally("down")} ` +
     `and within noise on ${tally("noise")} of ${tasks.length} ${tasks.length === 1 ? "task" : "tasks"}; ` +
     `in all ${difference(all.difference)} (95 % interval ${interval(all.low, all.high, difference)}).`
   );
