@@ -76,9 +76,11 @@ def _loaded(recipe: Path, dry_run: bool) -> Callable[..., Outcome]:
     # Modules stay, so looking for garbage among what they make is in vain.
     gc.disable()
     from merging.oneshot import merge_file
+    from merging.threads import keep_freed_memory
 
     gc.freeze()
     gc.enable()
+    keep_freed_memory()
     return merge_file
 
 

@@ -75,27 +75,35 @@ def added(base: Any, parts: Any, weights: Any, scale: Any, out: Any) -> Any:
     return top
 
 
-@compiled
-def energy(base: Any, choice: Any) -> Any:
+def energy(base: Any, choice: Any) -> float:
     """Return the sum of squares of what a choice takes from a task vector, rounded to fp32 and added up in fp64."""
     sums = np.zeros(_LANES)
-    for start in range(0, len(base), _LANES):
-        for lane in range(min(_LANES, len(base) - start)):
+    _add_squares(base, choice, sums)
+    return float(sums.sum())
+
+
+@compiled
+def _add_squares(base: Any, choice: Any, sums: Any) -> None:
+    for start in range(0, len(base), len(sums)):
+        for lane in range(min(len(sums), len(base) - start)):
             i = np.uint64(start + lane)
             value = element(choice, load(base, i), i)
             sums[lane] += np.float64(value * value)
-    return sums.sum()
+
+
+def l1(base: Any, part: Any) -> float:
+    """Return the sum of the magnitudes of a task vector, or of what a choice takes from one, added up in fp64."""
+    sums = np.zeros(_LANES)
+    _add_magnitudes(base, part, sums)
+    return float(sums.sum())
 
 
 @compiled
-def l1(base: Any, part: Any) -> Any:
-    """Return the sum of the magnitudes of a task vector, or of what a choice takes from one, added up in fp64."""
-    sums = np.zeros(_LANES)
-    for start in range(0, len(base), _LANES):
-        for lane in range(min(_LANES, len(base) - start)):
+def _add_magnitudes(base: Any, part: Any, sums: Any) -> None:
+    for start in range(0, len(base), len(sums)):
+        for lane in range(min(len(sums), len(base) - start)):
             i = np.uint64(start + lane)
             sums[lane] += np.float64(abs(element(part, load(base, i), i)))
-    return sums.sum()
 
 
 @compiled

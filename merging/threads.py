@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,9 @@ BATCH_BYTES = 1 << 22
 
 # The function as torch has it: vLLM puts one in its place that does nothing, after this module is imported.
 set_num_threads = torch.set_num_threads
+
+# Parameters of glibc's mallopt(3).
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -139,3 +143,15 @@ class Recycled:
                 return torch.frombuffer(held[index], dtype=tensor.dtype).view(tensor.shape)
         held.append(np.empty(size, dtype=np.uint8))
         return torch.frombuffer(held[-1], dtype=tensor.dtype).view(tensor.shape)
+
+
+def keep_freed_memory() -> None:
+    """Keep large blocks that are freed in the process; does nothing where the C library is not glibc.
+
+    glibc maps every block above 32 MiB anew, and gives freed memory at the end of the heap back; touching it again
+    costs a page fault every 4 KiB, more than what merges and packs do with it.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK, spans
+from merging.blocks import BLOCK
+from merging.counting import place_of_equal
 from merging.operators.base import Option, Options, TensorInputs
-from merging.operators.fills import Band, Fill
+from merging.operators.fills import Band, Banded, Fill, Segment
 from merging.operators.thresholds import Cut, Population, population_of
 from merging.vectors import Vector
 
@@ -58,30 +59,11 @@ def rankings(tensor: TensorInputs, *, descending: bool = False) -> tuple[Ranking
     )
 
 
-@dataclass(frozen=True)
-class Segment:
-    """Elements up to the flat index ``stop`` are kept where ``low`` < magnitude < ``high``."""
-
-    stop: int
-    low: float
-    high: float = math.inf
-
-
 def banded(flat: Vector, segments: Sequence[Segment]) -> Fill:
     """Return the fill that keeps each segment's band; segments are in order and cover the tensor."""
     if len(segments) == 1:
         return Band(flat, segments[0].low, segments[0].high)
-
-    def fill(span: slice, out: Tensor) -> None:
-        start = span.start
-        for segment in segments:
-            stop = min(segment.stop, span.stop)
-            if stop > start:
-                band = Band(flat, segment.low, segment.high)
-                band(slice(start, stop), out[start - span.start : stop - span.start])
-                start = stop
-
-    return fill
+    return Banded(flat, segments)
 
 
 def trimmed(flat: Vector, threshold: float) -> Fill:
@@ -120,8 +102,8 @@ def between(ranking: Ranking, kept: int, outliers: int, options: Options) -> Fil
 
 def _between_last(flat: Vector, low: Cut, high: Cut) -> list[Segment]:
     size = len(flat)
-    lowest = _place(flat, low.magnitude, low.among, backwards=True) if low.splits else 0
-    highest = _place(flat, high.magnitude, high.among, backwards=True) if high.splits else 0
+    lowest = place_of_equal(flat, low.magnitude, low.among, backwards=True) if low.splits else 0
+    highest = place_of_equal(flat, high.magnitude, high.among, backwards=True) if high.splits else 0
     segments = []
     for stop in sorted({lowest, highest, size}):
         inside = below(low.magnitude) if stop > lowest else low.magnitude
@@ -156,15 +138,4 @@ def above(magnitude: float) -> float:
 
 def end_of(flat: Vector, cut: Cut) -> int:
     """Return the index after the last of the first elements of a cut's magnitude that are above the cut."""
-    return _place(flat, cut.magnitude, cut.among, backwards=False)
-
-
-def _place(flat: Vector, magnitude: float, count: int, *, backwards: bool) -> int:
-    """Return the index that cuts off the first (backwards: last) ``count`` elements of a magnitude."""
-    walk = spans(len(flat))
-    for span in reversed(walk) if backwards else walk:
-        places = np.flatnonzero(np.abs(flat[span].numpy()) == np.float32(magnitude))
-        if len(places) >= count:
-            return int(span.start) + int(places[-count] if backwards else places[count - 1] + 1)
-        count -= len(places)
-    raise ValueError(f"{count} elements of magnitude {magnitude} are missing")
+    return place_of_equal(flat, cut.magnitude, cut.among, backwards=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.operators.band import EQUAL_MAGNITUDES, Segment, banded, between, rankings
+from merging.operators.band import EQUAL_MAGNITUDES, banded, between, rankings
 from merging.operators.base import (
     EXEMPT_1D,
     FIXED_LAMBDA,
@@ -23,7 +23,7 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.consensus import ELECTION_OF_MERGEKIT, ELECTION_OPTIONS
-from merging.operators.fills import Fill
+from merging.operators.fills import Fill, Segment
 from merging.operators.ranks import magnitude_ranks, row_length
 from merging.operators.sparse import (
     ADDED_WEIGHT,

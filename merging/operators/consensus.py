@@ -10,8 +10,8 @@ from torch import Tensor
 
 from merging.blocks import BLOCK
 from merging.operators.base import Kernel, Option, Options, TensorInputs
-from merging.operators.fills import Fill, Uniform, is_uniform
-from merging.operators.kernels import ElectionKernel
+from merging.operators.fills import Fill, Uniform
+from merging.operators.kernels import ElectionKernel, LoopKernel, spliced
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -108,8 +108,9 @@ def consensus_kernel(
     ballots = _Ballots.of(electors, election)
     scale *= ballots.scale
     base, fills = inputs.base.view(-1), [one.fill for one in electors]
-    if is_uniform(fills):
-        return _loop(base, fills, ballots, scale)
+    loop = spliced(fills, lambda uniform: _loop(base, uniform, ballots, scale))
+    if loop is not None:
+        return loop
     # As few buffers as possible, because they have to stay in the cache together.
     buffers = torch.empty(len(electors) + 1, BLOCK)
 
@@ -132,7 +133,7 @@ def consensus_kernel(
     return kernel
 
 
-def _loop(base: Tensor, fills: Uniform, ballots: _Ballots, scale: float) -> Kernel:
+def _loop(base: Tensor, fills: Uniform, ballots: _Ballots, scale: float) -> LoopKernel:
     rules, signed = ballots.election, min(ballots.parts) < 0.0
     factors = [(first, second) for first, second, *_ in ((*one, 1.0, 1.0) for one in ballots.scalings)]
     least = (1.0 if signed else rules.least) / ballots.unit

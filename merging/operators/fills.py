@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeGuard
 
 import numpy as np
@@ -43,6 +44,42 @@ class Band:
             out.copy_(part)
         if self.high < math.inf:
             torch.ops.aten.hardtanh_backward.grad_input(out, part, -self.high, self.high, grad_input=out)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Elements up to the flat index ``stop`` are kept where ``low`` < magnitude < ``high``."""
+
+    stop: int
+    low: float
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class Banded:
+    """The fill that keeps a band in each of several segments.
+
+    Args:
+        flat: the task vector.
+        segments: in order; together they cover it.
+    """
+
+    flat: Vector
+    segments: Sequence[Segment]
+
+    def __call__(self, span: slice, out: Tensor) -> None:
+        """Write a span."""
+        start = span.start
+        for segment in self.segments:
+            stop = min(segment.stop, span.stop)
+            if stop > start:
+                self.before(stop)(slice(start, stop), out[start - span.start : stop - span.start])
+                start = stop
+
+    def before(self, stop: int) -> Band:
+        """Return the band of the elements just before an index."""
+        segment = next(one for one in self.segments if one.stop >= stop)
+        return Band(self.flat, segment.low, segment.high)
 
 
 @dataclass(frozen=True)
@@ -112,9 +149,25 @@ def copied(flat: Vector) -> Band:
     return Band(flat)
 
 
-def is_uniform(fills: Sequence[Fill]) -> TypeGuard[Uniform]:
-    """Return whether fills are all of one kind that compiled loops know."""
+def pieces(fills: Sequence[Fill]) -> list[tuple[slice, Uniform]] | None:
+    """Return spans of a tensor with what its fills are there, all of one kind; None where compiled loops know none."""
+    if _is_uniform(fills):
+        return [(slice(0, len(fills[0].flat)), fills)]
+    if not _is_banded(fills):
+        return None
+    stops = sorted({one.stop for fill in fills if isinstance(fill, Banded) for one in fill.segments})
+    return [
+        (slice(start, stop), [fill.before(stop) if isinstance(fill, Banded) else fill for fill in fills])
+        for start, stop in pairwise([0, *stops])
+    ]
+
+
+def _is_uniform(fills: Sequence[Fill]) -> TypeGuard[Uniform]:
     return any(all(isinstance(fill, kind) for fill in fills) for kind in (Band, Drawn, Rated))
+
+
+def _is_banded(fills: Sequence[Fill]) -> TypeGuard[Sequence[Band | Banded]]:
+    return all(isinstance(fill, Band | Banded) for fill in fills)
 
 
 def choices(fills: Sequence[Band | Drawn | Rated]) -> Choices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from merging import loops
 from merging.blocks import BLOCK, is_finite_within, spans
 from merging.loops import array, exceeds, fits
 from merging.operators.base import Kernel
-from merging.operators.fills import Uniform, choices
+from merging.operators.fills import Fill, Uniform, choices, pieces
 from merging.vectors import StoredVector, Vector
 
 _ONE = np.float32(1.0)
@@ -128,6 +128,38 @@ class ElectionKernel(LoopKernel):
         return loop(base, chosen(span), *bound, out)
 
 
+@dataclass(frozen=True)
+class SplicedKernel:
+    """A kernel (see ``merging.operators.base.Kernel``) that is another one in each of several spans.
+
+    Args:
+        kernels: spans in order, together the tensor, each with its kernel.
+    """
+
+    kernels: Sequence[tuple[slice, LoopKernel]]
+
+    def __call__(self, span: slice, out: Tensor) -> None:
+        """Write the fp32 values of a span."""
+        for inside, kernel in self.within(span):
+            kernel(inside, out[inside.start - span.start : inside.stop - span.start])
+
+    def within(self, span: slice) -> Iterator[tuple[slice, LoopKernel]]:
+        """Yield the parts of a span, each with its kernel."""
+        for own, kernel in self.kernels:
+            start, stop = max(own.start, span.start), min(own.stop, span.stop)
+            if start < stop:
+                yield slice(start, stop), kernel
+
+
+def spliced(fills: Sequence[Fill], kernel_of: Callable[[Uniform], LoopKernel]) -> Kernel | None:
+    """Return the kernel of compiled loops for what is kept of task vectors; None where they know no such fills."""
+    known = pieces(fills)
+    if known is None:
+        return None
+    kernels = [(span, kernel_of(uniform)) for span, uniform in known]
+    return kernels[0][1] if len(kernels) == 1 else SplicedKernel(kernels)
+
+
 def array_of(vector: Vector) -> Any:
     """Return what the loops take for a task vector: fp32, or the expert's own bf16 weights as bits."""
     return array(vector.expert if isinstance(vector, StoredVector) else vector)
@@ -162,6 +194,10 @@ class Part:
         """
         if self.kernel is None:
             out.copy_(self.base[self.span])
+        elif isinstance(self.kernel, SplicedKernel):
+            for span, kernel in self.kernel.within(self.span):
+                part = replace(self, span=span, kernel=kernel)
+                part.write(out[span.start - self.span.start : span.stop - self.span.start])
         elif isinstance(self.kernel, LoopKernel) and self.profile == 1.0 and fits(out):
             _check(not exceeds(self.kernel.write(self.span, out), out.dtype), out.dtype)
         else:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK
-from merging.counting import LONGEST_ROW, arrays, rank_rows
+from merging.counting import LONGEST_ROW, rank_rows
 from merging.operators.base import Options, TensorInputs
 from merging.vectors import Vector
 
@@ -39,7 +39,7 @@ def magnitude_ranks(vector: Vector, length: int, *, as_torch: bool = False) -> T
     """
     ranks = torch.empty(len(vector), dtype=torch.int16 if length <= _MOST_16 else torch.int32)
     if length <= LONGEST_ROW and not as_torch:
-        rank_rows(*arrays(vector), length, ranks.numpy())
+        rank_rows(vector, length, ranks.numpy())
         return ranks
     rows, ranks = vector[:].view(-1, length), ranks.view(-1, length)
     ascending = torch.arange(length, dtype=ranks.dtype)

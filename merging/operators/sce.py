@@ -143,7 +143,7 @@ def _selected(
 
 def _energy(fill: Band | Drawn, size: int) -> float:
     """Return the mean square, summed in fp64."""
-    return float(energy(arrays(fill.flat)[0], choices([fill])(slice(0, size))[0])) / size
+    return energy(arrays(fill.flat)[0], choices([fill])(slice(0, size))[0]) / size
 
 
 def _weights(energies: Sequence[float], least: float) -> list[float]:

@@ -26,8 +26,8 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.consensus import Election, Elector, consensus_kernel
-from merging.operators.fills import Fill, choices, copied, is_uniform
-from merging.operators.kernels import ChoiceKernel
+from merging.operators.fills import Fill, choices, copied, pieces
+from merging.operators.kernels import ChoiceKernel, spliced
 from merging.vectors import Vector
 
 # Below this L1 norm a task vector is not rescaled.
@@ -113,8 +113,9 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
         return None
     factors = [scale * elector.weight * elector.factor for elector in electors]
     base, fills = inputs.base.view(-1), [elector.fill for elector in electors]
-    if is_uniform(fills):
-        return ChoiceKernel(base, fills, factors)
+    loop = spliced(fills, lambda uniform: ChoiceKernel(base, uniform, factors))
+    if loop is not None:
+        return loop
     buffer = torch.empty(BLOCK)
     terms = list(zip(fills, factors, strict=True))
 
@@ -135,11 +136,10 @@ def _l1_factor(flat: Vector, fill: Fill) -> float:
 
 
 def _norms(flat: Vector, fill: Fill) -> tuple[float, float]:
-    fills = [fill]
-    if is_uniform(fills):
-        (choice,) = choices(fills)(slice(0, len(flat)))
-        base = arrays(flat)[0]
-        return float(l1(base, choice[0])), float(l1(base, choice))
+    known = pieces([fill])
+    if known is not None:
+        base, delta = arrays(flat)
+        return l1(base, delta), sum(l1(base[span], *choices(uniform)(span)) for span, uniform in known)
     before = after = 0.0
     buffer = torch.empty(BLOCK)
     for span in spans(len(flat)):

@@ -15,17 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from merging.counting import arrays, count_cells, count_within
+from merging.counting import CELLS, FINE, Counts, count_cells, count_within, located
 from merging.operators.base import MergeInputs, TensorInputs
 from merging.threads import Threads
 from merging.vectors import Vector
 
-_CELLS, _FINE = 1 << 15, 1 << 16
 _INFINITE = 0x7F80
 """First cell of infinity and NaN."""
 
 Floats = npt.NDArray[np.float32]
-Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ class Counted:
 
     def cut(self, kept: int) -> Cut:
         """Count where the ``kept`` largest elements end."""
-        cell, rank = _located(self._coarse, kept)
+        cell, rank = located(self._coarse, kept)
         return _cut(cell, rank, _fine(self.flat, cell))
 
 
@@ -172,7 +170,7 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
         asked: says which cuts will be asked for.
     """
     threads = Threads()
-    counts = [np.zeros(_CELLS, dtype=np.int64) for _ in inputs.models]
+    counts = [np.zeros(CELLS, dtype=np.int64) for _ in inputs.models]
     densities: list[set[float]] = [set() for _ in inputs.models]
     names: dict[str, int] = {}
 
@@ -188,10 +186,10 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
                 densities[expert].add(density)
     total = sum(names.values())
     places = [
-        {kept: _located(count, kept) for kept in {kept_elements(density, total) for density in wanted}}
+        {kept: located(count, kept) for kept in {kept_elements(density, total) for density in wanted}}
         for count, wanted in zip(counts, densities, strict=True)
     ]
-    fines = [{cell: np.zeros(_FINE, dtype=np.int64) for cell, _ in found.values() if cell >= 0} for found in places]
+    fines = [{cell: np.zeros(FINE, dtype=np.int64) for cell, _ in found.values() if cell >= 0} for found in places]
 
     def fine(name: str) -> list[list[Counts]]:
         vectors = inputs.load(name).vectors
@@ -212,32 +210,16 @@ def counted_populations(inputs: MergeInputs, asked: Asked) -> tuple[Known, ...]:
 
 
 def _coarse(vector: Vector | None) -> Counts:
-    counts = np.zeros(_CELLS, dtype=np.int64)
-    if vector is not None:
-        count_cells(*arrays(vector), counts)
-    return counts
+    return np.zeros(CELLS, dtype=np.int64) if vector is None else count_cells(vector)
 
 
 def _fine(vector: Vector | None, cell: int) -> Counts:
-    counts = np.zeros(_FINE, dtype=np.int64)
-    if vector is not None:
-        count_within(*arrays(vector), cell, counts)
-    return counts
-
-
-def _located(counts: Counts, kept: int) -> tuple[int, int]:
-    """Return the last cell from which upward there are ``kept`` elements, and the rank inside it; -1 without one."""
-    from_above = np.cumsum(counts[::-1])
-    place = int(np.searchsorted(from_above, kept))
-    if place == len(counts):
-        return -1, 0
-    above = int(from_above[place - 1]) if place else 0
-    return len(counts) - 1 - place, kept - above
+    return np.zeros(FINE, dtype=np.int64) if vector is None else count_within(vector, cell)
 
 
 def _cut(cell: int, rank: int, fine: Counts | None) -> Cut:
     if fine is None or cell < 0:
         return Cut(0.0, 0, 0)
-    low, among = _located(fine, rank)
+    low, among = located(fine, rank)
     magnitude = np.array([cell << 16 | low], dtype=np.int32).view(np.float32)[0]
     return Cut(float(magnitude), among, int(fine[low]))

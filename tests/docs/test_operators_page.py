@@ -38,9 +38,11 @@ def median(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[evomerge.operators]\nmedian = my_package.median:{entry[1]}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    operators._registry.cache_clear()
+    operators.get_operator.cache_clear()
+    operators._of_others.cache_clear()
     yield
-    operators._registry.cache_clear()
+    operators.get_operator.cache_clear()
+    operators._of_others.cache_clear()
     for name in ("my_package", "my_package.median"):
         sys.modules.pop(name, None)
 

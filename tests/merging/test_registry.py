@@ -61,10 +61,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         line = f"extra = evomerge_extra_operators:{kind}\n"
         (info / "entry_points.txt").write_text(f"[{operators.ENTRY_POINT_GROUP}]\n{line}")
         monkeypatch.syspath_prepend(tmp_path)
-        operators._registry.cache_clear()
+        operators.get_operator.cache_clear()
+        operators._of_others.cache_clear()
 
     yield run
-    operators._registry.cache_clear()
+    operators.get_operator.cache_clear()
+    operators._of_others.cache_clear()
 
 
 def test_an_installed_operator_merges_like_a_built_in_one(install: Any, full_models: ModelSet) -> None:

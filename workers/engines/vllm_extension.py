@@ -39,6 +39,7 @@ from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
 from merging.shared.items import SharedState
+from merging.threads import keep_freed_memory
 from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
 from workers.engines.lora_slots import LoraSlots, Weights, without_adapter_layers
@@ -46,8 +47,6 @@ from workers.engines.write_plan import Unexplained, record_places
 from workers.progress import beat
 
 PR_SET_PDEATHSIG = 1
-# Parameters of glibc's mallopt(3).
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 # Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
 PACKED = "cpu_linear"
 
@@ -288,21 +287,10 @@ def _die_with_parent() -> None:
         raise EngineError(f"prctl(PR_SET_PDEATHSIG) failed with errno {ctypes.get_errno()}")
 
 
-def _keep_freed_memory() -> None:
-    """Keep large blocks that are freed in the process; does nothing where the C library is not glibc.
-
-    Each candidate's packs take the place of the last one's. glibc maps every block above 32 MiB anew, and gives
-    freed memory at the end of the heap back; touching it again costs a page fault every 4 KiB, more than packing.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
 _die_with_parent()
 if current_platform.is_cpu():
-    _keep_freed_memory()
+    # Each candidate's packs take the place of the last one's.
+    keep_freed_memory()
     _pack = _keep_raw_weights()
     # vLLM compiles its token-rank kernel with a C++ compiler for 20 s; eager is as fast on the CPU.
     torch.compiler.set_stance("force_eager")

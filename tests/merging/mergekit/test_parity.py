@@ -98,7 +98,8 @@ def test_the_preset_differs_from_mergekit_among_equal_magnitudes_only(models: Pa
     differing = 0
     for job in chosen:
         ((_, found),) = plan.tensors(only=[job.name])
-        apart = (found != exact[job.name]).reshape(-1)
+        # Its sort is repeated by other operations, whose sums may round to the next number.
+        apart = (parity.ulps(found, exact[job.name]) > 1).reshape(-1)
         differing += int(apart.sum())
         at_the_cut = torch.zeros_like(apart)
         for delta, density in zip(plan.inputs(job).deltas, job.values.model["density"], strict=True):
