@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from merging.compiled import compiled
 
@@ -99,7 +99,13 @@ class Twister:
     def uniforms(self, count: int) -> npt.NDArray[np.float32]:
         """Return the numbers in [0, 1) that ``torch.rand`` draws."""
         out = np.empty(count, dtype=np.float32)
-        self.used = _draw(self.words, self.used, out)
+        self.used = _draw(self.words, self.used, np.float32(0.0), out)
+        return out
+
+    def below(self, bound: float, count: int) -> npt.NDArray[np.uint8]:
+        """Return 1 where a number that ``uniforms`` would return is below a bound in fp32, else 0."""
+        out = np.empty(count, dtype=np.uint8)
+        self.used = _draw(self.words, self.used, np.float32(bound), out)
         return out
 
 
@@ -113,7 +119,7 @@ def _skip(words: Any, used: Any, count: Any) -> Any:
 
 
 @compiled
-def _draw(words: Any, used: Any, out: Any) -> Any:
+def _draw(words: Any, used: Any, bound: Any, out: Any) -> Any:
     start = 0
     while start < len(out):
         if used == _WORDS:
@@ -127,10 +133,25 @@ def _draw(words: Any, used: Any, out: Any) -> Any:
             word = np.uint32(word ^ (np.uint32(word << _SHIFTS[1]) & _TEMPER[0]))
             word = np.uint32(word ^ (np.uint32(word << _SHIFTS[2]) & _TEMPER[1]))
             word = np.uint32(word ^ (word >> _SHIFTS[3]))
-            target[i] = np.float32(np.int32(word & _MANTISSA)) * _UNIT
+            _put(target, i, np.float32(np.int32(word & _MANTISSA)) * _UNIT, bound)
         start += taken
         used += taken
     return used
+
+
+def _put(target: Any, i: Any, number: Any, bound: Any) -> None:
+    """Store a number, or, where the target holds no fp32, whether it is below the bound."""
+
+
+@overload(_put)
+def _put_of(target, i, number, bound):  # type: ignore[no-untyped-def]
+    def plain(target, i, number, bound):  # type: ignore[no-untyped-def]
+        target[i] = number
+
+    def compared(target, i, number, bound):  # type: ignore[no-untyped-def]
+        target[i] = number < bound
+
+    return plain if target.dtype == types.float32 else compared
 
 
 @compiled

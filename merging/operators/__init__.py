@@ -72,14 +72,13 @@ def get_operator(name: str) -> Operator:
     Raises:
         RecipeError: no operator has this name.
     """
-    others = _of_others()
-    if name in others:
-        return others[name]
-    if name not in _BUILT_IN:
-        raise RecipeError("recipe.method", f"there is no operator named {name!r}", nearest(name, operator_names()))
-    module, _, kind = _BUILT_IN[name].partition(".")
-    operator: Operator = getattr(import_module(f"{__name__}.{module}"), kind)()
-    return operator
+    if name in _BUILT_IN:
+        module, _, kind = _BUILT_IN[name].partition(".")
+        operator: Operator = getattr(import_module(f"{__name__}.{module}"), kind)()
+        return operator
+    if name in _of_others():
+        return _of_others()[name]
+    raise RecipeError("recipe.method", f"there is no operator named {name!r}", nearest(name, operator_names()))
 
 
 @cache

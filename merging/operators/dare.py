@@ -55,9 +55,10 @@ class _Dare(SparseMerge):
         """Draw for every element of one tensor that may be dropped."""
         if is_exempt(tensor, options):
             return None
+        known = (None,) * len(tensor.models) if tensor.values is None else tensor.values.model["density"]
         return tuple(
-            None if vector is None else draws_of(tensor, model, survey)
-            for model, vector in zip(tensor.models, tensor.vectors, strict=True)
+            None if vector is None else draws_of(tensor, model, survey, only)
+            for model, vector, only in zip(tensor.models, tensor.vectors, known, strict=True)
         )
 
     def sparse(self, prepared: Prepared, expert: int, flat: Vector, density: float, values: Values) -> Sparse:

@@ -29,7 +29,7 @@ class Draws:
     """One fixed draw per element: element i is kept with probability p where ``levels[i] > origin - slope * p``.
 
     Args:
-        levels: flat; int16 or fp32.
+        levels: flat; int16, uint8 or fp32.
         origin, slope: of the bound.
         exact: whether every probability is met exactly; otherwise in steps of 1/65536.
     """
@@ -65,12 +65,22 @@ def sequential_states(inputs: MergeInputs, options: Options) -> States | None:
     return states
 
 
-def draws_of(tensor: TensorInputs, model: str, states: States | None) -> Draws:
-    """Draw for every element of one expert's task vector."""
+def draws_of(tensor: TensorInputs, model: str, states: States | None, only: float | None = None) -> Draws:
+    """Draw for every element of one expert's task vector.
+
+    Args:
+        tensor: whose elements.
+        model: the expert.
+        states: see :func:`sequential_states`.
+        only: the one probability that will be asked for, of which a sequential draw keeps no more than who is kept.
+    """
     count = tensor.base.numel()
     if states is None:
         levels = uniform_levels(tensor.seed, tensor.name, model, count)
         # Levels ~u are kept above a bound where draws u are kept below one; torch has one operation for that.
         return Draws(torch.from_numpy(np.invert(levels, out=levels)), LEVELS / 2 - 0.5, float(LEVELS), exact=False)
-    drawn = states[tensor.name, model].copy().uniforms(count)
+    twister = states[tensor.name, model].copy()
+    if only is not None:
+        return Draws(torch.from_numpy(twister.below(only, count)), 0.5, 0.0, exact=True)
+    drawn = twister.uniforms(count)
     return Draws(torch.from_numpy(np.negative(drawn, out=drawn)), 0.0, 1.0, exact=True)

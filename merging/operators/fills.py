@@ -88,7 +88,7 @@ class Drawn:
 
     Args:
         flat: the task vector.
-        levels: of its elements; int16 or fp32.
+        levels: of its elements; int16, uint8 or fp32.
         bound: see above.
         lasting: whether the levels are prepared state, of which a GPU keeps a copy.
     """

@@ -22,6 +22,13 @@ def test_the_twister_draws_what_torch_draws_however_the_stream_is_cut(seed: int)
         assert torch.equal(torch.rand(count, generator=generator), torch.from_numpy(twister.uniforms(count)))
 
 
+def test_comparing_while_drawing_is_drawing_and_comparing() -> None:
+    twister, other = Twister.seeded(2), Twister.seeded(2)
+    for count, bound in ((5, 0.5), (3000, 0.3), (700, 1.0), (10, 0.0)):
+        expected = twister.uniforms(count) < np.float32(bound)
+        assert np.array_equal(other.below(bound, count), expected.astype(np.uint8))
+
+
 def test_a_skipped_stream_goes_on_where_a_drawn_one_would() -> None:
     generator, twister = torch.Generator().manual_seed(1), Twister.seeded(1)
     for count in (3, 1000, 623, 624, 1, 0, 1248):
