@@ -1,11 +1,13 @@
 """What writing one candidate into weights on a GPU costs, against the card's copy bandwidth and the processor's result.
 
     python benchmarks/operators_gpu.py [METHOD ...] [--shape smollm2-135m|llama-1b] [--experts 3] [--json FILE]
+    python benchmarks/operators_gpu.py [METHOD ...] --host-only
 
 For each operator: preparing on the host, the first candidate (tables compiled, prepared state copied to the card), then
 candidates of new coefficients (median and least of several), the bytes that they move, and how many elements of the
 result differ from the processor's. Weights are normal noise of a checkpoint's shapes, experts the base plus noise.
-Without a GPU it stops, unless TRITON_INTERPRET=1 asks for a rehearsal on the processor.
+Without a GPU it stops, unless TRITON_INTERPRET=1 asks for a rehearsal on the processor. With --host-only, nothing is
+launched, on any machine: what is left is the host's work for a candidate, in processor time of the thread that does it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from machine import machine
 from operators import moved_bytes
 from safetensors.torch import save_file
 
+from merging.gpu import binding
 from merging.granularity import Granularity
 from merging.live import LiveWeights, Place
 from merging.materialize import Materializer
@@ -50,6 +53,14 @@ METHODS: Mapping[str, dict[str, Any]] = {
 }
 
 
+class Nothing:
+    """Takes the place of a loop that is not launched."""
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
+        """Return a launch that does nothing."""
+        return lambda *arguments, **constants: None
+
+
 class Rehearsal(Materializer):
     """Runs the GPU's loops wherever the weights are."""
 
@@ -65,10 +76,13 @@ def main() -> None:
     parser.add_argument("--experts", type=int, default=3)
     parser.add_argument("--candidates", type=int, default=30)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--host-only", action="store_true")
     arguments = parser.parse_args()
-    rehearsal = os.environ.get("TRITON_INTERPRET") == "1"
+    rehearsal = os.environ.get("TRITON_INTERPRET") == "1" or arguments.host_only
     if not torch.cuda.is_available() and not rehearsal:
         sys.exit("no GPU here: benchmarks/operators.py measures the processor")
+    if arguments.host_only:
+        binding.add_rows = binding.choose_rows = binding.elect_rows = Nothing()
     device = torch.device("cpu" if rehearsal else "cuda")
     report: dict[str, Any] = {
         "machine": machine(),
@@ -82,9 +96,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         models = make_models(Path(folder), SHAPES[arguments.shape], arguments.experts, device)
         for method in arguments.methods:
-            report["methods"][method] = measure(method, models, device, arguments.candidates)
+            report["methods"][method] = measure(method, models, device, arguments.candidates, arguments.host_only)
             print(method, json.dumps(report["methods"][method]), file=sys.stderr, flush=True)
-    print(markdown(report))
+    print(host_markdown(report) if arguments.host_only else markdown(report))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -124,29 +138,28 @@ def make_models(folder: Path, shape: tuple[int, ...], experts: int, device: torc
     return ModelSet.open(refs[0], refs[1:])
 
 
-def measure(method: str, models: ModelSet, device: torch.device, candidates: int) -> dict[str, Any]:
-    """Prepare, write candidates, and compare the last with the processor's."""
+def measure(
+    method: str, models: ModelSet, device: torch.device, candidates: int, host_only: bool = False
+) -> dict[str, Any]:
+    """Prepare, write candidates, and compare the last with the processor's where anything was launched."""
     kind = Rehearsal if device.type == "cpu" else Materializer
     materializer = kind(models)
     live = places(models, device)
     recipes = [recipe_of(method, models, number) for number in range(candidates)]
     prepare = seconds(lambda: materializer.prepare(recipes[0]))
     first = seconds(lambda: materializer.write(recipes[0], live))
-    times = [seconds(lambda one=one: materializer.write(one, live)) for one in recipes[1:]]
+    clock = time.thread_time if host_only else time.perf_counter
+    times = [seconds(lambda one=one: materializer.write(one, live), clock) for one in recipes[1:]]
+    found = {"prepare_s": prepare, "first_s": first, "median_s": statistics.median(times), "least_s": min(times)}
+    if host_only:
+        return found
     different = elements = 0
     for name, merged in Materializer(models).tensors(recipes[-1]):
         different += int((merged != live.places[name][0].out.cpu()).sum())
         elements += merged.numel()
     levels = 2 * elements * len(models.experts) if method.startswith("dare") else 0
-    return {
-        "prepare_s": prepare,
-        "first_s": first,
-        "median_s": statistics.median(times),
-        "least_s": min(times),
-        "moved_bytes": moved_bytes(materializer, recipes[0]) + levels,
-        "different": different,
-        "elements": elements,
-    }
+    moved = moved_bytes(materializer, recipes[0]) + levels
+    return found | {"moved_bytes": moved, "different": different, "elements": elements}
 
 
 def recipe_of(method: str, models: ModelSet, number: int) -> Recipe:
@@ -179,15 +192,33 @@ def copy_bandwidth(device: torch.device) -> float:
     return 2 * size / statistics.median(times[1:]) / 1e9
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Return the wall time of a call and of the work that it starts on the card."""
+def seconds(function: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return the time of a call and of the work that it starts on the card."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    start = time.perf_counter()
+    start = clock()
     function()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
+
+
+def host_markdown(report: Mapping[str, Any]) -> str:
+    """Return the table of what the host does."""
+    lines = ["| method | the host's ms per candidate: median | least |", "|---|---:|---:|"]
+    for method, row in report["methods"].items():
+        lines.append(f"| {method} | {1e3 * row['median_s']:.2f} | {1e3 * row['least_s']:.2f} |")
+    return "\n".join(
+        [*lines, "", f"{report['shape']}, {report['experts']} full experts, nothing launched. {origin(report)}"]
+    )
+
+
+def origin(report: Mapping[str, Any]) -> str:
+    """Return what the figures were taken on."""
+    return (
+        f"{report['machine']['cores']} x {report['machine']['cpu']}, {report['machine']['date']}, "
+        f"torch {report['torch']}."
+    )
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -206,8 +237,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"{report['shape']}, {report['experts']} full experts. {report['card']}, copy {report['copy_gb_s']:.0f} GB/s; "
-        f"{report['machine']['cores']} x {report['machine']['cpu']}, {report['machine']['date']}, "
-        f"torch {report['torch']}.",
+        f"{origin(report)}",
     ]
     return "\n".join(lines)
 

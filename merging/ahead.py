@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Lock, get_native_id
@@ -73,8 +73,12 @@ class MergingAhead:
         """Wait until the thread has done, or left off, what it was given."""
         self._thread.submit(int).result()
 
-    def write(self, recipe: Recipe) -> set[str]:
+    def write(self, recipe: Recipe, *, told: Callable[[str, bool], None] = lambda name, changed: None) -> set[str]:
         """Do what ``Materializer.write`` does: copy what is merged already, and merge the rest.
+
+        Args:
+            recipe: what to merge.
+            told: see ``Materializer.write``.
 
         Raises:
             EngineError: the thread failed in a way that the merge itself does not.
@@ -88,8 +92,10 @@ class MergingAhead:
             digest, merged = self._merged
             self._merged = ("", {})
             written = self._copy(merged) if digest == recipe.digest() else set()
+            for name in written:
+                told(name, True)
             rest = [name for name in self._live.places if name not in written]
-            written |= self._materializer.write(recipe, self._live, rest)
+            written |= self._materializer.write(recipe, self._live, rest, told=told)
             if self._live.device.type != "cpu":
                 # The next candidate is merged on another stream into what is copied from.
                 torch.accelerator.synchronize(self._live.device)

@@ -43,7 +43,7 @@ class Place:
 
     def copy(self, merged: Tensor) -> None:
         """Copy the part out of the whole merged tensor."""
-        self.out.copy_(merged.as_strided(self.size, self.stride, self.offset))
+        self.out.copy_(merged.as_strided(self.size, self.stride, merged.storage_offset() + self.offset))
 
 
 @dataclass
@@ -51,7 +51,8 @@ class LiveWeights:
     """Every place of every checkpoint tensor in one process of an engine.
 
     Args:
-        places: by checkpoint name; a tensor may have several places, or none where another process holds it.
+        places: by checkpoint name; a tensor may have several places, or none where another process holds it. They
+            stay where they are: a GPU's tables hold their addresses.
         at_base: names whose places are known to hold the base's values, which need not be written again where a
             merge leaves the base as it is.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from merging.threads import Recycled, Threads
 from merging.validation import validate_recipe
 
 if TYPE_CHECKING:
-    from merging.gpu.places import GpuPlaces
+    from merging.gpu.plan import GpuWriter
 
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
 _Item = tuple[str, Prepared | None]
@@ -98,7 +98,7 @@ class Materializer:
         self._chunks: dict[tuple[tuple[str, ...], int], ChunkPlan] = {}
         self._threads = Threads()
         self._recycled = Recycled() if resident else None
-        self._gpu: GpuPlaces | None = None
+        self._gpu: GpuWriter | None = None
 
     def prepare(self, recipe: Recipe) -> None:
         """Do all work for a recipe that does not depend on its coefficients; doing it again costs nothing.
@@ -138,7 +138,14 @@ class Materializer:
         merge = replace(self._resolve(recipe), dtype=dtype)
         return self._merged(merge, self._state(merge))
 
-    def write(self, recipe: Recipe, live: LiveWeights, names: Iterable[str] | None = None) -> set[str]:
+    def write(
+        self,
+        recipe: Recipe,
+        live: LiveWeights,
+        names: Iterable[str] | None = None,
+        *,
+        told: Callable[[str, bool], None] = lambda name, changed: None,
+    ) -> set[str]:
         """Merge straight into an engine's weights, rounded once as :meth:`tensors` does.
 
         A tensor that the merge leaves as the base has it is not written where ``live.at_base`` says that it is there
@@ -149,6 +156,8 @@ class Materializer:
             recipe: what to merge.
             live: where to.
             names: of the tensors to write, taken one by one while others are computed; None writes all.
+            told: called for each of them that has a place, with whether it was written, by the thread that wrote it and
+                at once; on a GPU at the end.
 
         Returns:
             Names of the tensors that were written.
@@ -159,35 +168,52 @@ class Materializer:
         merge = self._resolve(recipe)
         state = self._state(merge)
         wanted = self.models.tensor_names() if names is None else names
-        items = ((name, self._ready(merge, state, name)) for name in wanted if live.places.get(name))
+        written: set[str] = set()
         if self._computes_on_gpu(live):
-            return self._write_on_gpu(merge, items, live)
+            wanted = tuple(wanted)
+            written = self._write_on_gpu(merge, state, wanted, live)
+            for name in filter(live.places.get, wanted):
+                told(name, name in written)
+            return written
+        items = ((name, self._ready(merge, state, name)) for name in wanted if live.places.get(name))
 
-        def run(item: _Item) -> str | None:
+        def run(item: _Item) -> tuple[str, bool]:
             name, ready = item
             parts = None if ready is None else self._parts(merge, name, ready)
             with _named(merge.recipe, name):
-                return name if write_places(self._vectors.base(name), parts, name, live) else None
+                changed = write_places(self._vectors.base(name), parts, name, live)
+            told(name, changed)
+            return name, changed
 
-        return {name for name in self._threads.map(run, items, self._bytes) if name is not None}
+        for name, changed in self._threads.map(run, items, self._bytes):
+            if changed:
+                written.add(name)
+        return written
 
     def _computes_on_gpu(self, live: LiveWeights) -> bool:
         return live.device.type != "cpu"
 
-    def _write_on_gpu(self, merge: _Merge, items: Iterable[_Item], live: LiveWeights) -> set[str]:
-        from merging.gpu.places import GpuPlaces
+    def _write_on_gpu(self, merge: _Merge, state: State, names: tuple[str, ...], live: LiveWeights) -> set[str]:
+        from merging.gpu.places import Item
+        from merging.gpu.plan import Candidate, GpuWriter
+
+        def item(name: str) -> Item:
+            base, ready = self._vectors.base(name), self._ready(merge, state, name)
+            slotted = [] if ready is None else self._slotted(merge, name, base)
+            return Item(name, base, ready, [(slice(piece.start, piece.stop), slots) for piece, slots in slotted])
 
         if self._gpu is None:
-            self._gpu = GpuPlaces(live.device, self._gpu_budget)
-        written: set[str] = set()
-        elsewhere: list[_Item] = []
-        for name, ready in items:
-            parts = None if ready is None else self._parts(merge, name, ready)
-            if not self._gpu.takes(parts, live.places[name]):
-                elsewhere.append((name, ready))
-            elif self._gpu.write(self._vectors.base(name), parts, name, live):
-                written.add(name)
-        for name, merged in self._threads.map(lambda item: (item[0], self._run(merge, *item)), elsewhere, self._bytes):
+            self._gpu = GpuWriter(live.device, self._gpu_budget)
+        # What is prepared for one candidate alone serves no other.
+        key = self._key(merge) if self._resident else object()
+        candidate = Candidate(merge.operator, lambda slots: self._values(merge, slots), self._profiles(merge))
+        with _named(merge.recipe, "a tensor"):
+            written, rest = self._gpu.begin(
+                (key, merge.granularity, names), live, candidate, lambda: [item(n) for n in names if live.places.get(n)]
+            )
+        # While the GPU is at work.
+        items = ((name, self._ready(merge, state, name)) for name in rest)
+        for name, merged in self._threads.map(lambda one: (one[0], self._run(merge, *one)), items, self._bytes):
             live.at_base.discard(name)
             for place in live.places[name]:
                 place.copy(merged)
@@ -242,9 +268,15 @@ class Materializer:
         return None if profile == 0.0 or all(part.kernel is None for part in parts) else parts
 
     def _profile(self, merge: _Merge, name: str) -> float:
+        profile = self._profiles(merge)
+        return 1.0 if profile is None else profile(name)
+
+    def _profiles(self, merge: _Merge) -> Callable[[str], float] | None:
+        """Return what gives the depth profile's factor of a tensor; None where that is 1 for all."""
         if not any(parameter.name in merge.recipe.coefficients for parameter in LINES):
-            return 1.0
-        return lines_factor(values_of(merge.recipe, (), (0,)), name, self.models.num_blocks)
+            return None
+        values = values_of(merge.recipe, (), (0,))
+        return lambda name: lines_factor(values, name, self.models.num_blocks)
 
     def _empty(self, base: Tensor, dtype: torch.dtype) -> Tensor:
         if self._recycled is None or dtype != base.dtype:
@@ -270,7 +302,9 @@ class Materializer:
         key = self._key(merge)
         if key not in self._states:
             while len(self._states) >= KEPT_STATES:
-                self._states.popitem(last=False)
+                forgotten, _ = self._states.popitem(last=False)
+                if self._gpu is not None:
+                    self._gpu.forget(forgotten)
             items = None if self._shared is None else items_of(operator, options, key, self.models, self._shared)
             self._states[key] = prepare_state(operator, options, self._inputs(merge), self._threads, items)
         self._states.move_to_end(key)
@@ -320,16 +354,25 @@ class Materializer:
         return not self._resident and merge.granularity.chunks is None
 
     def _tensor_values(self, merge: _Merge, name: str) -> Values:
-        num_blocks = self.models.num_blocks
+        return self._values(merge, self._slots(merge, name))
+
+    def _slots(self, merge: _Merge, name: str) -> tuple[int, ...]:
+        return (0,) if merge.operator.composes_depth else merge.granularity.slots_of(name, self.models.num_blocks)
+
+    def _values(self, merge: _Merge, slots: tuple[int, ...]) -> Values:
+        values = merge.values_in(slots)
         if merge.operator.composes_depth:
-            return replace(values_of(merge.recipe, merge.models, (0,)), steps=steps_of(merge.recipe, num_blocks))
-        return merge.values_in(merge.granularity.slots_of(name, num_blocks))
+            return replace(values, steps=steps_of(merge.recipe, self.models.num_blocks))
+        return values
 
     def _pieces(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, Values]]:
+        return [(piece, self._values(merge, slots)) for piece, slots in self._slotted(merge, name, base)]
+
+    def _slotted(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, tuple[int, ...]]]:
+        """Return the pieces of one tensor, each with the slots whose coefficients apply."""
         if merge.granularity.chunks is None:
-            return [(Piece(0, base.numel(), 0), self._tensor_values(merge, name))]
-        pieces = self._chunk_plan(merge).pieces[name]
-        return [(piece, merge.values_in((piece.slot,))) for piece in pieces]
+            return [(Piece(0, base.numel(), 0), self._slots(merge, name))]
+        return [(piece, (piece.slot,)) for piece in self._chunk_plan(merge).pieces[name]]
 
     def _chunk_plan(self, merge: _Merge) -> ChunkPlan:
         count = merge.granularity.chunks or 1

@@ -137,6 +137,8 @@ def process_environment(config: WorkerConfig) -> dict[str, str]:
         environment["CUDA_VISIBLE_DEVICES"] = ""
         # Rebinds every rank to the same first cores otherwise.
         environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+        # Packs of weights are freed and made by changing threads; each would keep what it freed to itself.
+        environment["MALLOC_ARENA_MAX"] = "1"
     if config.batch_invariant:
         environment["VLLM_BATCH_INVARIANT"] = "1"
     return environment

@@ -73,8 +73,11 @@ def trimmed(flat: Vector, threshold: float) -> Fill:
 
 def largest(ranking: Ranking, kept: int, options: Options) -> Fill:
     """Return the fill that keeps the ``kept`` largest elements; of equal ones the first under ``by_position``."""
-    flat, cut = ranking.flat, ranking.population.cut(kept)
-    if options["equal_magnitudes"] == "all" or not cut.splits:
+    flat = ranking.flat
+    if options["equal_magnitudes"] == "all":
+        return trimmed(flat, ranking.population.magnitude(kept))
+    cut = ranking.population.cut(kept)
+    if not cut.splits:
         return trimmed(flat, cut.magnitude)
     if options["equal_magnitudes"] == "torch_sort":
         return _placed(ranking, 0, kept)
@@ -86,13 +89,13 @@ def between(ranking: Ranking, kept: int, outliers: int, options: Options) -> Fil
 
     Under ``by_position`` the last of equal elements count as the larger ones.
     """
-    flat, size = ranking.flat, len(ranking.flat)
-    low = ranking.population.cut(outliers + kept)
+    flat, size, population = ranking.flat, len(ranking.flat), ranking.population
     if options["equal_magnitudes"] == "all":
         # The largest that stays; nothing equal to it goes.
-        high = ranking.population.cut(outliers + 1)
-        return banded(flat, [Segment(size, below(low.magnitude), above(high.magnitude))])
-    dropped = ranking.population.cut(outliers) if outliers else Cut(math.inf, 0, 0)
+        smallest, largest = (population.magnitude(count) for count in (outliers + kept, outliers + 1))
+        return banded(flat, [Segment(size, below(smallest), above(largest))])
+    low = population.cut(outliers + kept)
+    dropped = population.cut(outliers) if outliers else Cut(math.inf, 0, 0)
     if not low.splits and not dropped.splits:
         return banded(flat, [Segment(size, below(low.magnitude), dropped.magnitude)])
     if options["equal_magnitudes"] == "torch_sort":

@@ -90,13 +90,11 @@ class Drawn:
         flat: the task vector.
         levels: of its elements; int16, uint8 or fp32.
         bound: see above.
-        lasting: whether the levels are prepared state, of which a GPU keeps a copy.
     """
 
     flat: Vector
     levels: Tensor
     bound: float
-    lasting: bool = True
 
     def __call__(self, span: slice, out: Tensor) -> None:
         """Write a span."""

@@ -149,7 +149,7 @@ def _largest(delta: Tensor, population: Population, density: float) -> Fill:
     flat = delta.view(-1)
     if density >= 1.0:
         return copied(flat)
-    return trimmed(flat, population.cut(kept_elements(density, population.count)).magnitude)
+    return trimmed(flat, population.magnitude(kept_elements(density, population.count)))
 
 
 def _masked(delta: Tensor, mask: Tensor) -> Fill:
@@ -173,7 +173,7 @@ def _learned(inputs: MergeInputs, options: Options) -> tuple[Stored, ...]:
         if training.density >= 1.0:
             return 0.0
         population = populations()[index]
-        return population.cut(kept_elements(training.density, population.count)).magnitude
+        return population.magnitude(kept_elements(training.density, population.count))
 
     return tuple(
         learned_masks(task, expert, functools.partial(threshold, index), training)

@@ -138,7 +138,7 @@ def _selected(
     elif chosen_anew:
         score, end = variance.flat.clone(), end_of(variance.flat, cut)
         torch.threshold_(score[end:], cut.magnitude, 0.0)
-    return [None if one is None else Drawn(one, score, bound, lasting=not chosen_anew) for one in vectors]
+    return [None if one is None else Drawn(one, score, bound) for one in vectors]
 
 
 def _energy(fill: Band | Drawn, size: int) -> float:

@@ -64,6 +64,9 @@ class Population(Protocol):
     def cut(self, kept: int) -> Cut:
         """Return where the ``kept`` largest elements end; ``kept`` is at least 1."""
 
+    def magnitude(self, kept: int) -> float:
+        """Return the magnitude of that cut, which may be all that is asked for."""
+
 
 @dataclass(frozen=True)
 class Magnitudes:
@@ -83,6 +86,11 @@ class Magnitudes:
         """Whether no element is NaN or infinite; both sort last."""
         return not len(self.ascending) or bool(np.isfinite(self.ascending[-1]))
 
+    def magnitude(self, kept: int) -> float:
+        """Look up the magnitude of a cut."""
+        stored = len(self.ascending)
+        return 0.0 if kept > stored else float(self.ascending[stored - kept])
+
     def cut(self, kept: int) -> Cut:
         """Look up where the ``kept`` largest elements end."""
         stored = len(self.ascending)
@@ -94,7 +102,7 @@ class Magnitudes:
 
     def threshold(self, density: float) -> float:
         """Return the magnitude of the k-th largest element, see :func:`kept_elements`."""
-        return 0.0 if density >= 1.0 else self.cut(kept_elements(density, self.count)).magnitude
+        return 0.0 if density >= 1.0 else self.magnitude(kept_elements(density, self.count))
 
 
 def sorted_magnitudes(deltas: Sequence[Tensor], count: int) -> Magnitudes:
@@ -134,6 +142,10 @@ class Counted:
         cell, rank = located(self._coarse, kept)
         return _cut(cell, rank, _fine(self.flat, cell))
 
+    def magnitude(self, kept: int) -> float:
+        """Count up to the magnitude of a cut."""
+        return self.cut(kept).magnitude
+
 
 @dataclass(frozen=True)
 class Known:
@@ -146,6 +158,10 @@ class Known:
     def cut(self, kept: int) -> Cut:
         """Look up where the ``kept`` largest elements end."""
         return self.cuts[kept]
+
+    def magnitude(self, kept: int) -> float:
+        """Look up the magnitude of a cut."""
+        return self.cuts[kept].magnitude
 
 
 def population_of(vector: Vector, once: bool) -> Population:

@@ -111,7 +111,7 @@ class Ties(SparseMerge):
         options, found = prepared.options, prepared.data[expert]
         if isinstance(found, Ranking):
             return Sparse(largest(found, kept_elements(density, len(flat)), options))
-        return Sparse(trimmed(flat, found.cut(kept_elements(density, found.count)).magnitude))
+        return Sparse(trimmed(flat, found.magnitude(kept_elements(density, found.count))))
 
 
 def _asked(tensor: TensorInputs, options: Options) -> Sequence[float] | None:

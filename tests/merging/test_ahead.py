@@ -95,7 +95,11 @@ def test_merged_ahead_or_in_turn_is_the_same(
     for one in candidates[1:]:
         ahead.begin(one)
         ahead.settle()
-        assert ahead.write(one) == alone.write(one, plain)
+        told: list[tuple[str, bool]] = []
+        written = ahead.write(one, told=lambda name, changed, told=told: told.append((name, changed)))
+        assert written == alone.write(one, plain)
+        # Every tensor once, whether it was merged ahead or in turn.
+        assert sorted(told) == [(name, name in written) for name in sorted(live.places)]
         assert_same(live, plain)
     # Another one is written than was announced, and one that was not.
     ahead.begin(candidates[1])

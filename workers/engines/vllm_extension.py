@@ -9,25 +9,18 @@ started dies with its parent. Nothing else may import it.
 from __future__ import annotations
 
 import ctypes
-import inspect
 import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import vllm
-from vllm.model_executor.layers import utils as gemm_dispatch
 from vllm.model_executor.layers.linear import UnquantizedLinearMethod
-from vllm.model_executor.layers.vocab_parallel_embedding import (
-    ParallelLMHead,
-    UnquantizedEmbeddingMethod,
-    VocabParallelEmbedding,
-)
+from vllm.model_executor.layers.vocab_parallel_embedding import UnquantizedEmbeddingMethod
 from vllm.platforms import current_platform
 
 from evomerge.errors import EngineError, EvomergeError
@@ -42,13 +35,12 @@ from merging.shared.items import SharedState
 from merging.threads import keep_freed_memory
 from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
+from workers.engines.cpu_packs import Packs
 from workers.engines.lora_slots import LoraSlots, Weights, without_adapter_layers
 from workers.engines.write_plan import Unexplained, record_places
 from workers.progress import beat
 
 PR_SET_PDEATHSIG = 1
-# Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
-PACKED = "cpu_linear"
 
 
 @dataclass
@@ -80,7 +72,7 @@ class MergeExtension:
     evomerge_materializer: Materializer
     evomerge_live: LiveWeights | None
     evomerge_ahead: MergingAhead | None = None
-    evomerge_packed: Sequence[torch.nn.Module]
+    evomerge_packs: Packs
     evomerge_slots: LoraSlots
 
     def open_models(
@@ -99,7 +91,7 @@ class MergeExtension:
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
             self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget, shared=SharedState(beat))
             if not hasattr(self, "evomerge_live"):
-                self.evomerge_packed = _packed_modules(model)
+                self.evomerge_packs = Packs(model)
                 base_tensors = ((name, models.base_tensor(name)) for name in models.tensor_names())
                 try:
                     places = record_places(model, model.load_weights, base_tensors)
@@ -140,37 +132,35 @@ class MergeExtension:
         return answer
 
     def write_recipe(self, recipe: Recipe) -> Answer:
-        """Merge into the live parameters and pack them again; seconds: apply, write (on the detour), repack."""
+        """Merge into the live parameters and pack them again.
+
+        Seconds: apply, write (on the detour) and repack. While one thread packs others merge; all together are what
+        passed.
+        """
         with _answering() as answer, torch.no_grad():
             start = time.perf_counter()
-            live, model = self.evomerge_live, self.model_runner.model
+            live, model, packs = self.evomerge_live, self.model_runner.model, self.evomerge_packs
             if live is None:
                 merged = MergedTensors(self.evomerge_materializer.tensors(recipe))
                 with without_adapter_layers(model):
                     _check_complete(model, model.load_weights(merged))
                 answer.seconds["apply"] = merged.seconds
                 answer.seconds["write"] = _now() - start - merged.seconds
-                self._pack_again(self.evomerge_packed, answer)
-                return answer
-            try:
-                ahead = self.evomerge_ahead
-                written = self.evomerge_materializer.write(recipe, live) if ahead is None else ahead.write(recipe)
-                answer.seconds["apply"] = _now() - start
-                self._pack_again(_owners(self.evomerge_packed, live, written), answer)
-            except BaseException:
-                # What was written before the error is not packed, so the next candidate writes everything.
-                live.at_base.clear()
-                raise
+                packs.pack_all()
+            else:
+                packs.begin(live)
+                try:
+                    if self.evomerge_ahead is None:
+                        self.evomerge_materializer.write(recipe, live, told=packs.written)
+                    else:
+                        self.evomerge_ahead.write(recipe, told=packs.written)
+                except BaseException:
+                    # What was written before the error may not be packed, so the next candidate writes everything.
+                    live.at_base.clear()
+                    raise
+                answer.seconds["apply"] = _now() - start - packs.seconds
+            answer.seconds["repack"] = packs.seconds
         return answer
-
-    def _pack_again(self, modules: Iterable[torch.nn.Module], answer: Answer) -> None:
-        start = time.perf_counter()
-        # One after the other: two threads gain a tenth, and lose it to memory that each of them keeps for itself.
-        for module in modules:
-            # The new pack takes the memory of the old one, wherever that is.
-            setattr(module, PACKED, None)
-            _pack(module, remove_weight=False)
-        answer.seconds["repack"] = time.perf_counter() - start
 
     def open_population(self, rank: int | None) -> Answer:
         """Prepare to answer as several candidates at once; the engine must have been started for that.
@@ -236,47 +226,11 @@ def _check_complete(model: torch.nn.Module, loaded: set[str] | None) -> None:
         raise EngineError(f"vLLM's loader left {len(missing)} parameters unwritten, first {min(missing)}")
 
 
-def _packed_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
-    packed = [module for module in model.modules() if hasattr(module, PACKED)]
-    if not any(isinstance(module, ParallelLMHead) for module in packed):
-        return packed
-    # With a head of its own the input embedding is only ever looked up: its pack is dead weight.
-    heads: list[torch.nn.Module] = []
-    for module in packed:
-        if isinstance(module, VocabParallelEmbedding) and not isinstance(module, ParallelLMHead):
-            setattr(module, PACKED, torch.nn.functional.linear)
-        else:
-            heads.append(module)
-    return heads
-
-
-def _owners(modules: Iterable[torch.nn.Module], live: LiveWeights, names: Iterable[str]) -> list[torch.nn.Module]:
-    """Return the modules whose weight, or one that is tied to it, is a place of one of the tensors."""
-    written = {place.out.untyped_storage().data_ptr() for name in names for place in live.places[name]}
-    return [module for module in modules if module.get_parameter("weight").untyped_storage().data_ptr() in written]
-
-
 def _now() -> float:
     """Return the time at which everything asked of the device so far is done."""
     if not current_platform.is_cpu():
         torch.accelerator.synchronize()
     return time.perf_counter()
-
-
-def _keep_raw_weights() -> Callable[..., None]:
-    """Make vLLM pack without dropping the weight; returns vLLM's own packing function."""
-    pack: Callable[..., None] | None = getattr(gemm_dispatch, "dispatch_cpu_unquantized_gemm", None)
-    if pack is None or list(inspect.signature(pack).parameters) != ["layer", "remove_weight"]:
-        raise EngineError(
-            f"vLLM {vllm.__version__} packs CPU weights in a way that is not known here: "
-            "install vLLM 0.32, or use engine: transformers"
-        )
-
-    def keep(layer: torch.nn.Module, remove_weight: bool) -> None:
-        pack(layer, remove_weight=False)
-
-    gemm_dispatch.dispatch_cpu_unquantized_gemm = keep
-    return pack
 
 
 def _die_with_parent() -> None:
@@ -291,6 +245,5 @@ _die_with_parent()
 if current_platform.is_cpu():
     # Each candidate's packs take the place of the last one's.
     keep_freed_memory()
-    _pack = _keep_raw_weights()
     # vLLM compiles its token-rank kernel with a C++ compiler for 20 s; eager is as fast on the CPU.
     torch.compiler.set_stance("force_eager")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from evomerge.errors import Infeasible
+from merging.gpu.binding import Bound, bound
+from merging.gpu.launches import Exchange, Kind, Launch, Row, Rows
 from merging.gpu.mirror import Mirror
-from merging.gpu.writer import GpuWriter
 from merging.operators.fills import Band, Drawn
 from merging.operators.kernels import ChoiceKernel, ElectionKernel, LoopKernel, Part, SumKernel
 from merging.vectors import StoredVector, Vector
@@ -24,14 +27,30 @@ WEIGHTS = st.floats(-0.5, 1.5, width=32).filter(lambda weight: weight != 0.0)
 
 
 def computed(parts: Sequence[Part], dtype: torch.dtype) -> list[Tensor]:
-    writer = GpuWriter(Mirror(DEVICE))
+    mirror, kinds = Mirror(DEVICE), defaultdict[Kind, Rows](Rows)
+    lines: dict[int, Bound] = {}
     results = []
     for number, part in enumerate(parts):
         results.append(torch.full((part.span.stop - part.span.start,), math.nan, dtype=dtype, device=DEVICE))
-        assert writer.takes(part.kernel, part.base, results[-1])
-        assert isinstance(part.kernel, LoopKernel)
-        writer.add(f"tensor {number}", part.kernel, part.span, results[-1], part.profile)
-    writer.run()
+        found = bound(part.kernel)
+        assert found is not None
+        lines[number] = found
+        stored = isinstance(found.vectors[0], StoredVector)
+        hosts = [one.expert if isinstance(one, StoredVector) else one for one in found.vectors]
+        arrays = [mirror.of(one) for one in (part.base, *hosts, *found.levels)]
+        row = Row(f"tensor {number}", number, number, found, arrays, stored, part.span.start, results[-1])
+        row.add_to(kinds)
+    profiles = np.array([part.profile for part in parts])
+    for kind, rows in kinds.items():
+        launch = Launch(kind, rows, DEVICE)
+        numbers = Exchange(launch.num_numbers, torch.float32, DEVICE)
+        tops = Exchange(launch.num_rows, torch.int32, DEVICE)
+        launch.fill(numbers.array, lines, profiles)
+        numbers.send()
+        launch.run(numbers.there, tops.there)
+        tops.fetch()
+        tops.wait()
+        launch.check(tops.array)
     return [result.cpu() for result in results]
 
 

@@ -1,0 +1,126 @@
+"""The packed copies of weights that vLLM multiplies with on a processor, packed again as weights are written.
+
+Importing this module changes vLLM in this process: it then keeps the raw weight beside the packed one, since there is
+nothing to write into otherwise.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from threading import Lock
+
+import torch
+import vllm
+from vllm.model_executor.layers import utils as gemm_dispatch
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
+from vllm.platforms import current_platform
+
+from evomerge.errors import EngineError
+from merging.live import LiveWeights
+
+# Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
+PACKED = "cpu_linear"
+
+
+class Packs:
+    """The modules of a model that have a packed weight; none on a GPU.
+
+    A module is packed by the thread that writes the last tensor of its weight, which is in that core's cache still. The
+    others merge meanwhile: they wait for memory where packing computes.
+
+    Attributes:
+        seconds: spent on packing since :meth:`begin`, as if all threads had shared each of them.
+    """
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        """Find the modules."""
+        self._modules = _packed_modules(model)
+        self._threads = torch.get_num_threads()
+        self._owners: dict[str, list[int]] = defaultdict(list)
+        self._missing: list[set[str]] = []
+        self._stale: set[int] = set()
+        self._lock = Lock()
+        self.seconds = 0.0
+
+    def begin(self, live: LiveWeights) -> None:
+        """Expect every tensor that has a place once."""
+        if not self._owners:
+            places = {name: {_storage(place.out) for place in found} for name, found in live.places.items()}
+            for index, module in enumerate(self._modules):
+                own = _storage(module.get_parameter("weight"))
+                for name in (name for name, storages in places.items() if own in storages):
+                    self._owners[name].append(index)
+        self._missing = [set() for _ in self._modules]
+        for name, owners in self._owners.items():
+            for index in owners:
+                self._missing[index].add(name)
+        self._stale.clear()
+        self.seconds = 0.0
+
+    def written(self, name: str, changed: bool) -> None:
+        """Take note that a tensor is in its places, and whether they changed; from any thread."""
+        with self._lock:
+            owners = self._owners.get(name, ())
+            for index in owners:
+                self._missing[index].discard(name)
+            if changed:
+                self._stale.update(owners)
+            complete = [index for index in owners if index in self._stale and not self._missing[index]]
+        for index in complete:
+            self._pack(self._modules[index])
+
+    def pack_all(self) -> None:
+        """Pack every module."""
+        self.seconds = 0.0
+        for module in self._modules:
+            self._pack(module)
+
+    def _pack(self, module: torch.nn.Module) -> None:
+        start = time.perf_counter()
+        # The new pack takes the memory of the old one, wherever that is.
+        setattr(module, PACKED, None)
+        _pack(module, remove_weight=False)
+        seconds = (time.perf_counter() - start) * torch.get_num_threads() / self._threads
+        with self._lock:
+            self.seconds += seconds
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _packed_modules(model: torch.nn.Module) -> list[torch.nn.Module]:
+    packed = [module for module in model.modules() if hasattr(module, PACKED)]
+    if not any(isinstance(module, ParallelLMHead) for module in packed):
+        return packed
+    # With a head of its own the input embedding is only ever looked up: its pack is dead weight.
+    heads: list[torch.nn.Module] = []
+    for module in packed:
+        if isinstance(module, VocabParallelEmbedding) and not isinstance(module, ParallelLMHead):
+            setattr(module, PACKED, torch.nn.functional.linear)
+        else:
+            heads.append(module)
+    return heads
+
+
+def _keep_raw_weights() -> Callable[..., None]:
+    """Make vLLM pack without dropping the weight; returns vLLM's own packing function."""
+    pack: Callable[..., None] | None = getattr(gemm_dispatch, "dispatch_cpu_unquantized_gemm", None)
+    if pack is None or list(inspect.signature(pack).parameters) != ["layer", "remove_weight"]:
+        raise EngineError(
+            f"vLLM {vllm.__version__} packs CPU weights in a way that is not known here: "
+            "install vLLM 0.32, or use engine: transformers"
+        )
+
+    def keep(layer: torch.nn.Module, remove_weight: bool) -> None:
+        pack(layer, remove_weight=False)
+
+    gemm_dispatch.dispatch_cpu_unquantized_gemm = keep
+    return pack
+
+
+if current_platform.is_cpu():
+    _pack = _keep_raw_weights()
