@@ -6,28 +6,26 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from evomerge.errors import Infeasible, RecipeError, nearest
+from evomerge.errors import Infeasible
 from merging.chunks import ChunkPlan, Piece, plan_chunks
-from merging.coefficients import lines_factor, options_of, steps_of, values_of
-from merging.granularity import Granularity
+from merging.fitted import FittedRecipe
 from merging.live import LiveWeights, write_places
 from merging.models import ModelSet
 from merging.names import block_index
-from merging.operators import Operator, get_operator
-from merging.operators.base import LINES, MergeInputs, Options, Prepared, TensorInputs, Values
+from merging.operators import Operator
+from merging.operators.base import MergeInputs, Prepared, TensorInputs
 from merging.operators.kernels import Part
 from merging.recipe import Recipe
 from merging.shared.items import SharedState
 from merging.states import State, items_of, prepare_state, wants_all_cores
 from merging.task_vectors import TaskVectors
 from merging.threads import Recycled, Threads
-from merging.validation import validate_recipe
 
 if TYPE_CHECKING:
     from merging.gpu.plan import GpuWriter
@@ -35,25 +33,6 @@ if TYPE_CHECKING:
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
 _Item = tuple[str, Prepared | None]
 KEPT_STATES = 4
-
-
-@dataclass(frozen=True)
-class _Merge:
-    """One recipe, resolved against the models."""
-
-    recipe: Recipe
-    operator: Operator
-    models: tuple[str, ...]
-    options: Options
-    granularity: Granularity
-    dtype: torch.dtype | None = None
-    values: dict[tuple[int, ...], Values] = field(default_factory=dict)
-
-    def values_in(self, slots: tuple[int, ...]) -> Values:
-        """Return the coefficients of some slots; most tensors share theirs with others."""
-        if slots not in self.values:
-            self.values[slots] = values_of(self.recipe, self.models, slots)
-        return self.values[slots]
 
 
 class Materializer:
@@ -106,15 +85,15 @@ class Materializer:
         Raises:
             RecipeError: the recipe fits neither its operator nor these models.
         """
-        self._state(self._resolve(recipe))
+        self._state(self._fitted(recipe))
 
     def prepared(self, recipe: Recipe) -> Iterable[Prepared]:
         """Return what :meth:`prepare` keeps for a recipe, one entry for each merged tensor; none where not resident."""
-        return self._state(self._resolve(recipe)).prepared.values()
+        return self._state(self._fitted(recipe)).prepared.values()
 
     def is_prepared(self, recipe: Recipe) -> bool:
         """Return whether :meth:`prepare` has nothing left to do for a recipe."""
-        return self._key(self._resolve(recipe)) in self._states
+        return self._key(self._fitted(recipe)) in self._states
 
     def check(self, recipe: Recipe) -> None:
         """Check a recipe without reading weights.
@@ -122,7 +101,7 @@ class Materializer:
         Raises:
             RecipeError: the recipe fits neither its operator nor these models.
         """
-        self._resolve(recipe)
+        self._fitted(recipe)
 
     def tensors(self, recipe: Recipe, *, dtype: torch.dtype | None = None) -> Iterator[tuple[str, Tensor]]:
         """Yield every checkpoint tensor by its Hugging Face name, merged in fp32 and rounded once.
@@ -135,7 +114,7 @@ class Materializer:
             ModelError: an expert holds NaN or infinity.
             Infeasible: a merged value is not finite in its dtype, or the operator refuses the coefficients.
         """
-        merge = replace(self._resolve(recipe), dtype=dtype)
+        merge = replace(self._fitted(recipe), dtype=dtype)
         return self._merged(merge, self._state(merge))
 
     def write(
@@ -165,7 +144,7 @@ class Materializer:
         Raises:
             RecipeError, ModelError, Infeasible: see :meth:`tensors`.
         """
-        merge = self._resolve(recipe)
+        merge = self._fitted(recipe)
         state = self._state(merge)
         wanted = self.models.tensor_names() if names is None else names
         written: set[str] = set()
@@ -193,7 +172,7 @@ class Materializer:
     def _computes_on_gpu(self, live: LiveWeights) -> bool:
         return live.device.type != "cpu"
 
-    def _write_on_gpu(self, merge: _Merge, state: State, names: tuple[str, ...], live: LiveWeights) -> set[str]:
+    def _write_on_gpu(self, merge: FittedRecipe, state: State, names: tuple[str, ...], live: LiveWeights) -> set[str]:
         from merging.gpu.places import Item
         from merging.gpu.plan import Candidate, GpuWriter
 
@@ -206,7 +185,7 @@ class Materializer:
             self._gpu = GpuWriter(live.device, self._gpu_budget)
         # What is prepared for one candidate alone serves no other.
         key = self._key(merge) if self._resident else object()
-        candidate = Candidate(merge.operator, lambda slots: self._values(merge, slots), self._profiles(merge))
+        candidate = Candidate(merge.operator, merge.values_in, merge.profile if merge.has_profile else None)
         with _named(merge.recipe, "a tensor"):
             written, rest = self._gpu.begin(
                 (key, merge.granularity, names), live, candidate, lambda: [item(n) for n in names if live.places.get(n)]
@@ -222,12 +201,12 @@ class Materializer:
             self._gpu.finish()
         return written
 
-    def _ready(self, merge: _Merge, state: State, name: str) -> Prepared | None:
+    def _ready(self, merge: FittedRecipe, state: State, name: str) -> Prepared | None:
         if ready := state.prepared.get(name):
             return ready
         return self._prepared(merge, state.survey, name) if self._is_merged(merge.operator, name) else None
 
-    def _merged(self, merge: _Merge, state: State) -> Iterator[tuple[str, Tensor]]:
+    def _merged(self, merge: FittedRecipe, state: State) -> Iterator[tuple[str, Tensor]]:
         def run(item: _Item) -> tuple[str, Tensor]:
             return item[0], self._run(merge, *item)
 
@@ -243,7 +222,7 @@ class Materializer:
         """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
         return 0 if item[1] is None else item[1].inputs.base.nbytes
 
-    def _run(self, merge: _Merge, name: str, prepared: Prepared | None) -> Tensor:
+    def _run(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> Tensor:
         """Compute one merged tensor block by block and round it to the dtype of the base."""
         base = self._vectors.base(name)
         if prepared is None:
@@ -257,45 +236,32 @@ class Materializer:
                 part.write(merged.view(-1)[part.span])
         return merged
 
-    def _parts(self, merge: _Merge, name: str, prepared: Prepared) -> list[Part] | None:
+    def _parts(self, merge: FittedRecipe, name: str, prepared: Prepared) -> list[Part] | None:
         """Bind the coefficients of one tensor; None says that it stays the base's."""
-        base, profile = prepared.inputs.base, self._profile(merge, name)
+        base, profile = prepared.inputs.base, merge.profile(name)
         with _named(merge.recipe, name):
             parts = [
-                Part(slice(piece.start, piece.stop), merge.operator.kernel(prepared, values), base.reshape(-1), profile)
-                for piece, values in self._pieces(merge, name, base)
+                Part(
+                    slice(piece.start, piece.stop),
+                    merge.operator.kernel(prepared, merge.values_in(slots)),
+                    base.reshape(-1),
+                    profile,
+                )
+                for piece, slots in self._slotted(merge, name, base)
             ]
         return None if profile == 0.0 or all(part.kernel is None for part in parts) else parts
-
-    def _profile(self, merge: _Merge, name: str) -> float:
-        profile = self._profiles(merge)
-        return 1.0 if profile is None else profile(name)
-
-    def _profiles(self, merge: _Merge) -> Callable[[str], float] | None:
-        """Return what gives the depth profile's factor of a tensor; None where that is 1 for all."""
-        if not any(parameter.name in merge.recipe.coefficients for parameter in LINES):
-            return None
-        values = values_of(merge.recipe, (), (0,))
-        return lambda name: lines_factor(values, name, self.models.num_blocks)
 
     def _empty(self, base: Tensor, dtype: torch.dtype) -> Tensor:
         if self._recycled is None or dtype != base.dtype:
             return torch.empty(base.shape, dtype=dtype)
         return self._recycled.empty_like(base)
 
-    def _resolve(self, recipe: Recipe) -> _Merge:
-        validate_recipe(recipe, self.models.num_blocks)
-        known = [expert.name for expert in self.models.experts]
-        for model in recipe.models:
-            if model not in known:
-                raise RecipeError("recipe.models", f"no expert is named {model!r}", nearest(model, known))
-        operator = get_operator(recipe.method)
-        models = _ordered(operator, recipe.models)
-        return _Merge(recipe, operator, models, options_of(recipe), Granularity.parse(recipe.granularity))
+    def _fitted(self, recipe: Recipe) -> FittedRecipe:
+        return FittedRecipe.of(recipe, self.models)
 
     # Some methods learn by gradients, and engines write without them.
     @torch.enable_grad()
-    def _state(self, merge: _Merge) -> State:
+    def _state(self, merge: FittedRecipe) -> State:
         operator, options = merge.operator, merge.options
         if not self._resident:
             return State(operator.survey(self._inputs(merge), options), {})
@@ -311,15 +277,15 @@ class Materializer:
         return self._states[key]
 
     @staticmethod
-    def _key(merge: _Merge) -> _StateKey:
+    def _key(merge: FittedRecipe) -> _StateKey:
         seed = merge.recipe.seed if merge.operator.seeded else 0
         return merge.operator.name, merge.models, tuple(sorted(merge.options.items())), seed
 
-    def _prepared(self, merge: _Merge, survey: Any, name: str) -> Prepared:
+    def _prepared(self, merge: FittedRecipe, survey: Any, name: str) -> Prepared:
         tensor = self._tensor_inputs(merge, name)
         return Prepared(tensor, merge.options, merge.operator.prepare(tensor, merge.options, survey))
 
-    def _inputs(self, merge: _Merge) -> MergeInputs:
+    def _inputs(self, merge: FittedRecipe) -> MergeInputs:
         return MergeInputs(
             tuple(name for name in self.models.tensor_names() if self._is_merged(merge.operator, name)),
             merge.models,
@@ -332,7 +298,7 @@ class Materializer:
             {name: math.prod(self.models.tensor_info(name).shape) for name in self.models.tensor_names()},
         )
 
-    def _tensor_inputs(self, merge: _Merge, name: str) -> TensorInputs:
+    def _tensor_inputs(self, merge: FittedRecipe, name: str) -> TensorInputs:
         models = merge.models
         return TensorInputs(
             name,
@@ -341,7 +307,7 @@ class Materializer:
             self._vectors.of(name, models, by_span=merge.operator.by_span),
             merge.recipe.seed,
             tuple(self.models.factors(name, model) for model in models) if merge.operator.needs_factors else (),
-            self._tensor_values(merge, name) if self._once(merge) else None,
+            merge.values_in(merge.slots(name)) if self._once(merge) else None,
             self.models.config,
         )
 
@@ -350,41 +316,21 @@ class Materializer:
         beyond = (block_index(name) or 0) >= self.models.num_blocks
         return self.models.is_merged(name) and (operator.composes_depth or not beyond)
 
-    def _once(self, merge: _Merge) -> bool:
+    def _once(self, merge: FittedRecipe) -> bool:
         return not self._resident and merge.granularity.chunks is None
 
-    def _tensor_values(self, merge: _Merge, name: str) -> Values:
-        return self._values(merge, self._slots(merge, name))
-
-    def _slots(self, merge: _Merge, name: str) -> tuple[int, ...]:
-        return (0,) if merge.operator.composes_depth else merge.granularity.slots_of(name, self.models.num_blocks)
-
-    def _values(self, merge: _Merge, slots: tuple[int, ...]) -> Values:
-        values = merge.values_in(slots)
-        if merge.operator.composes_depth:
-            return replace(values, steps=steps_of(merge.recipe, self.models.num_blocks))
-        return values
-
-    def _pieces(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, Values]]:
-        return [(piece, self._values(merge, slots)) for piece, slots in self._slotted(merge, name, base)]
-
-    def _slotted(self, merge: _Merge, name: str, base: Tensor) -> list[tuple[Piece, tuple[int, ...]]]:
+    def _slotted(self, merge: FittedRecipe, name: str, base: Tensor) -> list[tuple[Piece, tuple[int, ...]]]:
         """Return the pieces of one tensor, each with the slots whose coefficients apply."""
         if merge.granularity.chunks is None:
-            return [(Piece(0, base.numel(), 0), self._slots(merge, name))]
+            return [(Piece(0, base.numel(), 0), merge.slots(name))]
         return [(piece, (piece.slot,)) for piece in self._chunk_plan(merge).pieces[name]]
 
-    def _chunk_plan(self, merge: _Merge) -> ChunkPlan:
+    def _chunk_plan(self, merge: FittedRecipe) -> ChunkPlan:
         count = merge.granularity.chunks or 1
         key = (tuple(sorted(merge.models)), count)
         if key not in self._chunks:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
-
-
-def _ordered(operator: Operator, models: tuple[str, ...]) -> tuple[str, ...]:
-    """Sort experts by name where their order means nothing, so that summation order cannot differ either."""
-    return models if operator.ordered else tuple(sorted(models))
 
 
 @contextmanager
