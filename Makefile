@@ -42,7 +42,7 @@ demo: setup ## Merge two real experts into a model that does what neither can (u
 	$(BIN)/evomerge run --dashboard examples/json-math.yaml
 
 test: setup browser lint ## Lint, type-check, run every test, and hold the dashboard to its times
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python benchmarks/dashboard.py --check
 
 chaos: setup ## Kill workers, drivers, nodes, API and database at random while three experiments run (minutes)

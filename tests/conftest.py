@@ -11,6 +11,10 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Threads that are out of work sleep: by default they keep a core busy for a while, which other test processes need.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Ray would start a process per core that no test uses, since every worker has an environment of its own.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 if not Path("/dev/nvidia0").exists():
     # Loops for a GPU are then interpreted by the processor; Triton asks once, when it is first imported.
     os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -26,7 +30,19 @@ pytest_plugins = ["judges", "run_fixtures", "service", "store_fixtures"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SMOLLM2 = ROOT / "models" / "smollm2-135m-instruct"
+# Files that take minutes, the longest first: begun last, one of them would run on alone while all other workers wait.
+LONGEST = (
+    "test_recovery", "test_cli", "test_vllm_lm", "test_vllm_engine", "test_worker", "test_pool", "test_reproduction",
+    "test_lora_population", "test_adapter_runs", "test_crash_equivalence", "test_service_crashes", "test_live_run",
+    "test_serving", "test_state_machine", "test_fuzz", "test_depth_search", "test_soup",
+)  # fmt: skip
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,8 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     """Let most of those that are well formed mean something that there is."""
     found = path_parameters or {}
     for name in KNOWN.keys() & found:
-        if re.fullmatch("[a-z0-9-]{1,64}", str(found[name])) and len(str(found[name])) % 3:
+        form = "[0-9]{1,9}" if name == "number" else "[a-z0-9-]{1,64}"
+        if re.fullmatch(form, str(found[name])) and len(str(found[name])) % 3:
             found[name] = KNOWN[name]
     return path_parameters
 

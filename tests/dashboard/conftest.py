@@ -48,7 +48,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> Content:
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory, built: Path, content: Content) -> Iterator[Site]:
     """The server that everybody looks at; nothing in it is changed."""
-    with services(tmp_path_factory.mktemp("site")) as serve:
+    with services(tmp_path_factory.mktemp("site"), warm=True) as serve:
         server = serve(content.url, token=content.tokens[Scope.ADMIN], settings=SETTINGS)
         yield Site(server, content.tokens, content.experiments)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from steering import choose, confirm, state
 from transformers import AutoModelForCausalLM
 
 from experiments.store import Store
-from runs import command, environment
+from runs import run
 
 UNREACHABLE = ("net::ERR_", "status of 502")
 LIMIT, RAISED = 40, 44
@@ -105,12 +104,7 @@ def check_checkpoint(checkpoint: Path, again: Path) -> None:
     assert not any(loading.values()), loading
     loaded = model.state_dict()
     assert all(torch.equal(tensor, loaded[name]) for name, tensor in weights.items())
-    made = subprocess.run(
-        command("merge", checkpoint / "recipe.json", "--out", again),
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
+    made = run("merge", checkpoint / "recipe.json", "--out", again)
     assert made.returncode == 0, made.stderr
     merged = load_file(again / "model.safetensors")
     assert merged.keys() == weights.keys()

@@ -85,7 +85,7 @@ def test_a_wheel_serves_the_dashboard_without_node(
     monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.chdir(tmp_path)
-    server = serve(f"sqlite:///{tmp_path}/store.db", settings={"EVOMERGE_LAUNCHER": "none"})
+    server = serve(f"sqlite:///{tmp_path}/store.db", settings={"EVOMERGE_LAUNCHER": "none"}, warm=False)
     assert httpx.get(f"{server.url}/assets/single.html.gz").status_code == 200
     page = visit(server.url, server.token).open("/experiments")
     expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")

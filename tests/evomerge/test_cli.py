@@ -12,12 +12,7 @@ import pytest
 import yaml
 
 from experiments.store import Store
-from runs import TinyExperiment, command, environment
-
-
-def run(*words: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = environment(**variables)
-    return subprocess.run(command(*words), capture_output=True, text=True, env=env, cwd=cwd, timeout=300, check=False)
+from runs import TinyExperiment, command, run, run_cold
 
 
 def test_run_spends_the_budget_exactly_and_reports(reference: dict[str, Any]) -> None:
@@ -48,11 +43,11 @@ def test_run_exports_the_winner(reference: dict[str, Any]) -> None:
 
 def test_ls_and_show_read_what_run_wrote(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> None:
     url = tiny_experiment.store("reference")
-    listed = run("ls", "--store", url, "--format", "json")
+    listed = run_cold("ls", "--store", url, "--format", "json")
     (one,) = json.loads(listed.stdout)["experiments"]
     identity = one["id"]
     assert identity == reference["experiment"]["id"]
-    shown = json.loads(run("show", identity[:4], "--store", url, "--format", "json").stdout)
+    shown = json.loads(run_cold("show", identity[:4], "--store", url, "--format", "json").stdout)
     assert shown["outcome"]["report"] == reference["report"]
     text = run("show", "reference", "--store", url)
     assert text.returncode == 0
@@ -64,7 +59,7 @@ def test_export_of_a_named_candidate_and_refusal_to_overwrite(
     reference: dict[str, Any], tiny_experiment: TinyExperiment, tmp_path: Path
 ) -> None:
     url = tiny_experiment.store("reference")
-    done = run("export", "reference", "--candidate", "1", "--out", tmp_path / "one", "--store", url)
+    done = run_cold("export", "reference", "--candidate", "1", "--out", tmp_path / "one", "--store", url)
     assert done.returncode == 0, done.stderr
     recipe = json.loads((tmp_path / "one" / "recipe.json").read_text())["recipe"]
     assert recipe["coefficients"]["weight"] == {"a": [1.0], "b": [0.0]}
@@ -117,7 +112,7 @@ def test_bad_spec_exits_with_2_before_anything_is_recorded(
 
 
 def test_algorithms_are_listed_with_their_options() -> None:
-    found = {one["name"]: one for one in json.loads(run("algorithms", "--format", "json").stdout)["algorithms"]}
+    found = {one["name"]: one for one in json.loads(run_cold("algorithms", "--format", "json").stdout)["algorithms"]}
     assert {"auto", "merge-cma", "mergekit-evolve"} <= found.keys()
     popsize = next(one for one in found["merge-cma"]["options"] if one["name"] == "popsize")
     assert popsize["default"] is None and popsize["doc"]
@@ -127,7 +122,7 @@ def test_algorithms_are_listed_with_their_options() -> None:
 
 
 def test_methods_come_from_the_operators_own_declaration() -> None:
-    methods = json.loads(run("methods", "--format", "json").stdout)["methods"]
+    methods = json.loads(run_cold("methods", "--format", "json").stdout)["methods"]
     ties = next(one for one in methods if one["name"] == "ties")
     assert ties["paper"] == "2306.01708"
     assert {one["name"] for one in ties["parameters"]} == {"weight", "density", "lambda", "lines_alpha", "lines_beta"}
@@ -137,7 +132,7 @@ def test_methods_come_from_the_operators_own_declaration() -> None:
 
 
 def test_schema_accepts_the_examples(tmp_path: Path) -> None:
-    schema = json.loads(run("schema").stdout)
+    schema = json.loads(run_cold("schema").stdout)
     for name in ("json-math", "keep-both"):
         spec = Path(__file__).resolve().parents[2] / "examples" / f"{name}.yaml"
         jsonschema.validate(yaml.safe_load(spec.read_text()), schema)
@@ -145,7 +140,7 @@ def test_schema_accepts_the_examples(tmp_path: Path) -> None:
 
 def test_doctor_proves_the_engine_kills_a_worker_and_gives_a_fix_for_what_fails(tmp_path: Path) -> None:
     (tmp_path / "not.db").write_text("this is no database")
-    done = run("doctor", "--store", tmp_path / "not.db", "--format", "json")
+    done = run_cold("doctor", "--store", tmp_path / "not.db", "--format", "json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert not report["ok"]
@@ -159,7 +154,7 @@ def test_doctor_proves_the_engine_kills_a_worker_and_gives_a_fix_for_what_fails(
 
 
 def test_wrong_command_line_exits_with_2_and_still_prints_an_object() -> None:
-    done = run("show", "--format", "json")
+    done = run_cold("show", "--format", "json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "usage"
     assert "ID" in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from evals.splits import item_id
 from evomerge import cli
 from experiments.spec import load_spec
 from optimizer.preflight import make_plan
-from runs import TinyExperiment, command, environment
+from runs import TinyExperiment, run
 
 LABELS = ["base", "other", "a"]
 
@@ -36,10 +35,8 @@ def spec(tiny_experiment: TinyExperiment) -> Path:
     return tiny_experiment.spec("evaluated", change)
 
 
-def evaluate(*words: object, code: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        command("evaluate", *words), capture_output=True, text=True, env=environment(), timeout=300, check=False
-    )
+def evaluate(*words: str | Path, code: int = 0) -> tuple[str, str]:
+    done = run("evaluate", *words)
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
 

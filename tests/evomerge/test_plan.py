@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
-from runs import TinyExperiment, command, environment
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command("plan", *words), capture_output=True, text=True, env=environment(), timeout=300)
+from runs import TinyExperiment, run, run_cold
 
 
 def test_the_plan_is_printed_by_part(tiny_experiment: TinyExperiment) -> None:
     spec = tiny_experiment.spec("planned")
-    done = run(spec, "--store", tiny_experiment.store("planned"))
+    done = run_cold("plan", spec, "--store", tiny_experiment.store("planned"))
     assert done.returncode == 0, done.stderr
     for words in ("coefficients are searched", "selection", "task vectors", "room for", "for the store", "hours"):
         assert words in done.stdout
@@ -24,7 +18,7 @@ def test_the_plan_is_printed_by_part(tiny_experiment: TinyExperiment) -> None:
 
 def test_earlier_runs_say_how_long_it_takes(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> None:
     spec = tiny_experiment.spec("planned")
-    done = run(spec, "--store", tiny_experiment.store("reference"), "--format", "json")
+    done = run("plan", spec, "--store", tiny_experiment.store("reference"), "--format", "json")
     plan = json.loads(done.stdout)
     needs = plan["needs"]
     assert reference["experiment"]["id"] in needs["hours_source"]
@@ -36,7 +30,7 @@ def test_earlier_runs_say_how_long_it_takes(reference: dict[str, Any], tiny_expe
 def test_what_cannot_fit_is_shown_and_refused(tiny_experiment: TinyExperiment) -> None:
     spec = tiny_experiment.spec("planned", lambda spec: spec["workers"].update(count=4096))
     store = tiny_experiment.store("planned")
-    shown, refused = run(spec, "--store", store), run(spec, "--store", store, "--format", "json")
+    shown, refused = run("plan", spec, "--store", store), run("plan", spec, "--store", store, "--format", "json")
     assert shown.returncode == refused.returncode == 2
     assert "task vectors" in shown.stdout
     assert json.loads(refused.stdout)["error"]["field"] == "workers.count"

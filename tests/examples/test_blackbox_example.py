@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,16 +10,14 @@ import jsonschema
 import yaml
 
 from experiments.spec import json_schema
-from runs import command, environment
+from runs import run
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def test_the_example_runs_and_its_winner_is_better_than_its_start(tmp_path: Path) -> None:
     words = ("run", EXAMPLES / "blackbox.yaml", "--store", f"sqlite:///{tmp_path / 'box.db'}", "--format", "json")
-    done = subprocess.run(
-        command(*words), capture_output=True, text=True, env=environment(), timeout=300, check=False
-    )  # fmt: skip
+    done = run(*words)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     sys.path.insert(0, str(EXAMPLES))

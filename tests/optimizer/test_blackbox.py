@@ -21,7 +21,7 @@ from experiments.states import Split
 from optimizer.blackbox import Coefficients, make_blackbox_plan
 from optimizer.calls import CallPool, Endpoint, Evaluator, read_scores
 from optimizer.jobs import Job, Outcome, Work
-from runs import command, environment
+from runs import run
 
 REFS = {Split.SEARCH: (ItemRef("items", "a"), ItemRef("items", "b"))}
 FUNCTION = """
@@ -69,10 +69,7 @@ def test_a_function_is_searched_from_the_command_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'box.db'}"
 
     def evomerge(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*words, "--store", url, "--format", "json"),
-            capture_output=True, text=True, env=environment(), timeout=120, check=False,
-        )  # fmt: skip
+        return run(*words, "--store", url, "--format", "json")
 
     done = evomerge("run", tmp_path / "box.yaml")
     assert done.returncode == 0, done.stderr
@@ -188,7 +185,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
         server = HTTPServer(("127.0.0.1", 0), Handler)
         servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return f"http://127.0.0.1:{server.server_port}/score"
 
     yield start
@@ -212,7 +209,7 @@ def test_redirects_are_not_followed(serve: Any, status: int) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
-        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        threading.Thread(target=elsewhere.serve_forever, args=(0.02,), daemon=True).start()
         url = serve(lambda body: (status, {}), location=f"http://127.0.0.1:{elsewhere.server_port}/")
         with pytest.raises(InvalidInput, match=str(status)):
             outcome(Endpoint(url, 5.0))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
-from runs import TinyExperiment, command, environment
+from runs import TinyExperiment, run
 
 
 def test_paths_are_searched_and_exported_with_their_own_number_of_blocks(
@@ -22,10 +21,7 @@ def test_paths_are_searched_and_exported_with_their_own_number_of_blocks(
     spec, store = tiny_experiment.spec("paths", change), tiny_experiment.store("paths")
 
     def evomerge(*words: str | Path) -> dict[str, Any]:
-        done = subprocess.run(
-            command(*words, "--store", store, "--format", "json"),
-            capture_output=True, text=True, env=environment(), timeout=400, check=False,
-        )  # fmt: skip
+        done = run(*words, "--store", store, "--format", "json")
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from experiments.states import CandidateKind, CandidateState, EvaluationState, EventKind, Split
-from runs import Background, Record, TinyExperiment, read_record, wait_for
+from runs import Background, Record, TinyExperiment, read_record, run_cold, wait_for
 
 BUDGET = 24
 
@@ -36,21 +36,33 @@ def undisturbed(reference: dict[str, Any], tiny_experiment: TinyExperiment) -> R
     return record
 
 
-def test_killed_driver_resumes_with_the_same_trajectory(
+def test_lost_head_and_killed_driver_are_followed_by_the_same_trajectory(
     tiny_experiment: TinyExperiment, undisturbed: Record, start: Callable[..., Background]
 ) -> None:
-    url = tiny_experiment.store("killed")
-    running = start("run", tiny_experiment.spec("killed"), "--store", url)
+    url = tiny_experiment.store("head")
+    running = start("run", tiny_experiment.spec("head"), "--store", url)
+    record = wait_for(url, lambda record: record.done() >= 9, running)
+    (label,) = {str(one.worker) for one in record.evaluations if one.worker}
+    worker = psutil.Process(failures.pid_of(label))
+    worker.suspend()  # Nothing that runs needs the head, so the run could end before it is missed.
+    (head,) = (one for one in psutil.Process(running.process.pid).children() if one.name() == "gcs_server")
+    head.kill()
+    code, _, err = running.finish()
+    assert code == 1
+    assert "the head of the Ray cluster" in err and f"evomerge resume {record.id}" in err
+    failures.no_trace([worker], [])
+
+    running = start("resume", record.id, "--store", url)
     before = wait_for(url, lambda record: record.done() >= 13, running)
     workers = {int(one.worker.rpartition(":")[2]) for one in before.evaluations if one.worker}
+    assert len(workers) == 2
     running.kill()
-
     left = read_record(url)
     assert left is not None and left.state == "running"
     finished_before = finished_attempts(left)
-    code, out, err = start("resume", "killed", "--store", url, "--format", "json").finish()
-    assert code == 0, err
-    assert json.loads(out)["experiment"]["state"] == "finished"
+    done = run_cold("resume", "head", "--store", url, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["experiment"]["state"] == "finished"
 
     after = read_record(url)
     assert after is not None
@@ -61,34 +73,19 @@ def test_killed_driver_resumes_with_the_same_trajectory(
     assert not [pid for pid in workers if psutil.pid_exists(pid)]
 
 
-def test_killed_worker_costs_nothing(
-    tiny_experiment: TinyExperiment, undisturbed: Record, start: Callable[..., Background]
-) -> None:
-    url = tiny_experiment.store("worker")
-    running = start("run", tiny_experiment.spec("worker"), "--store", url, "--format", "json")
-
-    def in_mid_search(record: Record) -> bool:
-        return record.done() >= 11 and any(one.state is EvaluationState.RUNNING for one in record.evaluations)
-
-    record = wait_for(url, in_mid_search, running)
-    (victim,) = {one.worker for one in record.evaluations if one.state is EvaluationState.RUNNING}
-    os.kill(int(str(victim).rpartition(":")[2]), signal.SIGKILL)
-    code, _, err = running.finish()
-    assert code == 0, err
-
-    after = read_record(url)
-    assert after is not None
-    assert after.count(EventKind.LOST) == 1
-    assert trajectory(after) == trajectory(undisturbed)
-    assert all(one.state is EvaluationState.DONE for one in after.evaluations)
-
-
-def test_interrupt_stops_cleanly_and_says_how_to_resume(
+def test_killed_worker_costs_nothing_and_an_interrupt_stops_cleanly_and_says_how_to_resume(
     tiny_experiment: TinyExperiment, undisturbed: Record, start: Callable[..., Background]
 ) -> None:
     url = tiny_experiment.store("interrupted")
     running = start("run", tiny_experiment.spec("interrupted"), "--store", url, "--format", "json")
-    wait_for(url, lambda record: record.done() >= 10, running)
+
+    def in_mid_search(record: Record) -> bool:
+        return record.done() >= 9 and any(one.state is EvaluationState.RUNNING for one in record.evaluations)
+
+    record = wait_for(url, in_mid_search, running)
+    (victim,) = {str(one.worker) for one in record.evaluations if one.state is EvaluationState.RUNNING}
+    os.kill(failures.pid_of(victim), signal.SIGKILL)
+    wait_for(url, lambda record: len({one.worker for one in record.evaluations if one.finished_at}) == 2, running)
     running.process.send_signal(signal.SIGINT)
     code, out, err = running.finish()
     assert code == 130
@@ -97,19 +94,22 @@ def test_interrupt_stops_cleanly_and_says_how_to_resume(
     assert f"evomerge resume {stopped.id}" in err
     assert json.loads(out)["error"]["code"] == "interrupted"
     assert not [one for one in stopped.evaluations if one.state is EvaluationState.RUNNING]
+    assert stopped.count(EventKind.LOST) == 1
 
     code, _, err = start("resume", stopped.id, "--store", url).finish()
     assert code == 0, err
     after = read_record(url)
     assert after is not None
+    assert after.count(EventKind.LOST) == 1
     assert trajectory(after) == trajectory(undisturbed)
+    assert all(one.state is EvaluationState.DONE for one in after.evaluations)
 
 
 def test_second_driver_is_refused_while_the_first_lives_and_can_take_over_by_force(
     tiny_experiment: TinyExperiment, start: Callable[..., Background]
 ) -> None:
     url = tiny_experiment.store("twice")
-    budget = 12 * BUDGET  # longer than it takes to start the others
+    budget = 6 * BUDGET  # longer than it takes to start the others
     spec = tiny_experiment.spec("twice", lambda one: one["search"].update(budget={"evaluations": budget}))
     running = start("run", spec, "--store", url)
     record = wait_for(url, lambda record: record.state == "running", running)
@@ -170,28 +170,6 @@ def test_lost_node_is_replaced(tiny_experiment: TinyExperiment, start: Callable[
     assert {one.state for one in record.evaluations} == {EvaluationState.DONE}
     searched = [one for one in record.candidates if one.kind is CandidateKind.SEARCH]
     assert len({one.recipe_digest for one in searched}) == len(searched)
-
-
-def test_lost_head_ends_the_run_with_the_reason_and_it_can_go_on(
-    tiny_experiment: TinyExperiment, undisturbed: Record, start: Callable[..., Background]
-) -> None:
-    url = tiny_experiment.store("head")
-    running = start("run", tiny_experiment.spec("head"), "--store", url)
-    record = wait_for(url, lambda record: record.done() >= 9, running)
-    (label,) = {str(one.worker) for one in record.evaluations if one.worker}
-    worker = psutil.Process(failures.pid_of(label))
-    worker.suspend()  # Nothing that runs needs the head, so the run could end before it is missed.
-    (head,) = (one for one in psutil.Process(running.process.pid).children() if one.name() == "gcs_server")
-    head.kill()
-    code, _, err = running.finish()
-    assert code == 1
-    assert "the head of the Ray cluster" in err and f"evomerge resume {record.id}" in err
-    failures.no_trace([worker], [])
-    code, _, err = start("resume", record.id, "--store", url).finish()
-    assert code == 0, err
-    after = read_record(url)
-    assert after is not None
-    assert trajectory(after) == trajectory(undisturbed)
 
 
 def test_candidates_that_cannot_be_scored_rank_last_and_the_search_goes_on(

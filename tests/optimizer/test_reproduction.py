@@ -13,7 +13,7 @@ import yaml
 
 from experiments.states import Split
 from experiments.store import Store
-from runs import TinyExperiment, command, environment
+from runs import TinyExperiment, environment, run
 
 ROOT = Path(__file__).resolve().parents[2]
 Scores = dict[str, dict[str, float]]
@@ -65,14 +65,7 @@ def test_demo_run_is_reproduced_by_vllm_and_transformers(smollm2: Path, tmp_path
     path = tmp_path / "short.yaml"
     path.write_text(yaml.safe_dump(spec))
     url = f"sqlite:///{tmp_path / 'short.db'}"
-    done = subprocess.run(
-        command("run", path, "--store", url, "--format", "json"),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=600,
-        check=False,
-    )
+    done = run("run", path, "--store", url, "--format", "json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     recorded = recorded_scores(url, outcome)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
-from runs import TinyExperiment, command, environment
+from runs import TinyExperiment, run
 
 
 def test_a_real_run_ends_once_every_expert_had_its_turn(tiny_experiment: TinyExperiment) -> None:
@@ -16,10 +15,7 @@ def test_a_real_run_ends_once_every_expert_had_its_turn(tiny_experiment: TinyExp
         spec["search"].pop("options", None)
 
     spec = tiny_experiment.spec("soup", greedy)
-    done = subprocess.run(
-        command("run", spec, "--store", tiny_experiment.store("soup"), "--format", "json"),
-        capture_output=True, text=True, env=environment(), timeout=400, check=False,
-    )  # fmt: skip
+    done = run("run", spec, "--store", tiny_experiment.store("soup"), "--format", "json")
     assert done.returncode == 0, done.stderr
     kinds = [one["candidate"]["kind"] for one in json.loads(done.stdout)["leaders"]]
     assert kinds.count("search") == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from experiments.spec import load_spec
 from merging.vocabulary.policy import TokenRule, VocabularyPolicy
 from optimizer.plan import Plan
 from optimizer.preflight import make_plan
-from runs import TinyExperiment, command, environment
+from runs import TinyExperiment, run
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +103,7 @@ def test_a_search_over_two_vocabularies_ends_in_a_model_of_the_union(
         output="union-{id}",
         search={"budget": {"evaluations": 11}, "finalists": 1},
     )
-    done = subprocess.run(
-        command("run", path, "--store", tiny_experiment.store("union"), "--format", "json"),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=400,
-        check=False,
-    )
+    done = run("run", path, "--store", tiny_experiment.store("union"), "--format", "json")
     assert done.returncode == 0, done.stderr
     (out,) = tiny_experiment.folder.glob("union-*")
     model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)

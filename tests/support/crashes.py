@@ -60,7 +60,7 @@ def score(values: dict[str, float], item: str) -> float:
 def black_box() -> Iterator[str]:
     """Serve the black box on loopback; the value is its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BlackBox) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/score"
         server.shutdown()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from runs import CHOICE_TASK, GENERATE_TASK, WORDS, Background, TinyExperiment, command, environment
+from runs import CHOICE_TASK, GENERATE_TASK, WORDS, Background, TinyExperiment, run_cold
 
 
 @pytest.fixture(scope="session")
@@ -39,15 +38,7 @@ def start() -> Iterator[Callable[..., Background]]:
     started: list[Background] = []
 
     def go(*words: str | Path, **extra: str) -> Background:
-        process = subprocess.Popen(
-            command(*words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(**extra),
-            start_new_session=True,
-        )
-        started.append(Background(process))
+        started.append(Background(*words, **extra))
         return started[-1]
 
     yield go
@@ -62,14 +53,7 @@ def start() -> Iterator[Callable[..., Background]]:
 def reference(tiny_experiment: TinyExperiment) -> dict[str, Any]:
     """Outcome of an undisturbed run of the tiny experiment, as ``evomerge run --format json`` prints it."""
     spec = tiny_experiment.spec("reference", lambda one: one.update(output="exported-{id}"))
-    done = subprocess.run(
-        command("run", spec, "--store", tiny_experiment.store("reference"), "--format", "json"),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=400,
-        check=False,
-    )
+    done = run_cold("run", spec, "--store", tiny_experiment.store("reference"), "--format", "json")
     assert done.returncode == 0, done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from warm import WarmCommand
 
 from experiments.entities import Candidate, Evaluation, Event
 from experiments.states import EventKind, Split
@@ -102,11 +104,20 @@ def environment(**extra: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in dropped} | extra
 
 
-@dataclass
 class Background:
     """A command that runs beside the test."""
 
-    process: subprocess.Popen[str]
+    def __init__(self, *words: str | Path, cwd: Path | None = None, **variables: str) -> None:
+        """Start it.
+
+        Args:
+            words: of the command line.
+            cwd: where it runs.
+            variables: of its environment.
+        """
+        self._outputs = [tempfile.TemporaryFile("w+", encoding="utf-8") for _ in range(2)]  # noqa: SIM115
+        out, err = self._outputs
+        self.process = WarmCommand(*words, environment=environment(**variables), stdout=out, stderr=err, cwd=cwd)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -115,8 +126,20 @@ class Background:
 
     def finish(self, timeout_s: float = 300) -> tuple[int, str, str]:
         """Wait for its end; return exit code, stdout and stderr."""
-        out, err = self.process.communicate(timeout=timeout_s)
-        return self.process.returncode, out, err
+        code = self.process.wait(timeout_s)
+        out, err = (output.seek(0) or output.read() for output in self._outputs)
+        return code, out, err
+
+
+def run(*words: str | Path, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    code, out, err = Background(*words, cwd=cwd, **variables).finish(400)
+    return subprocess.CompletedProcess([*map(str, words)], code, out, err)
+
+
+def run_cold(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end as people do, who have no process that has imported everything."""
+    return subprocess.run(command(*words), capture_output=True, text=True, env=environment(), timeout=400, check=False)
 
 
 @dataclass(frozen=True)
@@ -162,5 +185,5 @@ def wait_for(url: str, condition: Callable[[Record], bool], background: Backgrou
         record = read_record(url)
         if record is not None and condition(record):
             return record
-        time.sleep(0.05)
+        time.sleep(0.1)
     pytest.fail("the condition was not met in time")

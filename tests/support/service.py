@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from warm import WarmCommand
 
 _TOKEN = re.compile(r"evm_[\w-]{20,}")
 
@@ -26,7 +27,7 @@ _TOKEN = re.compile(r"evm_[\w-]{20,}")
 class Service:
     """A running server."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | WarmCommand
     log: Path
     url: str
     token: str
@@ -59,13 +60,18 @@ ServiceStarter = Callable[..., Service]
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[ServiceStarter]:
     """Start servers of one state directory; whatever is left of them at the end is killed."""
-    with services(tmp_path) as start:
+    with services(tmp_path, warm=True) as start:
         yield start
 
 
 @contextmanager
-def services(folder: Path) -> Iterator[ServiceStarter]:
-    """Start servers whose state is in a directory; whatever is left of them at the end is killed."""
+def services(folder: Path, *, warm: bool = False) -> Iterator[ServiceStarter]:
+    """Start servers whose state is in a directory; whatever is left of them at the end is killed.
+
+    Args:
+        folder: of their state.
+        warm: whether they are spared their imports.
+    """
     started: list[Service] = []
     count = 0
 
@@ -76,7 +82,7 @@ def services(folder: Path) -> Iterator[ServiceStarter]:
         settings: Mapping[str, str] | None = None,
         wait: bool = True,
         port: int | None = None,
-        python: str = sys.executable,
+        warm: bool = warm,
     ) -> Service:
         nonlocal count
         count += 1
@@ -90,9 +96,16 @@ def services(folder: Path) -> Iterator[ServiceStarter]:
             "EVOMERGE_LOG_FORMAT": "json",
             **(settings or {}),
         }
-        command = [python, "-m", "evomerge", "serve", "--port", str(port), "--store", store]
+        words = ["serve", "--port", str(port), "--store", store]
+        process: subprocess.Popen[bytes] | WarmCommand
         with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+            if warm:
+                process = WarmCommand(*words, environment=environment, stdout=output, stderr=output)
+            else:
+                command = [sys.executable, "-m", "evomerge", *words]
+                process = subprocess.Popen(
+                    command, env=environment, stdout=output, stderr=output, start_new_session=True
+                )
         service = Service(process, log, f"http://127.0.0.1:{port}", token)
         started.append(service)
         if wait:

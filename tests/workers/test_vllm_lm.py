@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from merging.export import export_checkpoint
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
-from workers.config import WorkerConfig, process_environment
+from workers.config import ScoreResult, WorkerConfig, process_environment
 from workers.engines.vllm_lm import certain_beginning
 from workers.worker import ScoringWorker
 
@@ -123,6 +124,18 @@ def call(ray_cluster: None, config: WorkerConfig) -> Iterator[Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
+def whole(call: Callable[..., Any]) -> Callable[[str], tuple[tuple[ItemScore, ...], int]]:
+    """Score a candidate without stopping early, once."""
+    return cache(lambda name: call("score_to_the_end", CANDIDATES[name], "search"))
+
+
+@pytest.fixture(scope="module")
+def early(call: Callable[..., Any]) -> Callable[[str], ScoreResult]:
+    """Score a candidate as a search does, once."""
+    return cache(lambda name: call("score", CANDIDATES[name], "search"))
+
+
+@pytest.fixture(scope="module")
 def by_lm_eval(config: WorkerConfig, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[ItemScore]]:
     """Export a candidate and score it with lm-eval's backend in a process of its own."""
     materializer = Materializer(ModelSet.open(config.base, config.experts))
@@ -147,9 +160,9 @@ def by_lm_eval(config: WorkerConfig, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_items_score_as_with_lm_evals_own_vllm_backend(
-    call: Callable[..., Any], by_lm_eval: Callable[[str], list[ItemScore]]
+    whole: Callable[[str], tuple[tuple[ItemScore, ...], int]], by_lm_eval: Callable[[str], list[ItemScore]]
 ) -> None:
-    ours, _ = call("score_to_the_end", CANDIDATES["expert"], "search")
+    ours, _ = whole("expert")
     theirs = by_lm_eval("expert")
     assert [(one.task, one.item) for one in ours] == [(one.task, one.item) for one in theirs]
     # All are equal to the last bit where this was written. lm-eval asks in another order, and kernels of other
@@ -163,20 +176,24 @@ def test_items_score_as_with_lm_evals_own_vllm_backend(
     assert len({one.score for one in ours}) > 1
 
 
-def test_a_candidate_scores_the_same_after_others(call: Callable[..., Any]) -> None:
-    first = call("score", CANDIDATES["merge"], "search").items
-    others = call("score", CANDIDATES["base"], "search").items
-    assert others != first
+def test_a_candidate_scores_the_same_after_others(
+    call: Callable[..., Any], early: Callable[[str], ScoreResult]
+) -> None:
+    first = early("merge").items
+    assert early("base").items != first
+    call("score", CANDIDATES["base"], "test")
     assert call("score", CANDIDATES["merge"], "search").items == first
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_stopping_early_changes_no_score(call: Callable[..., Any], name: str) -> None:
-    whole, all_tokens = call("score_to_the_end", CANDIDATES[name], "search")
-    early = call("score", CANDIDATES[name], "search")
-    assert [one.score for one in early.items] == [one.score for one in whole]
-    assert early.generated_tokens < all_tokens
-    for one, other in zip(early.items, whole, strict=True):
+def test_stopping_early_changes_no_score(
+    whole: Callable[[str], tuple[tuple[ItemScore, ...], int]], early: Callable[[str], ScoreResult], name: str
+) -> None:
+    items, all_tokens = whole(name)
+    cut = early(name)
+    assert [one.score for one in cut.items] == [one.score for one in items]
+    assert cut.generated_tokens < all_tokens
+    for one, other in zip(cut.items, items, strict=True):
         if one.task in GENERATED and one.score:
             assert one.output == other.output
 
