@@ -164,25 +164,26 @@ def _rank_rows(
     for first in range(0, len(delta), length):
         top = np.uint32(0)
         for i in range(length):
-            bits = _magnitude(base, delta, first + i)
-            magnitudes[i] = bits
+            bits = _magnitude(base, delta, np.uint64(first + i))
+            magnitudes[np.uint64(i)] = bits
             top = max(top, bits)
         for i in range(len(starts)):
             starts[i] = 0
         for i in range(length):
-            bits = magnitudes[i]
+            bits = magnitudes[np.uint64(i)]
             below = np.uint32(last - min(np.uint32((top - bits) >> shift), np.uint32(last - _ONE)))
-            places[i] = below if bits else np.uint32(0)
-            starts[places[i] + 1] += 1
+            places[np.uint64(i)] = below if bits else np.uint32(0)
+        for i in range(length):
+            starts[places[np.uint64(i)] + 1] += 1
         for i in range(1, last + 2):
             starts[i] += starts[i - 1]
         for i in range(length):
-            place = places[i]
-            keys[starts[place]] = (np.uint64(magnitudes[i]) << _WORD) | np.uint64(i)
+            place = places[np.uint64(i)]
+            keys[np.uint64(starts[place])] = (np.uint64(magnitudes[np.uint64(i)]) << _WORD) | np.uint64(i)
             starts[place] += 1
         _finish_sort(keys)
         for i in range(length):
-            ranks[first + np.int64(keys[i] & _LOW)] = i
+            ranks[np.uint64(first) + (keys[np.uint64(i)] & _LOW)] = i
 
 
 @compiled
