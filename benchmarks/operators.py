@@ -3,7 +3,7 @@
 For each operator, in a process of its own: preparing a search, applying one candidate (best of several), the bytes
 that moves over the machine's copy bandwidth (256 MB read and written, best of as many in between), and peak memory;
 then `evomerge merge` and, where mergekit has the method and an environment with it is given, `mergekit-yaml`, both as
-whole commands. Prints a Markdown table.
+whole commands (the median of `--merges`, in turn). Prints a Markdown table.
 
     python benchmarks/operators.py [METHOD ...] [--mergekit VENV] [--json FILE] [--report]
 
@@ -23,6 +23,7 @@ import math
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--apply-only", action="store_true", help="measure no whole merges, keep those of the file")
     parser.add_argument("--random-base", action="store_true", help="whole merges of a larger, random model")
     parser.add_argument("--applies", type=int, default=9, help="candidates to apply; the quickest counts")
+    parser.add_argument("--merges", type=int, default=1, help="times that each whole command runs; the median counts")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--experts", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -247,7 +249,10 @@ def run_one(
         found = json.loads(done.stdout)
     if arguments.apply_only:
         return found
-    return found | whole_merges(method, base, experts, scratch, arguments.mergekit, environment)
+    merges = [
+        whole_merges(method, base, experts, scratch, arguments.mergekit, environment) for _ in range(arguments.merges)
+    ]
+    return found | median_of(merges)
 
 
 def whole_merges(
@@ -271,6 +276,12 @@ def whole_merges(
         found |= command("mergekit", tool, "", scratch, environment)
         found |= command("same", [str(evomerge), "merge", str(config)], "--out", scratch, environment)
     return found
+
+
+def median_of(merges: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of every command's seconds; what failed, fails alike each time."""
+    seconds = {key: [one[key] for one in merges] for key in merges[0] if key.endswith("_s")}
+    return merges[0] | {key: statistics.median(values) for key, values in seconds.items()}
 
 
 def command(name: str, words: list[str], flag: str, scratch: Path, environment: Mapping[str, str]) -> dict[str, Any]:
