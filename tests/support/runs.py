@@ -99,8 +99,8 @@ def command(*words: str | Path) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Environment of a command, free of the test run's own store and cluster."""
-    dropped = {"EVOMERGE_STORE", "RAY_ADDRESS"}
+    """Environment of a command, free of the test run's own store and cluster, and of what Ray sets where it starts."""
+    dropped = {"EVOMERGE_STORE", "RAY_ADDRESS", "RAY_AUTH_MODE"}
     return {key: value for key, value in os.environ.items() if key not in dropped} | extra
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -176,9 +177,9 @@ def test_memory_is_flat_over_a_hundred_candidates(call: Callable[..., Any]) -> N
             together(call, population(start), [[0]] * WIDTH)
         return float(call("resident_mib"))
 
-    settled = run(0, 40)
-    # One candidate's factors alone take 20 MiB.
-    assert run(40, 140) - settled < 20
+    # One candidate's factors alone take 20 MiB. The allocator settles once, later on some machines; a leak goes on.
+    levels = [run(start, start + 50) for start in (0, 50, 100)]
+    assert min(after - before for before, after in pairwise(levels)) < 20
     assert call("adapters") == set()
 
 
