@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from merging.loops import Flat
 from merging.operators.kernels import Part
 
 
@@ -26,7 +28,7 @@ class Place:
     size: tuple[int, ...]
     stride: tuple[int, ...]
 
-    @property
+    @cached_property
     def span(self) -> slice | None:
         """The elements as one span of the flattened tensor, where they lie in it and in the engine as they are."""
         if not self.out.is_contiguous() or self.stride != self.out.stride():
@@ -40,6 +42,11 @@ class Place:
             dtype: of the checkpoint; from any but fp32 the engine would round a second time.
         """
         return self.span if dtype in (torch.float32, self.out.dtype) else None
+
+    @cached_property
+    def flat(self) -> Flat:
+        """The part, flat; only where it has a ``span``."""
+        return Flat(self.out.view(-1))
 
     def copy(self, merged: Tensor) -> None:
         """Copy the part out of the whole merged tensor."""
@@ -99,16 +106,16 @@ def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: Li
         if span is None:
             if merged is None:
                 merged = torch.empty(base.shape, dtype=base.dtype)
-                write_parts(parts, slice(0, base.numel()), merged.view(-1))
+                write_parts(parts, slice(0, base.numel()), Flat(merged.view(-1)))
             place.copy(merged)
         else:
-            write_parts(parts, span, place.out.view(-1))
+            write_parts(parts, span, place.flat)
     return True
 
 
-def write_parts(parts: Sequence[Part], span: slice, out: Tensor) -> None:
+def write_parts(parts: Sequence[Part], span: slice, out: Flat) -> None:
     """Compute a span of a tensor into ``out``, which is flat and as long."""
     for part in parts:
         inside = part.within(span)
         if inside is not None:
-            inside.write(out[inside.span.start - span.start : inside.span.stop - span.start])
+            inside.write(out.within(slice(inside.span.start - span.start, inside.span.stop - span.start)))

@@ -8,7 +8,8 @@ seen as their bits, uint16; all arrays are flat and of one length, all numbers f
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,27 @@ _LANES = 1024
 
 # A GPU's loops round where these do. An election rounds every product, because whether weighted values cancel depends
 # on their last bits.
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A flat tensor that candidate after candidate reads or writes.
+
+    Args:
+        tensor: see above.
+    """
+
+    tensor: Tensor
+
+    @cached_property
+    def array(self) -> Any:
+        """What the loops take for it; None where they cannot read and write it as it is stored."""
+        return array(self.tensor) if fits(self.tensor) else None
+
+    def within(self, span: slice) -> Flat:
+        """Return a span of it."""
+        whole = span.start == 0 and span.stop == self.tensor.numel()
+        return self if whole else Flat(self.tensor[span])
 
 
 def fits(tensor: Tensor) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor
 from evomerge.errors import Infeasible
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.fitted import FittedRecipe
-from merging.live import LiveWeights, write_places
+from merging.live import LiveWeights, write_parts, write_places
+from merging.loops import Flat
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator
@@ -158,8 +158,8 @@ class Materializer:
 
         def run(item: _Item) -> tuple[str, bool]:
             name, ready = item
-            parts = None if ready is None else self._parts(merge, name, ready)
-            with _named(merge.recipe, name):
+            with _Named(merge.recipe, name):
+                parts = None if ready is None else self._parts(merge, name, ready)
                 changed = write_places(self._vectors.base(name), parts, name, live)
             told(name, changed)
             return name, changed
@@ -186,7 +186,7 @@ class Materializer:
         # What is prepared for one candidate alone serves no other.
         key = self._key(merge) if self._resident else object()
         candidate = Candidate(merge.operator, merge.values_in, merge.profile if merge.has_profile else None)
-        with _named(merge.recipe, "a tensor"):
+        with _Named(merge.recipe, "a tensor"):
             written, rest = self._gpu.begin(
                 (key, merge.granularity, names), live, candidate, lambda: [item(n) for n in names if live.places.get(n)]
             )
@@ -197,7 +197,7 @@ class Materializer:
             for place in live.places[name]:
                 place.copy(merged)
             written.add(name)
-        with _named(merge.recipe, "a tensor"):
+        with _Named(merge.recipe, "a tensor"):
             self._gpu.finish()
         return written
 
@@ -227,28 +227,26 @@ class Materializer:
         base = self._vectors.base(name)
         if prepared is None:
             return base
-        parts = self._parts(merge, name, prepared)
-        if parts is None:
-            return base if merge.dtype is None else base.to(merge.dtype)
-        merged = self._empty(base, merge.dtype or base.dtype)
-        with _named(merge.recipe, name):
-            for part in parts:
-                part.write(merged.view(-1)[part.span])
+        with _Named(merge.recipe, name):
+            parts = self._parts(merge, name, prepared)
+            if parts is None:
+                return base if merge.dtype is None else base.to(merge.dtype)
+            merged = self._empty(base, merge.dtype or base.dtype)
+            write_parts(parts, slice(0, base.numel()), Flat(merged.view(-1)))
         return merged
 
     def _parts(self, merge: FittedRecipe, name: str, prepared: Prepared) -> list[Part] | None:
         """Bind the coefficients of one tensor; None says that it stays the base's."""
-        base, profile = prepared.inputs.base, merge.profile(name)
-        with _named(merge.recipe, name):
-            parts = [
-                Part(
-                    slice(piece.start, piece.stop),
-                    merge.operator.kernel(prepared, merge.values_in(slots)),
-                    base.reshape(-1),
-                    profile,
-                )
-                for piece, slots in self._slotted(merge, name, base)
-            ]
+        inputs, profile = prepared.inputs, merge.profile(name)
+        parts = [
+            Part(
+                slice(piece.start, piece.stop),
+                merge.operator.kernel(prepared, merge.values_in(slots)),
+                inputs.flat,
+                profile,
+            )
+            for piece, slots in self._slotted(merge, name, inputs.base)
+        ]
         return None if profile == 0.0 or all(part.kernel is None for part in parts) else parts
 
     def _empty(self, base: Tensor, dtype: torch.dtype) -> Tensor:
@@ -333,10 +331,17 @@ class Materializer:
         return self._chunks[key]
 
 
-@contextmanager
-def _named(recipe: Recipe, name: str) -> Iterator[None]:
-    """Say in an ``Infeasible`` error which tensor of which recipe it is about."""
-    try:
-        yield
-    except Infeasible as error:
-        raise Infeasible(f"{name} in recipe {recipe.digest()} ({recipe.method}): {error}") from error
+@dataclass(frozen=True)
+class _Named:
+    """Says in an ``Infeasible`` error which tensor of which recipe it is about."""
+
+    recipe: Recipe
+    name: str
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Infeasible):
+            raise Infeasible(
+                f"{self.name} in recipe {self.recipe.digest()} ({self.recipe.method}): {error}"
+            ) from error

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
+from merging.loops import Flat
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
 from merging.operators.kernels import Part
@@ -152,7 +153,7 @@ class Plan:
             if kernel is None and base.dtype == job.dtype:
                 return base
             merged = torch.empty(base.shape, dtype=job.dtype)
-            Part(slice(0, base.numel()), kernel, base.reshape(-1)).write(merged.view(-1))
+            Part(slice(0, base.numel()), kernel, prepared.inputs.flat).write(Flat(merged.view(-1)))
         except Infeasible as error:
             raise Infeasible(f"{job.name} ({self.operator.name}): {error}") from error
         return merged

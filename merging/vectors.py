@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from functools import cached_property
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -29,6 +30,11 @@ class StoredVector:
 
     expert: Tensor
     base: Tensor
+
+    @cached_property
+    def array(self) -> Any:
+        """The expert's weights as the loops take them."""
+        return array(self.expert)
 
     def __len__(self) -> int:
         return len(self.base)

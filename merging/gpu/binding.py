@@ -18,6 +18,7 @@ from torch import Tensor
 
 from evomerge.errors import EvomergeError, Infeasible
 from merging.gpu.loops import add_rows, choose_rows, elect_rows
+from merging.loops import Flat
 from merging.operators.base import Operator, Prepared, Values
 from merging.operators.draws import Draws
 from merging.operators.fills import Band, Drawn
@@ -76,6 +77,7 @@ class _UnseenInputs:
     """What of ``TensorInputs`` is the same for tensors that are treated alike."""
 
     base: Any
+    flat: Any
     models: tuple[str, ...]
     vectors: tuple[Any, ...]
 
@@ -210,7 +212,8 @@ def _unseen(prepared: Prepared) -> Prepared:
     vectors = tuple(
         None if vector is None else Unseen(("vector", expert), size) for expert, vector in enumerate(inputs.vectors)
     )
-    blind: Any = _UnseenInputs(Unseen(("base", 0), size, inputs.base.ndim), inputs.models, vectors)
+    base = Unseen(("base", 0), size, inputs.base.ndim)
+    blind: Any = _UnseenInputs(base, Flat(base), inputs.models, vectors)
     data = prepared.data
     if isinstance(data, tuple):
         data = tuple(_unseen_draws(one, expert, size) for expert, one in enumerate(data))

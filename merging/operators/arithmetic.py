@@ -32,9 +32,9 @@ def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -
         if vector is not None and weight != 0.0
     ]
     if not terms:
-        return None if scale == 1.0 else _scaled(inputs.base.reshape(-1), scale)
+        return None if scale == 1.0 else _scaled(inputs.flat.tensor, scale)
     vectors, weights = [vector for vector, _ in terms], [weight for _, weight in terms]
-    return SumKernel(inputs.base.reshape(-1), vectors, weights, scale)
+    return SumKernel(inputs.flat, vectors, weights, scale)
 
 
 def _scaled(base: Tensor, scale: float) -> Kernel:

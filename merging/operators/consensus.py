@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from merging.blocks import BLOCK
+from merging.loops import Flat
 from merging.operators.base import Kernel, Option, Options, TensorInputs
 from merging.operators.fills import Fill, Uniform
 from merging.operators.kernels import ElectionKernel, LoopKernel, spliced
@@ -107,12 +108,12 @@ def consensus_kernel(
         return None
     ballots = _Ballots.of(electors, election)
     scale *= ballots.scale
-    base, fills = inputs.base.view(-1), [one.fill for one in electors]
-    loop = spliced(fills, lambda uniform: _loop(base, uniform, ballots, scale))
+    fills = [one.fill for one in electors]
+    loop = spliced(fills, lambda uniform: _loop(inputs.flat, uniform, ballots, scale))
     if loop is not None:
         return loop
     # As few buffers as possible, because they have to stay in the cache together.
-    buffers = torch.empty(len(electors) + 1, BLOCK)
+    base, buffers = inputs.flat.tensor, torch.empty(len(electors) + 1, BLOCK)
 
     def kernel(span: slice, out: Tensor) -> None:
         sign, *vectors = buffers[:, : out.numel()].unbind()
@@ -133,7 +134,7 @@ def consensus_kernel(
     return kernel
 
 
-def _loop(base: Tensor, fills: Uniform, ballots: _Ballots, scale: float) -> LoopKernel:
+def _loop(base: Flat, fills: Uniform, ballots: _Ballots, scale: float) -> LoopKernel:
     rules, signed = ballots.election, min(ballots.parts) < 0.0
     factors = [(first, second) for first, second, *_ in ((*one, 1.0, 1.0) for one in ballots.scalings)]
     least = (1.0 if signed else rules.least) / ballots.unit

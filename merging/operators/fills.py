@@ -179,7 +179,7 @@ def choices(fills: Sequence[Band | Drawn | Rated]) -> Choices:
 
 
 def _choice(fill: Band | Drawn | Rated) -> Choice:
-    delta = array(fill.flat.expert if isinstance(fill.flat, StoredVector) else fill.flat)
+    delta = fill.flat.array if isinstance(fill.flat, StoredVector) else array(fill.flat)
     if isinstance(fill, Band):
         return delta, _bound(fill.low, fill.low < 0.0), _bound(fill.high, fill.high == math.inf)
     if isinstance(fill, Rated):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from merging.layout import Layout, layout_of
+from merging.loops import Flat
 from merging.vectors import Vector, vectors_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class TensorInputs:
     factors: tuple[Factors | None, ...] = ()
     values: Values | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def flat(self) -> Flat:
+        """The base, flat."""
+        return Flat(self.base.reshape(-1))
 
     @cached_property
     def vectors(self) -> tuple[Vector | None, ...]:

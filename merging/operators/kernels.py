@@ -15,7 +15,7 @@ from torch import Tensor
 from evomerge.errors import Infeasible
 from merging import loops
 from merging.blocks import BLOCK, is_finite_within, spans
-from merging.loops import array, exceeds, fits
+from merging.loops import Flat, array, exceeds
 from merging.operators.base import Kernel
 from merging.operators.fills import Fill, Uniform, choices, pieces
 from merging.vectors import StoredVector, Vector
@@ -31,16 +31,16 @@ class LoopKernel(ABC):
         base: the base tensor, flat.
     """
 
-    base: Tensor
+    base: Flat
 
     def __call__(self, span: slice, out: Tensor) -> None:
         """Write the fp32 values of a span."""
-        self.write(span, out)
+        self.write(span, array(out))
 
-    def write(self, span: slice, out: Tensor) -> int:
-        """Write a span, rounded to the dtype of ``out``, fp32 or bf16; returns the largest magnitude as fp32 bits."""
-        base = array(self.base)[span] if fits(self.base) else array(self.base[span].float())
-        return int(self._run(base, span, array(out)))
+    def write(self, span: slice, out: Any) -> int:
+        """Write a span to an array, rounded to its dtype; returns the largest magnitude as fp32 bits."""
+        base = self.base.array
+        return int(self._run(array(self.base.tensor[span].float()) if base is None else base[span], span, out))
 
     @abstractmethod
     def _run(self, base: Any, span: slice, out: Any) -> Any:
@@ -162,7 +162,7 @@ def spliced(fills: Sequence[Fill], kernel_of: Callable[[Uniform], LoopKernel]) -
 
 def array_of(vector: Vector) -> Any:
     """Return what the loops take for a task vector: fp32, or the expert's own bf16 weights as bits."""
-    return array(vector.expert if isinstance(vector, StoredVector) else vector)
+    return vector.array if isinstance(vector, StoredVector) else array(vector)
 
 
 @dataclass(frozen=True)
@@ -178,30 +178,35 @@ class Part:
 
     span: slice
     kernel: Kernel | None
-    base: Tensor
+    base: Flat
     profile: float = 1.0
 
     def within(self, span: slice) -> Part | None:
         """Return what of the part lies within a span; None where nothing does."""
         start, stop = max(self.span.start, span.start), min(self.span.stop, span.stop)
-        return replace(self, span=slice(start, stop)) if start < stop else None
+        if start >= stop:
+            return None
+        inside = slice(start, stop)
+        return self if inside == self.span else replace(self, span=inside)
 
-    def write(self, out: Tensor) -> None:
+    def write(self, out: Flat) -> None:
         """Compute the span into ``out``, which is as long.
 
         Raises:
             Infeasible: a merged value is not finite in the dtype of ``out``.
         """
-        if self.kernel is None:
-            out.copy_(self.base[self.span])
-        elif isinstance(self.kernel, SplicedKernel):
-            for span, kernel in self.kernel.within(self.span):
-                part = replace(self, span=span, kernel=kernel)
-                part.write(out[span.start - self.span.start : span.stop - self.span.start])
-        elif isinstance(self.kernel, LoopKernel) and self.profile == 1.0 and fits(out):
-            _check(not exceeds(self.kernel.write(self.span, out), out.dtype), out.dtype)
+        kernel = self.kernel
+        if kernel is None:
+            out.tensor.copy_(self.base.tensor[self.span])
+        elif isinstance(kernel, SplicedKernel):
+            for span, inside in kernel.within(self.span):
+                part = replace(self, span=span, kernel=inside)
+                part.write(out.within(slice(span.start - self.span.start, span.stop - self.span.start)))
+        elif isinstance(kernel, LoopKernel) and self.profile == 1.0 and out.array is not None:
+            dtype = out.tensor.dtype
+            _check(not exceeds(kernel.write(self.span, out.array), dtype), dtype)
         else:
-            self._write_blocks(self.kernel, out)
+            self._write_blocks(kernel, out.tensor)
 
     def _write_blocks(self, kernel: Kernel, out: Tensor) -> None:
         scratch = torch.empty(BLOCK, dtype=torch.float32)
@@ -210,7 +215,7 @@ class Part:
             block = scratch[: span.stop - span.start]
             kernel(span, block)
             if self.profile != 1.0:
-                source = self.base[span]
+                source = self.base.tensor[span]
                 block.sub_(source).mul_(self.profile).add_(source)
             _check(is_finite_within(block, limit), out.dtype)
             out[span.start - self.span.start : span.stop - self.span.start] = block

@@ -112,11 +112,11 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
     if not electors or scale == 0.0:
         return None
     factors = [scale * elector.weight * elector.factor for elector in electors]
-    base, fills = inputs.base.view(-1), [elector.fill for elector in electors]
-    loop = spliced(fills, lambda uniform: ChoiceKernel(base, uniform, factors))
+    fills = [elector.fill for elector in electors]
+    loop = spliced(fills, lambda uniform: ChoiceKernel(inputs.flat, uniform, factors))
     if loop is not None:
         return loop
-    buffer = torch.empty(BLOCK)
+    base, buffer = inputs.flat.tensor, torch.empty(BLOCK)
     terms = list(zip(fills, factors, strict=True))
 
     def kernel(span: slice, out: Tensor) -> None:

@@ -14,6 +14,7 @@ from threading import Lock
 
 import torch
 import vllm
+from vllm._custom_ops import CPUDNNLGEMMHandler, create_onednn_mm
 from vllm.model_executor.layers import utils as gemm_dispatch
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 from vllm.platforms import current_platform
@@ -23,6 +24,8 @@ from merging.live import LiveWeights
 
 # Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
 PACKED = "cpu_linear"
+# As many as vLLM lets a packed weight remember, one for each number of tokens.
+_PRIMITIVES = 32
 
 
 class Packs:
@@ -38,6 +41,7 @@ class Packs:
     def __init__(self, model: torch.nn.Module) -> None:
         """Find the modules."""
         self._modules = _packed_modules(model)
+        self._handlers = {module: found for module in self._modules if (found := _handler(module)) is not None}
         self._threads = torch.get_num_threads()
         self._owners: dict[str, list[int]] = defaultdict(list)
         self._missing: list[set[str]] = []
@@ -80,12 +84,31 @@ class Packs:
 
     def _pack(self, module: torch.nn.Module) -> None:
         start = time.perf_counter()
-        # The new pack takes the memory of the old one, wherever that is.
-        setattr(module, PACKED, None)
-        _pack(module, remove_weight=False)
+        handler = self._handlers.get(module)
+        if handler is None:
+            # The new pack takes the memory of the old one, wherever that is.
+            setattr(module, PACKED, None)
+            _pack(module, remove_weight=False)
+        else:
+            _renew(handler, module.get_parameter("weight"))
         seconds = (time.perf_counter() - start) * torch.get_num_threads() / self._threads
         with self._lock:
             self.seconds += seconds
+
+
+def _handler(module: torch.nn.Module) -> CPUDNNLGEMMHandler | None:
+    """Return what holds a module's packed weight for oneDNN; None where it is packed for another library."""
+    cells = getattr(getattr(module, PACKED), "__closure__", None) or ()
+    return next((one.cell_contents for one in cells if isinstance(one.cell_contents, CPUDNNLGEMMHandler)), None)
+
+
+def _renew(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
+    """Pack a weight into the place of the one before, without vLLM's choice of a library, which takes a third as long."""
+    handler.dtor(handler.handler_tensor.item())
+    # So that nobody frees it again, should the next line fail.
+    handler.handler_tensor = None
+    fresh = create_onednn_mm(weight.t(), _PRIMITIVES)
+    handler.handler_tensor, fresh.handler_tensor = fresh.handler_tensor, None
 
 
 def _storage(tensor: torch.Tensor) -> int:
