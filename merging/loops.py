@@ -14,11 +14,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba.extending import overload
 from torch import Tensor
 
 from merging.compiled import compiled
-from merging.elements import MAGNITUDE, bits_of, element, fma, load, store
+from merging.elements import MAGNITUDE, bits_of, element, load, store
+from merging.folds import (
+    add,
+    add_agreeing,
+    add_portion,
+    add_product,
+    add_sign,
+    add_weighted,
+    count_nonzero,
+    count_passing,
+    elements,
+    fold,
+    scaled,
+    sign_of,
+)
 
 Choice = tuple[Any, ...]
 """A task vector with what chooses among its elements: two numbers that the magnitude lies between, NaN for no bound; an
@@ -91,7 +104,7 @@ def added(base: Any, parts: Any, weights: Any, scale: Any, out: Any) -> Any:
     top = np.uint32(0)
     for i in range(len(out)):
         source = load(base, i)
-        value = _sum(scale * source, parts, weights, source, i)
+        value = add_weighted(scale * source, parts, weights, source, i)
         top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
         store(out, i, value)
     return top
@@ -160,14 +173,14 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
         top = np.uint32(0)
         for i in range(len(out)):
             source = load(base, i)
-            values = _values(choices, factors, source, i)
-            vote = _counted(zero, values) if count else _weighed(zero, values, votes)
-            sign = (one if vote >= zero else -one) if plus else _sign(vote)
-            total = _agreed(zero, values, shares, sign) * sign
+            values = scaled(elements(choices, source, i), factors)
+            vote = fold(add_sign, zero, values, values, zero) if count else fold(add_product, zero, values, votes, zero)
+            sign = (one if vote >= zero else -one) if plus else sign_of(vote)
+            total = fold(add_agreeing, zero, values, shares, sign) * sign
             if mean:
-                divisor = _divisor(zero, values, portions, sign)
+                divisor = fold(add_portion, zero, values, portions, sign)
                 total /= (least if divisor == zero else divisor) if signed else max(divisor, least)
-            seen = _total(zero, values)
+            seen = fold(add, zero, values, values, zero)
             # The difference is 0, or NaN where a vector holds NaN or infinity, which an election would hide.
             value = source + scale * total + (seen - seen)
             top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
@@ -177,107 +190,62 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
     return elected
 
 
-# Over experts the loops recurse: numba compiles a recursion over tuples of known length to straight code, which becomes
-# vector instructions, and a loop over them to look-ups, which does not.
+@cache
+def averaging(amplifies: bool) -> Any:
+    """Return the loop that writes ``base + scale * mean``, over the choices that have the element, not zero.
 
+    Args:
+        amplifies: what one choice alone has is multiplied by its gain.
 
-def _sum(value: Any, parts: Any, weights: Any, source: Any, i: Any) -> Any:
-    """Add the weighted elements of all parts."""
+    Returns:
+        A function of ``base, choices, gains, scale, out`` that returns what :func:`added` does.
+    """
 
+    @compiled
+    def averaged(base, choices, gains, scale, out):  # type: ignore[no-untyped-def]
+        zero, one = np.float32(0.0), np.float32(1.0)
+        top = np.uint32(0)
+        for i in range(len(out)):
+            source = load(base, i)
+            values = elements(choices, source, i)
+            count = fold(count_nonzero, zero, values, values, zero)
+            total = fold(add, zero, values, values, zero)
+            if amplifies:
+                alone = fold(add_product, zero, values, gains, zero)
+                total = alone if count == one else total
+            value = source + scale * total / max(count, one)
+            top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
+            store(out, i, value)
+        return top
 
-@overload(_sum)
-def _sum_of(value, parts, weights, source, i):  # type: ignore[no-untyped-def]
-    if not len(parts):
-        return lambda value, parts, weights, source, i: value
-
-    def further(value, parts, weights, source, i):  # type: ignore[no-untyped-def]
-        value = fma(weights[0], element(parts[0], source, i), value)
-        return _sum(value, parts[1:], weights[1:], source, i)
-
-    return further
-
-
-def _values(choices: Any, factors: Any, source: Any, i: Any) -> Any:
-    """Return the element of each choice, multiplied by both of its factors."""
-
-
-@overload(_values)
-def _values_of(choices, factors, source, i):  # type: ignore[no-untyped-def]
-    if not len(choices):
-        return lambda choices, factors, source, i: ()
-
-    def further(choices, factors, source, i):  # type: ignore[no-untyped-def]
-        value = element(choices[0], source, i) * factors[0][0] * factors[0][1]
-        return (value, *_values(choices[1:], factors[1:], source, i))
-
-    return further
-
-
-def _counted(vote: Any, values: Any) -> Any:
-    """Add the signs of all values."""
-
-
-@overload(_counted)
-def _counted_of(vote, values):  # type: ignore[no-untyped-def]
-    if not len(values):
-        return lambda vote, values: vote
-    return lambda vote, values: _counted(vote + _sign(values[0]), values[1:])
-
-
-def _total(seen: Any, values: Any) -> Any:
-    """Add all values."""
-
-
-@overload(_total)
-def _total_of(seen, values):  # type: ignore[no-untyped-def]
-    if not len(values):
-        return lambda seen, values: seen
-    return lambda seen, values: _total(seen + values[0], values[1:])
-
-
-def _weighed(vote: Any, values: Any, votes: Any) -> Any:
-    """Add all values, each with its weight."""
-
-
-@overload(_weighed)
-def _weighed_of(vote, values, votes):  # type: ignore[no-untyped-def]
-    if not len(values):
-        return lambda vote, values, votes: vote
-    return lambda vote, values, votes: _weighed(vote + votes[0] * values[0], values[1:], votes[1:])
-
-
-def _agreed(total: Any, values: Any, shares: Any, sign: Any) -> Any:
-    """Add the shares of the magnitudes of what has a sign."""
-
-
-@overload(_agreed)
-def _agreed_of(total, values, shares, sign):  # type: ignore[no-untyped-def]
-    if not len(values):
-        return lambda total, values, shares, sign: total
-
-    def further(total, values, shares, sign):  # type: ignore[no-untyped-def]
-        return _agreed(total + shares[0] * max(values[0] * sign, np.float32(0.0)), values[1:], shares[1:], sign)
-
-    return further
-
-
-def _divisor(divisor: Any, values: Any, portions: Any, sign: Any) -> Any:
-    """Add the portions of what has a sign."""
-
-
-@overload(_divisor)
-def _divisor_of(divisor, values, portions, sign):  # type: ignore[no-untyped-def]
-    if not len(values):
-        return lambda divisor, values, portions, sign: divisor
-
-    def further(divisor, values, portions, sign):  # type: ignore[no-untyped-def]
-        portion = portions[0] if values[0] * sign > np.float32(0.0) else np.float32(0.0)
-        return _divisor(divisor + portion, values[1:], portions[1:], sign)
-
-    return further
+    return averaged
 
 
 @compiled
-def _sign(value):  # type: ignore[no-untyped-def]
-    zero, one = np.float32(0.0), np.float32(1.0)
-    return one if value > zero else (-one if value < zero else zero)
+def needed(base: Any, parts: Any, levels: Any, steps: Any, least: Any, scale: Any, out: Any) -> Any:
+    """Write ``base + scale * sum of parts`` where at least ``least`` levels exceed their steps, elsewhere the base.
+
+    Args:
+        base: fp32 or bf16.
+        parts: a tuple of task vectors.
+        levels: a tuple of uint8 arrays, as many as ``steps``.
+        steps: integers.
+        least: how many.
+        scale: of the sum.
+        out: fp32 or bf16.
+
+    Returns:
+        What :func:`added` does.
+    """
+    zero = np.float32(0.0)
+    top = np.uint32(0)
+    for i in range(len(out)):
+        source = load(base, i)
+        total = fold(add, zero, elements(parts, source, i), parts, zero)
+        # The difference is 0, or NaN where a vector holds NaN or infinity, which a mask would hide.
+        value = source + (
+            scale * total if fold(count_passing, np.uint8(0), levels, steps, i) >= least else total - total
+        )
+        top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
+        store(out, i, value)
+    return top

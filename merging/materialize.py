@@ -342,6 +342,4 @@ class _Named:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Infeasible):
-            raise Infeasible(
-                f"{self.name} in recipe {self.recipe.digest()} ({self.recipe.method}): {error}"
-            ) from error
+            raise Infeasible(f"{self.name} in recipe {self.recipe.digest()} ({self.recipe.method}): {error}") from error

@@ -212,7 +212,7 @@ def _unseen(prepared: Prepared) -> Prepared:
     vectors = tuple(
         None if vector is None else Unseen(("vector", expert), size) for expert, vector in enumerate(inputs.vectors)
     )
-    base = Unseen(("base", 0), size, inputs.base.ndim)
+    base: Any = Unseen(("base", 0), size, inputs.base.ndim)
     blind: Any = _UnseenInputs(base, Flat(base), inputs.models, vectors)
     data = prepared.data
     if isinstance(data, tuple):

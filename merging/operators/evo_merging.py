@@ -97,14 +97,19 @@ class EvoMerging(Operator):
         """Sparsify, weigh and multiply; see :meth:`Operator.kernel`."""
         weights, alphas = values.model["weight"], values.model["alpha"]
         inputs: TensorInputs = prepared.inputs
+        form, exact = str(prepared.options["form"]), prepared.options["form"] == "exact"
+        # An adapter of which nothing is cut adds its task vector, which is known.
+        whole = [one is None or (exact and alpha >= 1.0) for one, alpha in zip(prepared.data, alphas, strict=True)]
+        if all(whole):
+            return weighted_sum(inputs, 1.0, weights)
         terms = [
             (weight, one.factors.b, _top(one, alpha))
-            for weight, alpha, one in zip(weights, alphas, prepared.data, strict=True)
-            if one is not None and weight != 0.0 and alpha > 0.0
+            for weight, alpha, one, kept in zip(weights, alphas, prepared.data, whole, strict=True)
+            if not kept and weight != 0.0 and alpha > 0.0
         ]
-        whole = [delta if one is None else None for delta, one in zip(inputs.deltas, prepared.data, strict=True)]
-        changes: list[Tensor | None] = [*whole, _product(terms, str(prepared.options["form"])) if terms else None]
-        return weighted_sum(replace(inputs, deltas=tuple(changes)), 1.0, (*weights, 1.0))
+        changes = [delta if kept else None for delta, kept in zip(inputs.deltas, whole, strict=True)]
+        changed = replace(inputs, deltas=(*changes, _product(terms, form) if terms else None))
+        return weighted_sum(changed, 1.0, (*weights, 1.0))
 
 
 def _product(terms: Sequence[tuple[float, Tensor, Tensor]], form: str) -> Tensor:

@@ -129,6 +129,59 @@ class ElectionKernel(LoopKernel):
 
 
 @dataclass(frozen=True)
+class MeanKernel(LoopKernel):
+    """``base + scale * mean of the fills that are not zero``, element by element.
+
+    Args:
+        fills: of one kind.
+        scale: of the mean.
+        gains: multiply what one fill alone has, one for each.
+    """
+
+    fills: Uniform
+    scale: float
+    gains: Sequence[float]
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        loop = loops.averaging(any(gain != 1.0 for gain in self.gains))
+        return loop, choices(self.fills), numbers(self.gains), np.float32(self.scale)
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        loop, chosen, gains, scale = self._bound
+        return loop(base, chosen(span), gains, scale, out)
+
+
+@dataclass(frozen=True)
+class NeededKernel(LoopKernel):
+    """``base + scale * sum of the vectors`` where at least ``least`` levels exceed their steps, elsewhere the base.
+
+    Args:
+        vectors: all stored, or all fp32.
+        levels: uint8, flat, one tensor for each vector.
+        steps: from 0 to 255, one for each.
+        least: at least 1.
+        scale: of the sum.
+    """
+
+    vectors: Sequence[Vector]
+    levels: Sequence[Tensor]
+    steps: Sequence[int]
+    least: int
+    scale: float
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        arrays = tuple(map(array_of, self.vectors)), tuple(level.numpy() for level in self.levels)
+        return *arrays, tuple(map(np.uint8, self.steps)), np.uint8(self.least), np.float32(self.scale)
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        vectors, levels, steps, least, scale = self._bound
+        cut = (tuple(one[span] for one in arrays) for arrays in (vectors, levels))
+        return loops.needed(base, *cut, steps, least, scale, out)
+
+
+@dataclass(frozen=True)
 class SplicedKernel:
     """A kernel (see ``merging.operators.base.Kernel``) that is another one in each of several spans.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from evomerge.errors import RecipeError
-from merging.blocks import BLOCK
 from merging.calibration.localization import MaskTraining, learned_masks
 from merging.calibration.model import LiveModel
 from merging.calibration.options import BATCH_SIZE, DATA_OPTIONS, Calibration, opened
@@ -27,8 +25,10 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
-from merging.operators.fills import Fill, copied
+from merging.operators.fills import Drawn, Fill, copied
+from merging.operators.kernels import MeanKernel, spliced
 from merging.operators.thresholds import Population, counted_populations, kept_elements, sorted_magnitudes
+from merging.vectors import Vector
 
 _MOST = 1e30
 _DENSITY = Parameter(
@@ -51,6 +51,7 @@ class LocalizeAndStitch(Operator):
     name = "localize_and_stitch"
     summary = "Keeps the few elements of each task vector that carry its skill and averages where they overlap."
     paper = "2408.13656"
+    by_span = True
     linear_flag = "LIN/M"
     cost = "calibration"
     data = "labelled"
@@ -84,11 +85,11 @@ class LocalizeAndStitch(Operator):
             return _learned(inputs, options)
         if inputs.once:
             return counted_populations(inputs, _asked)
-        # The task vectors of a search are in memory anyway.
+        # The task vectors of a search are in memory or mapped anyway.
         tensors = list(inputs)
         total = sum(tensor.base.numel() for tensor in tensors)
         return tuple(
-            sorted_magnitudes([d for t in tensors if (d := t.deltas[index]) is not None], total)
+            sorted_magnitudes([v for t in tensors if (v := t.vectors[index]) is not None], total)
             for index in range(len(inputs.models))
         )
 
@@ -97,8 +98,8 @@ class LocalizeAndStitch(Operator):
     ) -> tuple[Population | Tensor | None, ...]:
         """Return each expert's ranking or its mask of this tensor; None where it changes nothing."""
         return tuple(
-            None if delta is None else found.tensor(tensor.name) if isinstance(found, Stored) else found
-            for found, delta in zip(survey, tensor.deltas, strict=True)
+            None if vector is None else found.tensor(tensor.name) if isinstance(found, Stored) else found
+            for found, vector in zip(survey, tensor.vectors, strict=True)
         )
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
@@ -115,50 +116,23 @@ class LocalizeAndStitch(Operator):
                 f"found {densities}, but learned masks have their own density",
                 "leave it out, or set masks to dataless",
             )
-        parts: list[Fill] = []
-        for delta, found, density in zip(prepared.inputs.deltas, prepared.data, densities, strict=True):
-            if delta is not None and found is not None:
-                parts.append(_masked(delta, found) if learned else _largest(delta, found, density))
-        return None if not parts or scale == 0.0 else _stitched(prepared.inputs, parts, scale)
-
-
-def _stitched(inputs: TensorInputs, parts: Sequence[Fill], scale: float) -> Kernel:
-    base = inputs.base.view(-1)
-    part_buffer, count_buffer = torch.empty(BLOCK), torch.empty(BLOCK)
-
-    def kernel(span: slice, out: Tensor) -> None:
-        part, count = part_buffer[: out.numel()], count_buffer[: out.numel()].zero_()
-        out.zero_()
-        for fill in parts:
-            fill(span, part)
-            out.add_(part)
-            count.add_(part.ne_(0.0))
-        out.div_(count.clamp_min_(1.0))
-        if scale != 1.0:
-            out.mul_(scale)
-        out.add_(count.copy_(base[span]))
-
-    return kernel
+        fills: list[Fill] = []
+        for vector, found, density in zip(prepared.inputs.vectors, prepared.data, densities, strict=True):
+            if vector is not None and found is not None:
+                fills.append(Drawn(vector, found.view(-1), 0.5) if learned else _largest(vector, found, density))
+        if not fills or scale == 0.0:
+            return None
+        return spliced(fills, lambda uniform: MeanKernel(prepared.inputs.flat, uniform, scale, [1.0] * len(fills)))
 
 
 def _asked(tensor: TensorInputs) -> Sequence[float] | None:
     return None if tensor.values is None else tensor.values.model["density"]
 
 
-def _largest(delta: Tensor, population: Population, density: float) -> Fill:
-    flat = delta.view(-1)
+def _largest(vector: Vector, population: Population, density: float) -> Fill:
     if density >= 1.0:
-        return copied(flat)
-    return trimmed(flat, population.magnitude(kept_elements(density, population.count)))
-
-
-def _masked(delta: Tensor, mask: Tensor) -> Fill:
-    flat, kept = delta.view(-1), mask.view(-1)
-
-    def fill(span: slice, out: Tensor) -> None:
-        torch.mul(out.copy_(kept[span]), flat[span], out=out)
-
-    return fill
+        return copied(vector)
+    return trimmed(vector, population.magnitude(kept_elements(density, population.count)))
 
 
 def _learned(inputs: MergeInputs, options: Options) -> tuple[Stored, ...]:

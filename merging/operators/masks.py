@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import RecipeError
-from merging.blocks import BLOCK, spans
+from merging.blocks import spans
 from merging.operators.base import (
     Kernel,
     MergeInputs,
@@ -21,6 +22,8 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
+from merging.operators.kernels import NeededKernel
+from merging.vectors import Vector
 
 _STEPS = 250
 _TINY = torch.finfo(torch.float32).tiny
@@ -28,16 +31,14 @@ _TINY = torch.finfo(torch.float32).tiny
 
 @dataclass(frozen=True)
 class _Masks:
-    """One tensor's sum of task vectors, and for each expert that changes it the thresholds it passes.
+    """For each expert that changes a tensor the thresholds that its elements pass.
 
     Args:
-        total: fp32, flattened.
         levels: uint8, flattened; an element is in the expert's mask for every threshold below its level,
             in steps of 1 / 250.
         experts: index of each of ``levels``.
     """
 
-    total: Tensor
     levels: tuple[Tensor, ...]
     experts: tuple[int, ...]
 
@@ -54,6 +55,7 @@ class Consensus(Operator):
     summary = "Adds the experts' summed task vectors where at least k experts need them."
     paper = "2405.07813"
     min_models = 2
+    by_span = True
     linear_flag = "LIN/M"
     parameters = (
         Parameter(
@@ -77,43 +79,32 @@ class Consensus(Operator):
             )
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
-        """Sum the task vectors and find the thresholds that each of their elements passes."""
-        changed = {i: delta.view(-1) for i, delta in enumerate(tensor.deltas) if delta is not None}
+        """Find the thresholds that each element of a task vector passes."""
+        changed = {i: vector for i, vector in enumerate(tensor.vectors) if vector is not None}
         if len(changed) < int(options["k"]):
             return None
-        total = torch.zeros(tensor.base.numel(), dtype=torch.float32)
-        for delta in changed.values():
-            total.add_(delta)
-        return _Masks(total, tuple(_levels(delta, total) for delta in changed.values()), tuple(changed))
+        return _Masks(_levels(list(changed.values())), tuple(changed))
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind thresholds; see :meth:`Operator.kernel`."""
         masks, scale = prepared.data, values.merge["lambda"]
         if masks is None or scale == 0.0:
             return None
-        least = int(prepared.options["k"])
         steps = [round(values.model["tall_lambda"][i] * _STEPS) for i in masks.experts]
-        base = prepared.inputs.base.view(-1)
-        mask_buffer = torch.empty(BLOCK)
-
-        def kernel(span: slice, out: Tensor) -> None:
-            mask = mask_buffer[: out.numel()]
-            out.zero_()
-            for levels, step in zip(masks.levels, steps, strict=True):
-                # In fp32 because comparing integers into booleans is much slower in torch.
-                out.add_(mask.copy_(levels[span]).gt_(step))
-            out.ge_(least).mul_(masks.total[span]).mul_(scale).add_(base[span])
-
-        return kernel
+        vectors = [vector for vector in prepared.inputs.vectors if vector is not None]
+        return NeededKernel(
+            prepared.inputs.flat, vectors, masks.levels, steps, int(prepared.options["k"]), scale
+        )  # fmt: skip
 
 
-def _levels(delta: Tensor, total: Tensor) -> Tensor:
+def _levels(vectors: Sequence[Vector]) -> tuple[Tensor, ...]:
     """Return ``ceil(250 * |delta| / |total - delta|)`` as uint8, at most 255, which is above every threshold."""
-    levels = torch.empty(delta.numel(), dtype=torch.uint8)
-    ratio_buffer, others_buffer = (torch.empty(min(BLOCK, delta.numel())) for _ in range(2))
-    for span in spans(delta.numel()):
-        ratio, others = ratio_buffer[: span.stop - span.start], others_buffer[: span.stop - span.start]
-        torch.sub(total[span], delta[span], out=others).abs_().clamp_min_(_TINY)
-        torch.abs(delta[span], out=ratio).div_(others).mul_(_STEPS).ceil_().clamp_max_(255.0)
-        levels[span] = ratio
+    size = len(vectors[0])
+    levels = tuple(torch.empty(size, dtype=torch.uint8) for _ in vectors)
+    for span in spans(size):
+        deltas = [vector[span] for vector in vectors]
+        total = torch.stack(deltas).sum(0)
+        for delta, out in zip(deltas, levels, strict=True):
+            others = torch.sub(total, delta).abs_().clamp_min_(_TINY)
+            out[span] = torch.abs(delta).div_(others).mul_(_STEPS).ceil_().clamp_max_(255.0)
     return levels

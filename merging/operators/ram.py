@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from evomerge.errors import RecipeError
-from merging.blocks import BLOCK, spans
+from merging.blocks import spans
 from merging.operators.base import (
     FIXED_LAMBDA,
     LAMBDA,
@@ -26,6 +24,8 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
+from merging.operators.fills import Band
+from merging.operators.kernels import MeanKernel
 from merging.threads import Threads
 
 _EPSILON = Option("epsilon", 1e-5, None, "A change counts as one where its magnitude exceeds this.")
@@ -40,6 +40,7 @@ class Ram(Operator):
     name = "ram"
     summary = "Keeps what one expert alone changed in full and averages what several changed."
     paper = "2601.13572"
+    by_span = True
     linear_flag = "LIN/M"
     parameters = (LAMBDA,)
     options = (_EPSILON,)
@@ -56,7 +57,7 @@ class Ram(Operator):
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind lambda; see :meth:`Operator.kernel`."""
         inputs = prepared.inputs
-        return _shared_out(inputs, [1.0] * len(inputs.deltas), values.merge["lambda"], _epsilon(prepared.options))
+        return _shared_out(inputs, [1.0] * len(inputs.vectors), values.merge["lambda"], _epsilon(prepared.options))
 
 
 class RamPlus(Operator):
@@ -69,6 +70,7 @@ class RamPlus(Operator):
     name = "ramplus_tl"
     summary = "RAM that amplifies what one expert alone changed the more it shares with others."
     paper = "2601.13572"
+    by_span = True
     linear_flag = "LIN/M"
     parameters = (
         Parameter("r", "merge", True, 0.1, 0.0, 0.5, "How strongly sharing amplifies an expert's own changes."),
@@ -114,12 +116,12 @@ def _epsilon(options: Options) -> float:
 
 
 def _overlap(tensor: TensorInputs, epsilon: float) -> Overlap:
-    counts = np.zeros((len(tensor.deltas), 2), dtype=np.int64)
-    flats = [(index, d.numpy().reshape(-1)) for index, d in enumerate(tensor.deltas) if d is not None]
-    for span in spans(tensor.base.numel()) if flats else ():
-        active = [np.abs(flat[span]) > np.float32(epsilon) for _, flat in flats]
+    counts = np.zeros((len(tensor.vectors), 2), dtype=np.int64)
+    changed = [(index, vector) for index, vector in enumerate(tensor.vectors) if vector is not None]
+    for span in spans(tensor.base.numel()) if changed else ():
+        active = [np.abs(vector[span].numpy()) > np.float32(epsilon) for _, vector in changed]
         shared = sum(part.astype(np.uint16) for part in active) > 1
-        for (index, _), part in zip(flats, active, strict=True):
+        for (index, _), part in zip(changed, active, strict=True):
             both = np.count_nonzero(part & shared)
             counts[index] += both, np.count_nonzero(part) - both
     return counts
@@ -134,24 +136,7 @@ def _shared_out(inputs: TensorInputs, gains: Sequence[float], scale: float, epsi
         scale: multiplies everything.
         epsilon: a change counts above it.
     """
-    changed = [(d.view(-1), gain - 1.0) for d, gain in zip(inputs.deltas, gains, strict=True) if d is not None]
+    changed = [(vector, gain) for vector, gain in zip(inputs.vectors, gains, strict=True) if vector is not None]
     if not changed or scale == 0.0:
         return None
-    base, buffers = inputs.base.view(-1), torch.empty(4, BLOCK)
-    amplifies = any(extra != 0.0 for _, extra in changed)
-
-    def kernel(span: slice, out: Tensor) -> None:
-        part, total, extra, count = buffers[:, : out.numel()].unbind()
-        for buffer in (total, extra, count):
-            buffer.zero_()
-        for flat, gain in changed:
-            torch.ops.aten.hardshrink.out(flat[span], epsilon, out=part)
-            total.add_(part)
-            if amplifies:
-                extra.add_(part, alpha=gain)
-            count.add_(part.ne_(0.0))
-        if amplifies:
-            total.addcmul_(extra, torch.eq(count, 1.0, out=part))
-        torch.addcdiv(out.copy_(base[span]), total, count.clamp_min_(1.0), value=scale, out=out)
-
-    return kernel
+    return MeanKernel(inputs.flat, [Band(vector, epsilon) for vector, _ in changed], scale, [one for _, one in changed])

@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from merging.counting import CELLS, FINE, Counts, count_cells, count_within, located
 from merging.operators.base import MergeInputs, TensorInputs
@@ -105,13 +104,13 @@ class Magnitudes:
         return 0.0 if density >= 1.0 else self.magnitude(kept_elements(density, self.count))
 
 
-def sorted_magnitudes(deltas: Sequence[Tensor], count: int) -> Magnitudes:
+def sorted_magnitudes(vectors: Sequence[Vector], count: int) -> Magnitudes:
     """Sort the magnitudes of all elements of some task vectors into one population."""
-    magnitudes = np.empty(sum(delta.numel() for delta in deltas), dtype=np.float32)
+    magnitudes = np.empty(sum(map(len, vectors)), dtype=np.float32)
     start = 0
-    for delta in deltas:
-        stop = start + delta.numel()
-        np.abs(delta.numpy().reshape(-1), out=magnitudes[start:stop])
+    for vector in vectors:
+        stop = start + len(vector)
+        np.abs(vector[:].numpy(), out=magnitudes[start:stop])
         start = stop
     magnitudes.sort()
     return Magnitudes(magnitudes, count)
@@ -166,7 +165,7 @@ class Known:
 
 def population_of(vector: Vector, once: bool) -> Population:
     """Return a tensor's magnitudes, sorted for many look-ups, or counted where one merge is all there is."""
-    return Counted(vector) if once else sorted_magnitudes([vector[:]], len(vector))
+    return Counted(vector) if once else sorted_magnitudes([vector], len(vector))
 
 
 def kept_elements(density: float, count: int) -> int:

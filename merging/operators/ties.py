@@ -92,7 +92,7 @@ class Ties(SparseMerge):
         trimmable = [t for t in inputs if not is_exempt(t, options)]
         count = sum(t.base.numel() for t in trimmable)
         return tuple(
-            sorted_magnitudes([d for t in trimmable if (d := t.deltas[i]) is not None], count)
+            sorted_magnitudes([v for t in trimmable if (v := t.vectors[i]) is not None], count)
             for i in range(len(inputs.models))
         )
 

@@ -21,11 +21,12 @@ import resource, sys
 from pathlib import Path
 import numpy, torch
 import merging.oneshot
+from merging.loops import Flat
 from merging.operators.kernels import SumKernel
 root = Path(sys.argv[1])
 # Compilers and thread pools take their memory first.
 one = torch.ones(4)
-SumKernel(one.bfloat16(), [one, one.clone()], [0.5, 0.25]).write(slice(0, 4), one.bfloat16())
+SumKernel(Flat(one.bfloat16()), [one, one.clone()], [0.5, 0.25])(slice(0, 4), one.bfloat16())
 used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (used + int(sys.argv[2]), resource.RLIM_INFINITY))
 merging.oneshot.merge_file(root / "merge.yml", root / "out")

@@ -17,6 +17,7 @@ from evomerge.errors import Infeasible
 from merging.gpu.binding import Bound, bound
 from merging.gpu.launches import Exchange, Kind, Launch, Row, Rows
 from merging.gpu.mirror import Mirror
+from merging.loops import Flat
 from merging.operators.fills import Band, Drawn
 from merging.operators.kernels import ChoiceKernel, ElectionKernel, LoopKernel, Part, SumKernel
 from merging.vectors import StoredVector, Vector
@@ -37,7 +38,7 @@ def computed(parts: Sequence[Part], dtype: torch.dtype) -> list[Tensor]:
         lines[number] = found
         stored = isinstance(found.vectors[0], StoredVector)
         hosts = [one.expert if isinstance(one, StoredVector) else one for one in found.vectors]
-        arrays = [mirror.of(one) for one in (part.base, *hosts, *found.levels)]
+        arrays = [mirror.of(one) for one in (part.base.tensor, *hosts, *found.levels)]
         row = Row(f"tensor {number}", number, number, found, arrays, stored, part.span.start, results[-1])
         row.add_to(kinds)
     profiles = np.array([part.profile for part in parts])
@@ -56,7 +57,7 @@ def computed(parts: Sequence[Part], dtype: torch.dtype) -> list[Tensor]:
 
 def expected(part: Part, dtype: torch.dtype) -> Tensor:
     out = torch.empty(part.span.stop - part.span.start, dtype=dtype)
-    part.write(out)
+    part.write(Flat(out))
     return out
 
 
@@ -91,7 +92,7 @@ MODELS = pytest.mark.parametrize(
 )
 def test_weighted_sums(stored: bool, dtype: torch.dtype, weights: list[float], scale: float, start: int) -> None:
     base, vectors = base_and_vectors(len(weights), len(weights), stored, dtype)
-    part = Part(slice(start, COUNT - 3), SumKernel(base, vectors, weights, scale), base)
+    part = Part(slice(start, COUNT - 3), SumKernel(Flat(base), vectors, weights, scale), Flat(base))
     (found,) = computed([part], dtype)
     different = found != expected(part, dtype)
     # The interpreter rounds a product before it adds it, the loop and a GPU do not.
@@ -104,7 +105,7 @@ def test_weighted_sums(stored: bool, dtype: torch.dtype, weights: list[float], s
 def test_chosen_elements(stored: bool, dtype: torch.dtype, kind: str) -> None:
     base, vectors = base_and_vectors(1, 3, stored, dtype)
     # Products by powers of two are exact, so that rounding them changes nothing.
-    part = Part(slice(0, COUNT), ChoiceKernel(base, fills(kind, vectors, 2), [0.5, 1.0, 2.0]), base)
+    part = Part(slice(0, COUNT), ChoiceKernel(Flat(base), fills(kind, vectors, 2), [0.5, 1.0, 2.0]), Flat(base))
     assert torch.equal(computed([part], dtype)[0], expected(part, dtype))
 
 
@@ -120,10 +121,10 @@ def test_elections(
 ) -> None:
     base, vectors = base_and_vectors(3, 3, stored, dtype)
     kernel = ElectionKernel(
-        base, fills(kind, vectors, 4), [(1.2, weight) for weight in weights], weights, weights[::-1],
+        Flat(base), fills(kind, vectors, 4), [(1.2, weight) for weight in weights], weights, weights[::-1],
         weights, 0.8, 1e-6, *rules,
     )  # fmt: skip
-    part = Part(slice(0, COUNT), kernel, base)
+    part = Part(slice(0, COUNT), kernel, Flat(base))
     assert torch.equal(computed([part], dtype)[0], expected(part, dtype))
 
 
@@ -131,10 +132,10 @@ def test_parts_of_many_tensors_with_profiles_of_their_own() -> None:
     parts = []
     for seed in range(5):
         base, vectors = base_and_vectors(seed, 1 + seed % 2, True, torch.bfloat16)
-        kernel = SumKernel(base, vectors, [0.5] * len(vectors))
+        kernel = SumKernel(Flat(base), vectors, [0.5] * len(vectors))
         parts += [
-            Part(slice(16 * seed, 2000), kernel, base, 0.5),
-            Part(slice(2000, COUNT - seed), kernel, base, 0.3 * seed + 0.1),
+            Part(slice(16 * seed, 2000), kernel, Flat(base), 0.5),
+            Part(slice(2000, COUNT - seed), kernel, Flat(base), 0.3 * seed + 0.1),
         ]
     for found, part in zip(computed(parts, torch.bfloat16), parts, strict=True):
         assert torch.equal(found, expected(part, torch.bfloat16))
@@ -147,14 +148,14 @@ def test_values_that_are_not_finite_are_refused_by_name(poison: float, elects: b
     base, (vector,) = base_and_vectors(0, 1, False, torch.bfloat16)
     assert isinstance(vector, Tensor)
     vector[COUNT - 1] = poison
-    kernel: LoopKernel = SumKernel(base, [vector], [2.0])
+    kernel: LoopKernel = SumKernel(Flat(base), [vector], [2.0])
     if elects:
         ones = [1.0]
         kernel = ElectionKernel(
-            base, [Band(vector)], [(1.0, 1.0)], ones, ones, ones, 2.0, 1e-9, False, False, True, False
+            Flat(base), [Band(vector)], [(1.0, 1.0)], ones, ones, ones, 2.0, 1e-9, False, False, True, False
         )
     with pytest.raises(Infeasible, match=r"tensor 0: a merged value is not finite in torch\.bfloat16"):
-        computed([Part(slice(0, COUNT), kernel, base)], torch.bfloat16)
+        computed([Part(slice(0, COUNT), kernel, Flat(base))], torch.bfloat16)
 
 
 def test_what_does_not_fit_the_budget_is_copied_each_time() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from merges import SEED, merge, prepared_by
 from merging.coefficients import filled_options
+from merging.loops import Flat
 from merging.operators import get_operator
 from merging.operators.base import TensorInputs, Values
 from merging.operators.fills import Rated
@@ -156,7 +157,7 @@ def test_compiled_loops_keep_what_the_fill_keeps(divides: bool, exact: bool) -> 
     fills[1](slice(0, size), expected)
     assert 0 < expected.count_nonzero() < size
     for fill in fills:
-        ChoiceKernel(base, [fill], [1.0])(slice(0, size), found)
+        ChoiceKernel(Flat(base), [fill], [1.0])(slice(0, size), found)
         assert torch.equal(found, base.float() + expected)
         fill(slice(0, size), found)
         assert torch.equal(found, expected)
