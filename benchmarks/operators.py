@@ -209,7 +209,8 @@ def measure(method: str, base: Path, experts: Mapping[str, str], applies: int) -
 def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
     """Return bytes that a candidate must read and write: base, result, and what it is made of.
 
-    Where the prepared state holds a whole merged change, that is read in place of the task vectors.
+    Where the prepared state holds a whole merged change, that is read in place of the task vectors. Levels, ranks and
+    masks, an integer for each element, are read beside them.
     """
     total = 0
     for prepared in materializer.prepared(recipe):
@@ -218,7 +219,8 @@ def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
         whole = [one for one in state if one.shape == base.shape and one.dtype == torch.float32]
         vectors = [one for one in prepared.inputs.vectors if one is not None]
         read = whole or [one.expert if isinstance(one, StoredVector) else one for one in vectors]
-        total += 2 * base.nbytes + sum(one.nbytes for one in read)
+        beside = [one for one in state if one.numel() == base.numel() and not one.is_floating_point()]
+        total += 2 * base.nbytes + sum(one.nbytes for one in (*read, *beside))
     return total
 
 

@@ -20,6 +20,7 @@ FP32 = 4
 _STATE: Mapping[str, int] = {
     "breadcrumbs": 4,
     "breadcrumbs_ties": 4,
+    "consensus": 1,
     "dare_linear": 2,
     "dare_ties": 2,
     "della": 4,

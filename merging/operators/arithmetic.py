@@ -22,13 +22,23 @@ from merging.operators.base import (
     Values,
 )
 from merging.operators.kernels import SumKernel
+from merging.vectors import vectors_of
 
 
-def weighted_sum(inputs: TensorInputs, scale: float, weights: Sequence[float]) -> Kernel | None:
-    """Return the kernel of ``scale * base + sum_i weights[i] * delta_i``; None where that is the base."""
+def weighted_sum(
+    inputs: TensorInputs, scale: float, weights: Sequence[float], deltas: Sequence[Tensor | None] | None = None
+) -> Kernel | None:
+    """Return the kernel of ``scale * base + sum_i weights[i] * delta_i``; None where that is the base.
+
+    Args:
+        inputs: the tensor.
+        scale: of the base.
+        weights: one for each task vector.
+        deltas: task vectors that an operator made, in place of the experts' own.
+    """
     terms = [
         (vector, weight)
-        for vector, weight in zip(inputs.vectors, weights, strict=True)
+        for vector, weight in zip(inputs.vectors if deltas is None else vectors_of(deltas), weights, strict=True)
         if vector is not None and weight != 0.0
     ]
     if not terms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -108,8 +108,7 @@ class EvoMerging(Operator):
             if not kept and weight != 0.0 and alpha > 0.0
         ]
         changes = [delta if kept else None for delta, kept in zip(inputs.deltas, whole, strict=True)]
-        changed = replace(inputs, deltas=(*changes, _product(terms, form) if terms else None))
-        return weighted_sum(changed, 1.0, (*weights, 1.0))
+        return weighted_sum(inputs, 1.0, (*weights, 1.0), (*changes, _product(terms, form) if terms else None))
 
 
 def _product(terms: Sequence[tuple[float, Tensor, Tensor]], form: str) -> Tensor:

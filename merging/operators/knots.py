@@ -166,7 +166,7 @@ class Knots(Operator):
         bases = prepared.data.bases
         pieces = torch.split(parts, [basis.shape[1] for basis in bases])
         delta = tensor.layout.fuse([basis @ piece for basis, piece in zip(bases, pieces, strict=True)])
-        return weighted_sum(replace(tensor, deltas=(delta.contiguous(),)), 1.0, (1.0,))
+        return weighted_sum(tensor, 1.0, (1.0,), (delta.contiguous(),))
 
 
 def shared(changes: Sequence[Tensor | Factors | None], space: str, relative_cut: float) -> Shared:

@@ -33,6 +33,7 @@ class LayerSwap(Operator):
     summary = "Puts the outer blocks of a language expert around the middle blocks of a task expert."
     paper = "2410.01335"
     min_models = max_models = 2
+    by_span = True
     linear_flag = "LIN"
     ordered = True
     parameters = (

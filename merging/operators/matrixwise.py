@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -61,8 +60,7 @@ class MatrixOperator(Operator):
             return weighted_sum(inputs, 1.0, [scale * weight / count for weight in weights or [1.0] * count])
         if treatment == "base" or prepared.data is None:
             return None
-        merged = replace(inputs, deltas=prepared.data)
-        return weighted_sum(merged, 1.0, [scale * weight for weight in weights or [1.0]])
+        return weighted_sum(inputs, 1.0, [scale * weight for weight in weights or [1.0]], prepared.data)
 
 
 def require(holds: bool, operator: str, option: str, value: object, expected: str) -> None:

@@ -29,6 +29,7 @@ class ModelStock(Operator):
     summary = "Goes from the base to the experts' average as far as their angles say."
     paper = "2403.19522"
     min_models = 2
+    by_span = True
     linear_flag = "NL"
     parameters = (LAMBDA,)
     options = (
@@ -45,7 +46,7 @@ class ModelStock(Operator):
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return t / N: a tensor of one element, or one tensor of shape (rows, 1) per matrix."""
-        if all(delta is None for delta in tensor.deltas):
+        if all(vector is None for vector in tensor.vectors):
             return None
         literal = options["ratio"] == "literal"
         if tensor.base.ndim < 2 or options["angle"] == "tensor":

@@ -16,6 +16,7 @@ class Passthrough(Operator):
     paper = "none"
     needs_base = False
     max_models = 1
+    by_span = True
     linear_flag = "LIN"
     parameters = (Parameter("scale", "model", True, 1.0, 0.5, 1.5, "Multiplies the expert's weights."),)
     mergekit: ClassVar[Options] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -79,5 +78,4 @@ class RegMean(Operator):
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind lambda; see :meth:`Operator.kernel`."""
-        merged = replace(prepared.inputs, deltas=(prepared.data,))
-        return weighted_sum(merged, 1.0, [values.merge["lambda"]])
+        return weighted_sum(prepared.inputs, 1.0, [values.merge["lambda"]], [prepared.data])

@@ -38,6 +38,8 @@ _LEAST_TANGENT = 1e-8
 class _SphereMean(Operator):
     """Shared part: inner products, and the sum over experts."""
 
+    by_span = True
+
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return the inner products of the experts' vectors, fp64, shape (N, N)."""
         return gram(vectors_of(tensor, options["vectors"] == "weights"), tensor.base.numel())

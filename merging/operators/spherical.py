@@ -38,6 +38,7 @@ class Slerp(Operator):
     paper = "none"
     needs_base = False
     min_models = max_models = 2
+    by_span = True
     linear_flag = "NL"
     ordered = True
     parameters = (_T,)
@@ -69,6 +70,7 @@ class NuSlerp(Operator):
     summary = "Interpolates between the task vectors of two experts along a great circle."
     paper = "none"
     min_models = max_models = 2
+    by_span = True
     linear_flag = "NL"
     ordered = True
     parameters = (_T,)
@@ -80,7 +82,7 @@ class NuSlerp(Operator):
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: Any) -> Any:
         """Return the cosine, or one tensor of cosines per matrix that broadcasts over it."""
-        if all(delta is None for delta in tensor.deltas):
+        if all(vector is None for vector in tensor.vectors):
             return None
         on_weights = options["vectors"] == "weights"
         if tensor.base.ndim < 2 or options["angle"] == "tensor":

@@ -90,9 +90,9 @@ def scaled_sum(inputs: TensorInputs, base_factors: Factors | None, factors: Sequ
     base = inputs.base.view(-1)
     base_grid = None if base_factors is None else _grid(base_factors, stack)
     terms = [
-        (delta.view(-1), _grid(factor, stack))
-        for delta, factor in zip(inputs.deltas, factors, strict=True)
-        if delta is not None
+        (vector, _grid(factor, stack))
+        for vector, factor in zip(inputs.vectors, factors, strict=True)
+        if vector is not None
     ]
 
     def kernel(span: slice, out: Tensor) -> None:
@@ -102,8 +102,8 @@ def scaled_sum(inputs: TensorInputs, base_factors: Factors | None, factors: Sequ
             target = out[tile.elements.start - span.start : tile.elements.stop - span.start].view(tile.shape)
             if base_grid is not None:
                 target.mul_(base_grid[tile.matrix][at])
-            for delta, grid in terms:
-                target.addcmul_(delta[tile.elements].view(tile.shape), grid[tile.matrix][at])
+            for vector, grid in terms:
+                target.addcmul_(vector[tile.elements].view(tile.shape), grid[tile.matrix][at])
 
     return kernel
 

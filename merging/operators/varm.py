@@ -44,6 +44,7 @@ class Varm(Operator):
     name = "varm"
     summary = "Averages the experts with weights from how much each of them changed."
     paper = "2402.16107"
+    by_span = True
     linear_flag = "MAT"
     parameters = (
         Parameter(
@@ -84,7 +85,7 @@ class Varm(Operator):
         inputs, exponent = prepared.inputs, values.merge["exponent"]
         if exponent < 0.0:
             raise Infeasible(f"the exponent {exponent:g} is negative")
-        if all(delta is None for delta in inputs.deltas):
+        if all(vector is None for vector in inputs.vectors):
             return None
         if prepared.data is None:
             return _by_element(inputs, exponent)
@@ -118,24 +119,24 @@ def _shares(energies: npt.NDArray[np.float64], exponent: float) -> list[float]:
 def _by_element(inputs: TensorInputs, exponent: float) -> Kernel:
     """Return the kernel that computes the shares for every element by itself."""
     base = inputs.base.view(-1)
-    deltas = [delta.view(-1) for delta in inputs.deltas if delta is not None]
+    vectors = [vector for vector in inputs.vectors if vector is not None]
     # Zero to the power of zero is one: with exponent 0 an expert without changes has its share too.
-    idle = float(len(inputs.deltas) - len(deltas)) if exponent == 0.0 else 0.0
+    idle = float(len(inputs.vectors) - len(vectors)) if exponent == 0.0 else 0.0
     most_buffer, power_buffer, total_buffer = (torch.empty(BLOCK) for _ in range(3))
 
     def kernel(span: slice, out: Tensor) -> None:
         size = out.numel()
         most, power, total = most_buffer[:size], power_buffer[:size], total_buffer[:size].fill_(idle)
         most.zero_()
-        for delta in deltas:
-            torch.maximum(most, torch.abs(delta[span], out=power), out=most)
+        for vector in vectors:
+            torch.maximum(most, torch.abs(vector[span], out=power), out=most)
         most.clamp_min_(_TINY)
         out.zero_()
-        for delta in deltas:
+        for vector in vectors:
             # Relative to the largest change, because powers of small changes leave the range of fp32.
-            torch.div(delta[span], most, out=power).abs_().pow_(2.0 * exponent)
+            torch.div(vector[span], most, out=power).abs_().pow_(2.0 * exponent)
             total.add_(power)
-            out.addcmul_(power, delta[span])
+            out.addcmul_(power, vector[span])
         # Where nothing changed the sum is zero too; any positive divisor leaves it zero.
         out.div_(total.clamp_min_(_TINY)).add_(base[span])
 
