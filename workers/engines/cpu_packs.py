@@ -41,7 +41,6 @@ class Packs:
     def __init__(self, model: torch.nn.Module) -> None:
         """Find the modules."""
         self._modules = _packed_modules(model)
-        self._handlers = {module: found for module in self._modules if (found := _handler(module)) is not None}
         self._threads = torch.get_num_threads()
         self._owners: dict[str, list[int]] = defaultdict(list)
         self._missing: list[set[str]] = []
@@ -84,7 +83,7 @@ class Packs:
 
     def _pack(self, module: torch.nn.Module) -> None:
         start = time.perf_counter()
-        handler = self._handlers.get(module)
+        handler = _handler(module)
         if handler is None:
             # The new pack takes the memory of the old one, wherever that is.
             setattr(module, PACKED, None)
@@ -103,7 +102,7 @@ def _handler(module: torch.nn.Module) -> CPUDNNLGEMMHandler | None:
 
 
 def _renew(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
-    """Pack a weight into the place of the one before, without vLLM's choice of a library, which takes a third as long."""
+    """Pack a weight into the place of the one before, without asking vLLM again which library is to have it."""
     handler.dtor(handler.handler_tensor.item())
     # So that nobody frees it again, should the next line fail.
     handler.handler_tensor = None
