@@ -50,7 +50,16 @@ METHODS: Mapping[str, dict[str, Any]] = {
     "breadcrumbs": {},
     "della": {},
     "sce": {},
+    "ram": {},
+    "ramplus_tl": {},
+    "localize_and_stitch": {},
+    "consensus": {},
 }
+# What a candidate brings where experts have no weights.
+ONE_FOR_ALL = {
+    "sce": "select_topk", "ram": "lambda", "ramplus_tl": "r", "localize_and_stitch": "lambda", "consensus": "lambda",
+}  # fmt: skip
+LOOPS = ("add_rows", "choose_rows", "elect_rows", "average_rows", "need_rows")
 
 
 class Nothing:
@@ -82,7 +91,8 @@ def main() -> None:
     if not torch.cuda.is_available() and not rehearsal:
         sys.exit("no GPU here: benchmarks/operators.py measures the processor")
     if arguments.host_only:
-        binding.add_rows = binding.choose_rows = binding.elect_rows = Nothing()
+        for name in LOOPS:
+            setattr(binding, name, Nothing())
     device = torch.device("cpu" if rehearsal else "cuda")
     report: dict[str, Any] = {
         "machine": machine(),
@@ -167,8 +177,8 @@ def recipe_of(method: str, models: ModelSet, number: int) -> Recipe:
     granularity = "group:3+module"
     slots = Granularity.parse(granularity).num_slots(models.num_blocks)
     experts = tuple(expert.name for expert in models.experts)
-    if method == "sce":
-        return Recipe(method, experts, coefficients={"select_topk": (0.3 + 0.01 * number,)})
+    if method in ONE_FOR_ALL:
+        return Recipe(method, experts, coefficients={ONE_FOR_ALL[method]: (0.3 + 0.01 * number,)})
     generator = torch.Generator().manual_seed(number)
     weights = {one: tuple(torch.rand(slots, generator=generator).add(0.1).tolist()) for one in experts}
     return Recipe(method, experts, granularity, {"weight": weights}, METHODS[method])

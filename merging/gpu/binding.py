@@ -17,12 +17,12 @@ from typing import Any
 from torch import Tensor
 
 from evomerge.errors import EvomergeError, Infeasible
-from merging.gpu.loops import add_rows, choose_rows, elect_rows
+from merging.gpu.loops import add_rows, average_rows, choose_rows, elect_rows, need_rows
 from merging.loops import Flat
 from merging.operators.base import Operator, Prepared, Values
 from merging.operators.draws import Draws
 from merging.operators.fills import Band, Drawn
-from merging.operators.kernels import ChoiceKernel, ElectionKernel, SumKernel
+from merging.operators.kernels import ChoiceKernel, ElectionKernel, MeanKernel, NeededKernel, SumKernel
 from merging.vectors import StoredVector, Vector
 
 Slots = tuple[int, ...]
@@ -100,6 +100,11 @@ class Bound:
     levels: Sequence[Tensor | Unseen]
     numbers: Sequence[float]
 
+    @property
+    def takes_levels(self) -> bool:
+        """Whether the function is compiled for levels of some size, used or not."""
+        return self.function is not add_rows
+
     @cached_property
     def form(self) -> tuple[Any, ...]:
         """Everything but the numbers: while it stays the same, so do the tables of addresses."""
@@ -169,7 +174,9 @@ def bound(kernel: object) -> Bound | None:
     """Return a kernel as a launch takes it; None where there is no loop for a GPU."""
     if isinstance(kernel, SumKernel):
         return Bound(add_rows, (), kernel.vectors, (), (kernel.scale, 1.0, 0.0, *kernel.weights))
-    if not isinstance(kernel, ChoiceKernel | ElectionKernel):
+    if isinstance(kernel, NeededKernel):
+        return Bound(need_rows, (), kernel.vectors, kernel.levels, (kernel.scale, 1.0, kernel.least, *kernel.steps))
+    if not isinstance(kernel, ChoiceKernel | ElectionKernel | MeanKernel):
         return None
     fills: Sequence[Any] = kernel.fills
     drawn = isinstance(fills[0], Drawn)
@@ -181,6 +188,9 @@ def bound(kernel: object) -> Bound | None:
         return Bound(
             choose_rows, (("DRAWN", drawn),), vectors, levels, (0.0, 1.0, 0.0, *kernel.weights, *bounds)
         )  # fmt: skip
+    if isinstance(kernel, MeanKernel):
+        numbers = (kernel.scale, 1.0, 0.0, *kernel.gains, *bounds)
+        return Bound(average_rows, (("DRAWN", drawn), ("AMPLIFIES", kernel.amplifies)), vectors, levels, numbers)
     rules = (
         ("DRAWN", drawn), ("COUNT", kernel.count), ("PLUS", kernel.plus), ("MEAN", kernel.mean),
         ("SIGNED", kernel.signed),

@@ -75,8 +75,8 @@ class Row:
             "ALIGNED": all(address % _ALIGNMENT == 0 for address in (self.out.data_ptr(), *read)),
             **dict(self.bound.rules),
         }
-        if "DRAWN" in constants:
-            constants["LEVELS16"] = self.arrays[-1].dtype == torch.int16
+        if self.bound.takes_levels:
+            constants["LEVELS"] = 8 * self.arrays[-1].element_size()
         rows = kinds[self.bound.function, tuple(constants.items()), len(self.bound.numbers)]
         rows.labels.append(self.label)
         rows.lines.append(self.line)

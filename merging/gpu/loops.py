@@ -40,14 +40,14 @@ def add_rows(  # type: ignore[no-untyped-def]
 def choose_rows(  # type: ignore[no-untyped-def]
     pointers, numbers, blocks, tops, columns, coefficients,
     EXPERTS: tl.constexpr, STORED: tl.constexpr, BASE16: tl.constexpr, OUT16: tl.constexpr, ALIGNED: tl.constexpr,
-    DRAWN: tl.constexpr, LEVELS16: tl.constexpr, BLOCK: tl.constexpr,
+    DRAWN: tl.constexpr, LEVELS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """``base + sum_k weight_k * choice_k``; numbers: nothing, profile, nothing, weights, lows, highs."""
     row, offsets, mask, line, own = _place(pointers, numbers, blocks, columns, coefficients, BLOCK)
     base = _load(line, 0, offsets, mask, BASE16, ALIGNED)
     value = base
     for k in tl.static_range(EXPERTS):
-        chosen = _choose(line, own + _HEAD + EXPERTS, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS16)
+        chosen = _choose(line, own + _HEAD + EXPERTS, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS)
         value = tl.fma(tl.load(own + _HEAD + k), chosen, value)
     _finish(line, own, row, tops, base, value, offsets, mask, OUT16, ALIGNED)
 
@@ -56,7 +56,7 @@ def choose_rows(  # type: ignore[no-untyped-def]
 def elect_rows(  # type: ignore[no-untyped-def]
     pointers, numbers, blocks, tops, columns, coefficients,
     EXPERTS: tl.constexpr, STORED: tl.constexpr, BASE16: tl.constexpr, OUT16: tl.constexpr, ALIGNED: tl.constexpr,
-    DRAWN: tl.constexpr, LEVELS16: tl.constexpr,
+    DRAWN: tl.constexpr, LEVELS: tl.constexpr,
     COUNT: tl.constexpr, PLUS: tl.constexpr, MEAN: tl.constexpr, SIGNED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """``base + scale * disjoint merge``, see :func:`merging.loops.election`.
@@ -71,7 +71,7 @@ def elect_rows(  # type: ignore[no-untyped-def]
     vote = tl.zeros_like(base)
     seen = tl.zeros_like(base)
     for k in tl.static_range(EXPERTS):
-        value = _choose(line, bounds, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS16)
+        value = _choose(line, bounds, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS)
         value = value * tl.load(first + k) * tl.load(first + EXPERTS + k)
         vote += _sign(value) if COUNT else tl.load(first + 2 * EXPERTS + k) * value
         seen += value
@@ -79,7 +79,7 @@ def elect_rows(  # type: ignore[no-untyped-def]
     total = tl.zeros_like(base)
     divisor = tl.zeros_like(base)
     for k in tl.static_range(EXPERTS):
-        value = _choose(line, bounds, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS16)
+        value = _choose(line, bounds, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS)
         value = value * tl.load(first + k) * tl.load(first + EXPERTS + k) * sign
         agrees = value > 0.0
         total += tl.load(first + 3 * EXPERTS + k) * tl.where(agrees, value, 0.0)
@@ -90,6 +90,56 @@ def elect_rows(  # type: ignore[no-untyped-def]
         total = tl.div_rn(total, tl.where(divisor == 0.0, least, divisor) if SIGNED else tl.maximum(divisor, least))
     # The difference is 0, or NaN where a vector holds NaN or infinity, which an election would hide.
     value = base + tl.load(own) * total + (seen - seen)
+    _finish(line, own, row, tops, base, value, offsets, mask, OUT16, ALIGNED)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def average_rows(  # type: ignore[no-untyped-def]
+    pointers, numbers, blocks, tops, columns, coefficients,
+    EXPERTS: tl.constexpr, STORED: tl.constexpr, BASE16: tl.constexpr, OUT16: tl.constexpr, ALIGNED: tl.constexpr,
+    DRAWN: tl.constexpr, LEVELS: tl.constexpr, AMPLIFIES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """``base + scale * mean of the choices``, see :func:`merging.loops.averaging`.
+
+    Numbers: scale, profile, nothing; then, each for every expert: gains, lows, highs.
+    """
+    row, offsets, mask, line, own = _place(pointers, numbers, blocks, columns, coefficients, BLOCK)
+    base = _load(line, 0, offsets, mask, BASE16, ALIGNED)
+    count = tl.zeros_like(base)
+    total = tl.zeros_like(base)
+    alone = tl.zeros_like(base)
+    for k in tl.static_range(EXPERTS):
+        value = _choose(line, own + _HEAD + EXPERTS, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS)
+        count += tl.where(value == 0.0, 0.0, 1.0)
+        total += value
+        if AMPLIFIES:
+            alone += tl.load(own + _HEAD + k) * value
+    if AMPLIFIES:
+        total = tl.where(count == 1.0, alone, total)
+    value = base + tl.div_rn(tl.load(own) * total, tl.maximum(count, 1.0))
+    _finish(line, own, row, tops, base, value, offsets, mask, OUT16, ALIGNED)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def need_rows(  # type: ignore[no-untyped-def]
+    pointers, numbers, blocks, tops, columns, coefficients,
+    EXPERTS: tl.constexpr, STORED: tl.constexpr, BASE16: tl.constexpr, OUT16: tl.constexpr, ALIGNED: tl.constexpr,
+    LEVELS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """``base + scale * sum of vectors`` where enough levels exceed their steps, see :func:`merging.loops.needed`.
+
+    Numbers: scale, profile, how many levels are enough, steps.
+    """
+    row, offsets, mask, line, own = _place(pointers, numbers, blocks, columns, coefficients, BLOCK)
+    base = _load(line, 0, offsets, mask, BASE16, ALIGNED)
+    count = tl.zeros_like(base)
+    total = tl.zeros_like(base)
+    for k in tl.static_range(EXPERTS):
+        total += _change(line, _HEAD + k, base, offsets, mask, STORED, ALIGNED)
+        level = _level(line, _HEAD + EXPERTS + k, offsets, mask, LEVELS, ALIGNED)
+        count += tl.where(level > tl.load(own + _HEAD + k), 1.0, 0.0)
+    # The difference is 0, or NaN where a vector holds NaN or infinity, which a mask would hide.
+    value = base + tl.where(count >= tl.load(own + 2), tl.load(own) * total, total - total)
     _finish(line, own, row, tops, base, value, offsets, mask, OUT16, ALIGNED)
 
 
@@ -122,17 +172,25 @@ def _change(  # type: ignore[no-untyped-def]
 @triton.jit  # type: ignore[untyped-decorator]
 def _choose(  # type: ignore[no-untyped-def]
     line, bounds, k, base, offsets, mask, EXPERTS: tl.constexpr, STORED: tl.constexpr, ALIGNED: tl.constexpr,
-    DRAWN: tl.constexpr, LEVELS16: tl.constexpr,
+    DRAWN: tl.constexpr, LEVELS: tl.constexpr,
 ):  # fmt: skip
     """Return elements of a task vector, zero where not chosen."""
     change = _change(line, _HEAD + k, base, offsets, mask, STORED, ALIGNED)
     low = tl.load(bounds + k)
     if DRAWN:
-        levels = _array(tl.load(line + _HEAD + EXPERTS + k), tl.int16 if LEVELS16 else tl.float32, ALIGNED)
-        return tl.where(tl.load(levels + offsets, mask=mask, other=0).to(tl.float32) > low, change, 0.0)
+        level = _level(line, _HEAD + EXPERTS + k, offsets, mask, LEVELS, ALIGNED)
+        return tl.where(level > low, change, 0.0)
     high = tl.load(bounds + EXPERTS + k)
     # In this form NaN is chosen, and no bound of NaN ever holds.
     return tl.where((tl.abs(change) <= low) | (tl.abs(change) >= high), 0.0, change)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _level(line, column, offsets, mask, LEVELS: tl.constexpr, ALIGNED: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Return elements of an array of levels, of ``LEVELS`` bits each, as fp32."""
+    address = tl.load(line + column)
+    array = _array(address, tl.uint8 if LEVELS == 8 else (tl.int16 if LEVELS == 16 else tl.float32), ALIGNED)
+    return tl.load(array + offsets, mask=mask, other=0).to(tl.float32)
 
 
 @triton.jit

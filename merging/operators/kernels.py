@@ -142,9 +142,14 @@ class MeanKernel(LoopKernel):
     scale: float
     gains: Sequence[float]
 
+    @property
+    def amplifies(self) -> bool:
+        """Whether any gain does something."""
+        return any(gain != 1.0 for gain in self.gains)
+
     @cached_property
     def _bound(self) -> tuple[Any, ...]:
-        loop = loops.averaging(any(gain != 1.0 for gain in self.gains))
+        loop = loops.averaging(self.amplifies)
         return loop, choices(self.fills), numbers(self.gains), np.float32(self.scale)
 
     def _run(self, base: Any, span: slice, out: Any) -> Any:

@@ -67,6 +67,16 @@ def test_experts_that_come_and_go_by_slot(full_models: ModelSet) -> None:
     assert not live.at_base.intersection(name for name in full_models.tensor_names() if "mlp" in name)
 
 
+ONE_FOR_ALL = {
+    "sce": "select_topk",
+    "layer_swap": "bottom",
+    "slerp": "t",
+    "ramplus_tl": "r",
+    "localize_and_stitch": "lambda",
+    "consensus": "lambda",
+}
+
+
 # The factor that restores a norm, and what a tensor's name or rows decide, are looked up in the tensor itself.
 @pytest.mark.parametrize(
     ("method", "options"),
@@ -77,14 +87,17 @@ def test_experts_that_come_and_go_by_slot(full_models: ModelSet) -> None:
         ("sce", {}),
         ("layer_swap", {}),
         ("slerp", {}),
+        ("ramplus_tl", {}),
+        ("localize_and_stitch", {}),
+        ("consensus", {}),
     ],
 )
 def test_operators_that_look_at_each_tensor(full_models: ModelSet, method: str, options: dict[str, Any]) -> None:
     live, materializer = engine(full_models), OnGpu(full_models)
     for share in (0.2, 0.6):
         weights: dict[str, Any] = {"weight": {"a": (share,), "b": (0.4,)}}
-        if method in ("sce", "layer_swap", "slerp"):
-            weights = {{"sce": "select_topk", "layer_swap": "bottom", "slerp": "t"}[method]: (share,)}
+        if method in ONE_FOR_ALL:
+            weights = {ONE_FOR_ALL[method]: (share,)}
         assert_written(materializer, live, Recipe(method, ("a", "b"), coefficients=weights, options=options))
 
 
@@ -92,7 +105,8 @@ def test_what_is_made_for_one_candidate_is_not_kept(lora_models: ModelSet) -> No
     live, materializer = engine(lora_models), OnGpu(lora_models)
     kept = set()
     for weight in (0.2, 0.5, 0.8):
-        assert_written(materializer, live, candidate("evo_merging", (weight,), (0.4,)))
+        coefficients = {"weight": {"a": (weight,), "b": (0.4,)}, "alpha": {"a": (0.5,), "b": (0.9,)}}
+        assert_written(materializer, live, Recipe("evo_merging", ("a", "b"), coefficients=coefficients))
         assert materializer._gpu is not None
         kept.add(materializer._gpu.mirror.kept_bytes)
     assert len(kept) == 1

@@ -19,7 +19,15 @@ from merging.gpu.launches import Exchange, Kind, Launch, Row, Rows
 from merging.gpu.mirror import Mirror
 from merging.loops import Flat
 from merging.operators.fills import Band, Drawn
-from merging.operators.kernels import ChoiceKernel, ElectionKernel, LoopKernel, Part, SumKernel
+from merging.operators.kernels import (
+    ChoiceKernel,
+    ElectionKernel,
+    LoopKernel,
+    MeanKernel,
+    NeededKernel,
+    Part,
+    SumKernel,
+)
 from merging.vectors import StoredVector, Vector
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -126,6 +134,26 @@ def test_elections(
     )  # fmt: skip
     part = Part(slice(0, COUNT), kernel, Flat(base))
     assert torch.equal(computed([part], dtype)[0], expected(part, dtype))
+
+
+@MODELS
+@pytest.mark.parametrize("kind", ["band", "keyed", "sequential"])
+@pytest.mark.parametrize("gains", [[1.0, 1.0, 1.0], [1.3, 1.0, 0.7]])
+def test_means(stored: bool, dtype: torch.dtype, kind: str, gains: list[float]) -> None:
+    base, vectors = base_and_vectors(5, 3, stored, dtype)
+    part = Part(slice(3, COUNT), MeanKernel(Flat(base), fills(kind, vectors, 6), 0.8, gains), Flat(base))
+    assert torch.equal(computed([part], dtype)[0], expected(part, dtype))
+
+
+@MODELS
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_sums_where_enough_levels_pass(stored: bool, dtype: torch.dtype, least: int) -> None:
+    base, vectors = base_and_vectors(7, 3, stored, dtype)
+    generator = torch.Generator().manual_seed(8)
+    levels = [torch.randint(0, 256, (COUNT,), generator=generator).to(torch.uint8) for _ in vectors]
+    part = Part(slice(0, COUNT), NeededKernel(Flat(base), vectors, levels, [100, 0, 251], least, 0.4), Flat(base))
+    assert torch.equal(computed([part], dtype)[0], expected(part, dtype))
+    assert not torch.equal(expected(part, dtype), base)
 
 
 def test_parts_of_many_tensors_with_profiles_of_their_own() -> None:
