@@ -51,9 +51,13 @@ def element(part: Any, source: Any, i: Any) -> Any:
 
 @overload(element)
 def _element_of(part, source, i):  # type: ignore[no-untyped-def]
+    # In this form NaN is chosen, and no bound of NaN ever holds.
+    def trimmed(part, source, i):  # type: ignore[no-untyped-def]
+        value = change(part[0], source, i)
+        return np.float32(0.0) if abs(value) <= part[1] else value
+
     def banded(part, source, i):  # type: ignore[no-untyped-def]
         value = change(part[0], source, i)
-        # In this form NaN is chosen, and no bound of NaN ever holds.
         return np.float32(0.0) if (abs(value) <= part[1]) | (abs(value) >= part[2]) else value
 
     def drawn(part, source, i):  # type: ignore[no-untyped-def]
@@ -69,6 +73,8 @@ def _element_of(part, source, i):  # type: ignore[no-untyped-def]
 
     if isinstance(part, types.Array):
         return lambda part, source, i: change(part, source, i)
+    if len(part) == 2:
+        return trimmed
     if isinstance(part[2], types.Array):
         return rated
     return drawn if isinstance(part[1], types.Array) else banded

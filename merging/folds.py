@@ -97,8 +97,8 @@ def count_nonzero(count, value, _, __):  # type: ignore[no-untyped-def]
 
 @compiled
 def add_agreeing(total, value, share, sign):  # type: ignore[no-untyped-def]
-    """Add the share of a magnitude whose value has the elected sign."""
-    return total + share * max(value * sign, np.float32(0.0))
+    """Add the share of a value that has the elected sign."""
+    return total + (share * value if value * sign > np.float32(0.0) else np.float32(0.0))
 
 
 @compiled

@@ -34,8 +34,9 @@ from merging.folds import (
 )
 
 Choice = tuple[Any, ...]
-"""A task vector with what chooses among its elements: two numbers that the magnitude lies between, NaN for no bound; an
-array of levels and the number that the level exceeds; or arrays of levels and ranks and the numbers of a ``Rated``."""
+"""A task vector with what chooses among its elements: a number that the magnitude exceeds, or two that it lies between,
+NaN for no bound; an array of levels and the number that it exceeds; or arrays of levels and ranks and the numbers of a
+``Rated``."""
 
 _DTYPES = (torch.bfloat16, torch.float32)
 # Sums that are added up side by side, or each addition would wait for the one before.
@@ -151,10 +152,12 @@ def widest(base: Any, expert: Any) -> Any:
 
 
 @cache
-def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
+def election(scales: bool, weighs: bool, count: bool, plus: bool, mean: bool, signed: bool) -> Any:
     """Return the loop that writes ``base + scale * disjoint merge``: each element elects a sign, what has it is merged.
 
     Args:
+        scales: any of the factors is not 1.
+        weighs: any of the votes is not 1.
         count: signs are counted instead of values added.
         plus: a draw elects plus.
         mean: the merge is divided by the sum of the portions of the experts that agree.
@@ -173,14 +176,18 @@ def election(count: bool, plus: bool, mean: bool, signed: bool) -> Any:
         top = np.uint32(0)
         for i in range(len(out)):
             source = load(base, i)
-            values = scaled(elements(choices, source, i), factors)
-            vote = fold(add_sign, zero, values, values, zero) if count else fold(add_product, zero, values, votes, zero)
+            values = elements(choices, source, i)
+            if scales:
+                values = scaled(values, factors)
+            seen = fold(add, zero, values, values, zero)
+            vote = fold(add_product, zero, values, votes, zero) if weighs else seen
+            if count:
+                vote = fold(add_sign, zero, values, values, zero)
             sign = (one if vote >= zero else -one) if plus else sign_of(vote)
-            total = fold(add_agreeing, zero, values, shares, sign) * sign
+            total = fold(add_agreeing, zero, values, shares, sign)
             if mean:
                 divisor = fold(add_portion, zero, values, portions, sign)
                 total /= (least if divisor == zero else divisor) if signed else max(divisor, least)
-            seen = fold(add, zero, values, values, zero)
             # The difference is 0, or NaN where a vector holds NaN or infinity, which an election would hide.
             value = source + scale * total + (seen - seen)
             top = max(top, np.uint32(bits_of(value) & MAGNITUDE))

@@ -80,11 +80,10 @@ def elect_rows(  # type: ignore[no-untyped-def]
     divisor = tl.zeros_like(base)
     for k in tl.static_range(EXPERTS):
         value = _choose(line, bounds, k, base, offsets, mask, EXPERTS, STORED, ALIGNED, DRAWN, LEVELS)
-        value = value * tl.load(first + k) * tl.load(first + EXPERTS + k) * sign
-        agrees = value > 0.0
-        total += tl.load(first + 3 * EXPERTS + k) * tl.where(agrees, value, 0.0)
+        value = value * tl.load(first + k) * tl.load(first + EXPERTS + k)
+        agrees = value * sign > 0.0
+        total += tl.where(agrees, tl.load(first + 3 * EXPERTS + k) * value, 0.0)
         divisor += tl.where(agrees, tl.load(first + 4 * EXPERTS + k), 0.0)
-    total = total * sign
     if MEAN:
         least = tl.load(own + 2)
         total = tl.div_rn(total, tl.where(divisor == 0.0, least, divisor) if SIGNED else tl.maximum(divisor, least))

@@ -172,6 +172,8 @@ def choices(fills: Sequence[Band | Drawn | Rated]) -> Choices:
     """Return what compiled loops take in place of fills, which are all of one kind."""
     chosen = [_choice(fill) for fill in fills]
     if isinstance(fills[0], Band):
+        if all(np.isnan(high) for _, _, high in chosen):
+            return lambda span: tuple((delta[span], low) for delta, low, _ in chosen)
         return lambda span: tuple((delta[span], low, high) for delta, low, high in chosen)
     if isinstance(fills[0], Rated):
         return lambda span: tuple((*(one[span] for one in arrays), rule) for *arrays, rule in chosen)

@@ -118,7 +118,8 @@ class ElectionKernel(LoopKernel):
 
     @cached_property
     def _bound(self) -> tuple[Any, ...]:
-        loop = loops.election(self.count, self.plus, self.mean, self.signed)
+        scales, weighs = any(pair != (1.0, 1.0) for pair in self.factors), any(vote != 1.0 for vote in self.votes)
+        loop = loops.election(scales, weighs, self.count, self.plus, self.mean, self.signed)
         factors = tuple(numbers(pair) for pair in self.factors)
         per_fill = (factors, numbers(self.votes), numbers(self.shares), numbers(self.portions))
         return loop, choices(self.fills), (*per_fill, np.float32(self.scale), np.float32(self.least))
