@@ -42,15 +42,15 @@ def _elements_of(parts, source, i):  # type: ignore[no-untyped-def]
     return lambda parts, source, i: (element(parts[0], source, i), *elements(parts[1:], source, i))
 
 
-def scaled(values: Any, factors: Any) -> Any:
-    """Return each value, multiplied by both of its factors."""
+def times(values: Any, factors: Any) -> Any:
+    """Return each value times its factor."""
 
 
-@overload(scaled)
-def _scaled_of(values, factors):  # type: ignore[no-untyped-def]
+@overload(times)
+def _times_of(values, factors):  # type: ignore[no-untyped-def]
     if not len(values):
         return lambda values, factors: ()
-    return lambda values, factors: (values[0] * factors[0][0] * factors[0][1], *scaled(values[1:], factors[1:]))
+    return lambda values, factors: (values[0] * factors[0], *times(values[1:], factors[1:]))
 
 
 def fold(step: Any, total: Any, values: Any, numbers: Any, given: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from merging.loops import Flat
-from merging.operators.kernels import Part
+from merging.parts import Part
 
 
 @dataclass(frozen=True)

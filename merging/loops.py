@@ -29,8 +29,8 @@ from merging.folds import (
     count_passing,
     elements,
     fold,
-    scaled,
     sign_of,
+    times,
 )
 
 Choice = tuple[Any, ...]
@@ -166,8 +166,8 @@ def election(scales: bool, weighs: bool, count: bool, plus: bool, mean: bool, si
 
     Returns:
         A function of ``base, choices, factors, votes, shares, portions, scale, least, out`` that returns what
-        :func:`added` does. A choice is multiplied by both of its ``factors``, one after the other; ``votes`` are
-        weights in the election, ``shares`` in the merge, ``portions`` in the divisor.
+        :func:`added` does. A choice is multiplied by its factor in the first and then by that in the second of the two
+        ``factors``; ``votes`` are weights in the election, ``shares`` in the merge, ``portions`` in the divisor.
     """
 
     @compiled
@@ -178,7 +178,7 @@ def election(scales: bool, weighs: bool, count: bool, plus: bool, mean: bool, si
             source = load(base, i)
             values = elements(choices, source, i)
             if scales:
-                values = scaled(values, factors)
+                values = times(times(values, factors[0]), factors[1])
             seen = fold(add, zero, values, values, zero)
             vote = fold(add_product, zero, values, votes, zero) if weighs else seen
             if count:
@@ -226,6 +226,38 @@ def averaging(amplifies: bool) -> Any:
         return top
 
     return averaged
+
+
+@compiled
+def balanced(
+    base: Any, parts: Any, masses: Any, weights: Any, idle: Any, idle_weights: Any, scale: Any, out: Any
+) -> Any:
+    """Write ``base + scale * mean of parts``, in which each element counts as its mass and its part's weight say.
+
+    Args:
+        base: fp32 or bf16.
+        parts: a tuple of task vectors.
+        masses: a tuple of fp32 arrays, one for each.
+        weights: one for each.
+        idle: masses of further parts, which are zero.
+        idle_weights: one for each of those.
+        scale: of the mean.
+        out: fp32 or bf16.
+
+    Returns:
+        What :func:`added` does.
+    """
+    zero = np.float32(0.0)
+    top = np.uint32(0)
+    for i in range(len(out)):
+        source = load(base, i)
+        counting = times(elements(masses, source, i), weights)
+        total = fold(add, zero, counting, counting, zero)
+        total = fold(add_product, total, elements(idle, source, i), idle_weights, zero)
+        value = source + scale * fold(add_product, zero, elements(parts, source, i), counting, zero) / total
+        top = max(top, np.uint32(bits_of(value) & MAGNITUDE))
+        store(out, i, value)
+    return top
 
 
 @compiled

@@ -20,7 +20,7 @@ from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Prepared, TensorInputs
-from merging.operators.kernels import Part
+from merging.parts import Part
 from merging.recipe import Recipe
 from merging.shared.items import SharedState
 from merging.states import State, items_of, prepare_state, wants_all_cores

@@ -14,7 +14,7 @@ from evomerge.errors import Infeasible
 from merging.loops import Flat
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Options, Prepared, TensorInputs, Values
-from merging.operators.kernels import Part
+from merging.parts import Part
 from merging.sources import TensorRef
 from merging.states import wants_all_cores
 from merging.task_vectors import check_finite, stored_deltas

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible, RecipeError
-from merging.blocks import BLOCK
 from merging.calibration.model import LiveModel
 from merging.calibration.options import DATA_OPTIONS, Calibration, opened
 from merging.calibration.statistics import Stored, Task, fisher_diagonal
@@ -24,6 +23,7 @@ from merging.operators.base import (
     TensorInputs,
     Values,
 )
+from merging.operators.kernels import BalancedKernel
 
 _LEAST = 1e-24
 
@@ -39,6 +39,7 @@ class Fisher(Operator):
     name = "fisher"
     summary = "Averages the experts, each weight by how much each expert's predictions depend on it."
     paper = "2111.09832"
+    by_span = True
     linear_flag = "MAT"
     cost = "calibration"
     data = "text"
@@ -80,7 +81,7 @@ class Fisher(Operator):
 
     def prepare(self, tensor: TensorInputs, options: Options, survey: tuple[Stored, ...]) -> tuple[Tensor, ...] | None:
         """Read, normalize and floor the Fishers of one tensor; None where no expert changes it."""
-        if all(delta is None for delta in tensor.deltas):
+        if all(vector is None for vector in tensor.vectors):
             return None
         floor = max(float(options["floor"]), _LEAST)
         return tuple(_floored(stored, tensor, bool(options["normalize"]), floor) for stored in survey)
@@ -93,25 +94,17 @@ class Fisher(Operator):
         if prepared.data is None or scale == 0.0:
             return None
         terms = [
-            (fisher.view(-1), None if delta is None else delta.view(-1), weight)
-            for fisher, delta, weight in zip(prepared.data, prepared.inputs.deltas, weights, strict=True)
+            (fisher.view(-1), vector, weight)
+            for fisher, vector, weight in zip(prepared.data, prepared.inputs.vectors, weights, strict=True)
             if weight != 0.0
         ]
-        base, buffer = prepared.inputs.base.view(-1), torch.empty(BLOCK)
-
-        def kernel(span: slice, out: Tensor) -> None:
-            total = buffer[: out.numel()].zero_()
-            out.zero_()
-            for fisher, delta, weight in terms:
-                total.add_(fisher[span], alpha=weight)
-                if delta is not None:
-                    out.addcmul_(fisher[span], delta[span], value=weight)
-            out.div_(total)
-            if scale != 1.0:
-                out.mul_(scale)
-            out.add_(total.copy_(base[span]))
-
-        return kernel
+        # Experts that leave the tensor alone come last.
+        terms.sort(key=lambda term: term[1] is None)
+        vectors = [vector for _, vector, _ in terms if vector is not None]
+        if not vectors:
+            return None
+        fishers, counting = [fisher for fisher, _, _ in terms], [weight for *_, weight in terms]
+        return BalancedKernel(prepared.inputs.flat, vectors, fishers, counting, scale)
 
 
 def _floored(stored: Stored, tensor: TensorInputs, normalize: bool, floor: float) -> Tensor:

@@ -1,21 +1,18 @@
-"""Running kernels over tensors, and kernels that are one compiled loop."""
+"""Kernels that are one compiled loop."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from evomerge.errors import Infeasible
 from merging import loops
-from merging.blocks import BLOCK, is_finite_within, spans
-from merging.loops import Flat, array, exceeds
+from merging.loops import Flat, array
 from merging.operators.base import Kernel
 from merging.operators.fills import Fill, Uniform, choices, pieces
 from merging.vectors import StoredVector, Vector
@@ -120,7 +117,7 @@ class ElectionKernel(LoopKernel):
     def _bound(self) -> tuple[Any, ...]:
         scales, weighs = any(pair != (1.0, 1.0) for pair in self.factors), any(vote != 1.0 for vote in self.votes)
         loop = loops.election(scales, weighs, self.count, self.plus, self.mean, self.signed)
-        factors = tuple(numbers(pair) for pair in self.factors)
+        factors = tuple(map(numbers, zip(*self.factors, strict=True)))
         per_fill = (factors, numbers(self.votes), numbers(self.shares), numbers(self.portions))
         return loop, choices(self.fills), (*per_fill, np.float32(self.scale), np.float32(self.least))
 
@@ -156,6 +153,35 @@ class MeanKernel(LoopKernel):
     def _run(self, base: Any, span: slice, out: Any) -> Any:
         loop, chosen, gains, scale = self._bound
         return loop(base, chosen(span), gains, scale, out)
+
+
+@dataclass(frozen=True)
+class BalancedKernel(LoopKernel):
+    """``base + scale * sum_k weights[k] masses[k] vectors[k] / sum_k weights[k] masses[k]``, element by element.
+
+    Args:
+        vectors: all stored, or all fp32.
+        masses: fp32, flat; one for each vector, then those of vectors that are zero.
+        weights: one for each of the masses.
+        scale: of the mean.
+    """
+
+    vectors: Sequence[Vector]
+    masses: Sequence[Tensor]
+    weights: Sequence[float]
+    scale: float
+
+    @cached_property
+    def _bound(self) -> tuple[Any, ...]:
+        arrays = tuple(map(array_of, self.vectors)), tuple(map(array, self.masses))
+        return *arrays, numbers(self.weights), np.float32(self.scale)
+
+    def _run(self, base: Any, span: slice, out: Any) -> Any:
+        vectors, masses, weights, scale = self._bound
+        vectors, masses = (tuple(one[span] for one in arrays) for arrays in (vectors, masses))
+        count = len(vectors)
+        idle = masses[count:], weights[count:]
+        return loops.balanced(base, vectors, masses[:count], weights[:count], *idle, scale, out)
 
 
 @dataclass(frozen=True)
@@ -222,67 +248,6 @@ def spliced(fills: Sequence[Fill], kernel_of: Callable[[Uniform], LoopKernel]) -
 def array_of(vector: Vector) -> Any:
     """Return what the loops take for a task vector: fp32, or the expert's own bf16 weights as bits."""
     return vector.array if isinstance(vector, StoredVector) else array(vector)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A span of one flattened tensor with what computes it.
-
-    Args:
-        span: which elements.
-        kernel: None leaves them as the base has them.
-        base: the whole tensor, flat.
-        profile: factor of the difference from the base.
-    """
-
-    span: slice
-    kernel: Kernel | None
-    base: Flat
-    profile: float = 1.0
-
-    def within(self, span: slice) -> Part | None:
-        """Return what of the part lies within a span; None where nothing does."""
-        start, stop = max(self.span.start, span.start), min(self.span.stop, span.stop)
-        if start >= stop:
-            return None
-        inside = slice(start, stop)
-        return self if inside == self.span else replace(self, span=inside)
-
-    def write(self, out: Flat) -> None:
-        """Compute the span into ``out``, which is as long.
-
-        Raises:
-            Infeasible: a merged value is not finite in the dtype of ``out``.
-        """
-        kernel = self.kernel
-        if kernel is None:
-            out.tensor.copy_(self.base.tensor[self.span])
-        elif isinstance(kernel, SplicedKernel):
-            for span, inside in kernel.within(self.span):
-                part = replace(self, span=span, kernel=inside)
-                part.write(out.within(slice(span.start - self.span.start, span.stop - self.span.start)))
-        elif isinstance(kernel, LoopKernel) and self.profile == 1.0 and out.array is not None:
-            dtype = out.tensor.dtype
-            _check(not exceeds(kernel.write(self.span, out.array), dtype), dtype)
-        else:
-            self._write_blocks(kernel, out.tensor)
-
-    def _write_blocks(self, kernel: Kernel, out: Tensor) -> None:
-        scratch = torch.empty(BLOCK, dtype=torch.float32)
-        limit = torch.finfo(out.dtype).max
-        for span in spans(self.span.stop, self.span.start):
-            block = scratch[: span.stop - span.start]
-            kernel(span, block)
-            if self.profile != 1.0:
-                source = self.base.tensor[span]
-                block.sub_(source).mul_(self.profile).add_(source)
-            _check(is_finite_within(block, limit), out.dtype)
-            out[span.start - self.span.start : span.stop - self.span.start] = block
-
-
-def _check(finite: bool, dtype: torch.dtype) -> None:
-    if not finite:
-        raise Infeasible(f"a merged value is not finite in {dtype}")
 
 
 def numbers(values: Sequence[float]) -> tuple[np.float32, ...]:

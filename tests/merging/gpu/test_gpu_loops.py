@@ -25,9 +25,9 @@ from merging.operators.kernels import (
     LoopKernel,
     MeanKernel,
     NeededKernel,
-    Part,
     SumKernel,
 )
+from merging.parts import Part
 from merging.vectors import StoredVector, Vector
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
