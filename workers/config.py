@@ -139,6 +139,10 @@ def process_environment(config: WorkerConfig) -> dict[str, str]:
         environment["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
         # Packs of weights are freed and made by changing threads; each would keep what it freed to itself.
         environment["MALLOC_ARENA_MAX"] = "1"
+        # Weights and packs in huge pages, where the kernel gives them to who asks: fewer of their addresses have to be
+        # looked up, in merges, packs and products alike.
+        environment["THP_MEM_ALLOC_ENABLE"] = "1"
+        environment["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
     if config.batch_invariant:
         environment["VLLM_BATCH_INVARIANT"] = "1"
     return environment
