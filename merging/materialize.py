@@ -57,6 +57,7 @@ class Materializer:
         resident: bool = True,
         gpu_budget: int | None = None,
         shared: SharedState | None = None,
+        threads: Threads | None = None,
     ) -> None:
         """Take the models; nothing is read before the first recipe.
 
@@ -67,6 +68,7 @@ class Materializer:
                 is copied there for every candidate. None keeps everything.
             shared: where the processes of this node have in common what is kept resident; None keeps it private. The
                 merges are the same to the last bit.
+            threads: that merge; None starts new ones.
         """
         self.models = models
         self._shared = shared if resident else None
@@ -75,7 +77,7 @@ class Materializer:
         self._vectors = TaskVectors(models, resident=resident, shared=self._shared)
         self._states: OrderedDict[_StateKey, State] = OrderedDict()
         self._chunks: dict[tuple[tuple[str, ...], int], ChunkPlan] = {}
-        self._threads = Threads()
+        self._threads = threads or Threads()
         self._recycled = Recycled() if resident else None
         self._gpu: GpuWriter | None = None
 

@@ -37,8 +37,13 @@ class Threads:
     no operation waits for another core to wake up.
     """
 
-    def __init__(self) -> None:
-        """Start nothing; the first map does."""
+    def __init__(self, first: Callable[[], object] = lambda: None) -> None:
+        """Start nothing; the first map does.
+
+        Args:
+            first: see :func:`single_threaded_pool`.
+        """
+        self._first = first
         self._pool: ThreadPoolExecutor | None = None
 
     def map(
@@ -60,7 +65,7 @@ class Threads:
             yield from map(function, items)
             return
         if self._pool is None:
-            self._pool = single_threaded_pool(threads)
+            self._pool = single_threaded_pool(threads, self._first)
         waiting: deque[tuple[Future[list[Result]], int]] = deque()
         ahead = 0
         try:
@@ -101,14 +106,21 @@ def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Itera
         yield batch, held
 
 
-def single_threaded_pool(threads: int) -> ThreadPoolExecutor:
-    """Return a pool whose threads run torch operations on themselves only."""
+def single_threaded_pool(threads: int, first: Callable[[], object] = lambda: None) -> ThreadPoolExecutor:
+    """Return a pool whose threads run torch operations on themselves only.
+
+    Args:
+        threads: how many.
+        first: each of them calls it before anything else. Every library that is built on torch sets a thread's number
+            of threads to the process's at its first parallel operation there, so whoever uses one has to begin with it.
+    """
     ready = Barrier(threads + 1)
     own = torch.get_num_threads()
 
     def alone() -> None:
-        # The count is read first because torch sets a thread's own count back on its first use.
+        # The count is read first because torch, too, sets it at its first use.
         torch.get_num_threads()
+        first()
         set_num_threads(1)
         ready.wait()
 

@@ -26,6 +26,8 @@ from merging.live import LiveWeights
 PACKED = "cpu_linear"
 # As many as vLLM lets a packed weight remember, one for each number of tokens.
 _PRIMITIVES = 32
+# The shape of a weight that vLLM's own library packs, where it packs any.
+_SMALL = (32, 32)
 
 
 class Packs:
@@ -93,6 +95,15 @@ class Packs:
         seconds = (time.perf_counter() - start) * torch.get_num_threads() / self._threads
         with self._lock:
             self.seconds += seconds
+
+
+def begin_thread() -> None:
+    """Let vLLM's library see to this thread now, see :func:`merging.threads.single_threaded_pool`.
+
+    It packs small weights with parallel operations of its own, on processors with matrix units for bf16.
+    """
+    if current_platform.is_cpu() and gemm_dispatch.check_cpu_sgl_kernel(*_SMALL, torch.bfloat16):
+        torch.ops._C.convert_weight_packed(torch.zeros(_SMALL, dtype=torch.bfloat16))
 
 
 def _handler(module: torch.nn.Module) -> CPUDNNLGEMMHandler | None:

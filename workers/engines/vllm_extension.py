@@ -32,10 +32,10 @@ from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.recipe import Recipe
 from merging.shared.items import SharedState
-from merging.threads import keep_freed_memory
+from merging.threads import Threads, keep_freed_memory
 from merging.vocabulary.policy import VocabularyPolicy
 from workers.engines.base import MergedTensors
-from workers.engines.cpu_packs import Packs
+from workers.engines.cpu_packs import Packs, begin_thread
 from workers.engines.lora_slots import LoraSlots, Weights, without_adapter_layers
 from workers.engines.write_plan import Unexplained, record_places
 from workers.progress import beat
@@ -89,7 +89,9 @@ class MergeExtension:
             _check_rewritable(model)
             self.close_ahead()
             models = with_depth(ModelSet.open(base, experts, vocabulary=vocabulary), depth)
-            self.evomerge_materializer = Materializer(models, gpu_budget=gpu_budget, shared=SharedState(beat))
+            self.evomerge_materializer = Materializer(
+                models, gpu_budget=gpu_budget, shared=SharedState(beat), threads=Threads(begin_thread)
+            )
             if not hasattr(self, "evomerge_live"):
                 self.evomerge_packs = Packs(model)
                 base_tensors = ((name, models.base_tensor(name)) for name in models.tensor_names())
