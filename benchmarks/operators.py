@@ -38,9 +38,11 @@ from machine import machine
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from merging.fitted import FittedRecipe
 from merging.materialize import Materializer
 from merging.models import ModelRef, ModelSet
 from merging.operators import get_operator, operator_names
+from merging.operators.kernels import LoopKernel, SplicedKernel
 from merging.recipe import Recipe
 from merging.vectors import StoredVector
 
@@ -207,25 +209,31 @@ def measure(method: str, base: Path, experts: Mapping[str, str], applies: int) -
 
 
 def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
-    """Return bytes that a candidate must read and write: base, result, and what it is made of.
+    """Return bytes that a candidate must read and write: what its kernels hold, and the result.
 
-    Where the prepared state holds a whole merged change, that is read in place of the task vectors. Levels, ranks and
-    masks, an integer for each element, are read beside them.
+    A kernel that does not say what it holds reads the base and the task vectors, or, where the prepared state holds a
+    whole merged change, that in their place; and levels, ranks and masks, an integer for each element, beside them.
     """
     total = 0
+    fitted = FittedRecipe.of(recipe, materializer.models)
     for prepared in materializer.prepared(recipe):
         base = prepared.inputs.base
+        kernel = fitted.operator.kernel(prepared, fitted.values_in(fitted.slots(prepared.inputs.name)))
+        if isinstance(kernel, LoopKernel | SplicedKernel):
+            read = {one.data_ptr(): one for one in tensors_in(kernel) if one.numel() == base.numel()}
+            total += base.nbytes + sum(one.nbytes for one in read.values())
+            continue
         state = tensors_in(prepared.data)
         whole = [one for one in state if one.shape == base.shape and one.dtype == torch.float32]
         vectors = [one for one in prepared.inputs.vectors if one is not None]
-        read = whole or [one.expert if isinstance(one, StoredVector) else one for one in vectors]
+        changes = whole or [one.expert if isinstance(one, StoredVector) else one for one in vectors]
         beside = [one for one in state if one.numel() == base.numel() and not one.is_floating_point()]
-        total += 2 * base.nbytes + sum(one.nbytes for one in (*read, *beside))
+        total += 2 * base.nbytes + sum(one.nbytes for one in (*changes, *beside))
     return total
 
 
 def tensors_in(data: Any) -> list[Tensor]:
-    """Return the tensors in prepared state, however nested."""
+    """Return the tensors in prepared state or a kernel, however nested."""
     if isinstance(data, Tensor):
         return [data]
     if isinstance(data, list | tuple):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from merging.loops import Flat
-from merging.parts import Part
+from merging.parts import Part, Work, bind
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class LiveWeights:
         return True
 
 
-def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: LiveWeights) -> bool:
-    """Write one tensor to all its places in this host's memory.
+def bind_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: LiveWeights) -> Callable[[], bool]:
+    """Return what writes one tensor to all its places in this host's memory.
 
     Args:
         base: the base tensor.
@@ -92,30 +92,34 @@ def write_places(base: Tensor, parts: Sequence[Part] | None, name: str, live: Li
         live: where it lives.
 
     Returns:
-        False where the base's values are there already and stay.
-
-    Raises:
-        Infeasible: a merged value is not finite in the dtype that it is written in.
+        A function that returns False where the base's values are there already and stay. It raises ``Infeasible`` where
+        a merged value is not finite in the dtype that it is written in.
     """
     if parts is None:
-        return live.write_base(name, base)
-    live.at_base.discard(name)
-    merged: Tensor | None = None
+        return partial(live.write_base, name, base)
+    work: list[Work] = []
+    others: list[Place] = []
     for place in live.places[name]:
         span = place.takes(base.dtype)
         if span is None:
-            if merged is None:
-                merged = torch.empty(base.shape, dtype=base.dtype)
-                write_parts(parts, slice(0, base.numel()), Flat(merged.view(-1)))
-            place.copy(merged)
+            others.append(place)
         else:
-            write_parts(parts, span, place.flat)
-    return True
+            work += bind(parts, span, place.flat)
+    if others:
+        work.append(partial(_copy_to, others, base, parts))
+
+    def write() -> bool:
+        live.at_base.discard(name)
+        for one in work:
+            one()
+        return True
+
+    return write
 
 
-def write_parts(parts: Sequence[Part], span: slice, out: Flat) -> None:
-    """Compute a span of a tensor into ``out``, which is flat and as long."""
-    for part in parts:
-        inside = part.within(span)
-        if inside is not None:
-            inside.write(out.within(slice(inside.span.start - span.start, inside.span.stop - span.start)))
+def _copy_to(places: Sequence[Place], base: Tensor, parts: Sequence[Part]) -> None:
+    merged = torch.empty(base.shape, dtype=base.dtype)
+    for work in bind(parts, slice(0, base.numel()), Flat(merged.view(-1))):
+        work()
+    for place in places:
+        place.copy(merged)

@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,13 +14,13 @@ from torch import Tensor
 from evomerge.errors import Infeasible
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.fitted import FittedRecipe
-from merging.live import LiveWeights, write_parts, write_places
+from merging.live import LiveWeights, bind_places
 from merging.loops import Flat
 from merging.models import ModelSet
 from merging.names import block_index
 from merging.operators import Operator
 from merging.operators.base import MergeInputs, Prepared, TensorInputs
-from merging.parts import Part
+from merging.parts import Part, bind
 from merging.recipe import Recipe
 from merging.shared.items import SharedState
 from merging.states import State, items_of, prepare_state, wants_all_cores
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from merging.gpu.plan import GpuWriter
 
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
-_Item = tuple[str, Prepared | None]
+Result = TypeVar("Result")
 KEPT_STATES = 4
 
 
@@ -156,19 +156,24 @@ class Materializer:
             for name in filter(live.places.get, wanted):
                 told(name, name in written)
             return written
-        items = ((name, self._ready(merge, state, name)) for name in wanted if live.places.get(name))
 
-        def run(item: _Item) -> tuple[str, bool]:
-            name, ready = item
-            with _Named(merge.recipe, name):
-                parts = None if ready is None else self._parts(merge, name, ready)
-                changed = write_places(self._vectors.base(name), parts, name, live)
-            told(name, changed)
-            return name, changed
+        def turn(name: str) -> _Turn[bool]:
+            ready, base = self._ready(merge, state, name), self._vectors.base(name)
 
-        for name, changed in self._threads.map(run, items, self._bytes):
-            if changed:
-                written.add(name)
+            def bound() -> Callable[[], bool]:
+                return bind_places(base, None if ready is None else self._parts(merge, name, ready), name, live)
+
+            write = _bound(merge, name, bound)
+
+            def run() -> bool:
+                changed = write()
+                told(name, changed)
+                return changed
+
+            return _Turn(name, ready, run)
+
+        turns = (turn(name) for name in wanted if live.places.get(name))
+        written.update(name for name, changed in self._threads.map(_Turn.take, turns, _Turn.nbytes) if changed)
         return written
 
     def _computes_on_gpu(self, live: LiveWeights) -> bool:
@@ -193,8 +198,8 @@ class Materializer:
                 (key, merge.granularity, names), live, candidate, lambda: [item(n) for n in names if live.places.get(n)]
             )
         # While the GPU is at work.
-        items = ((name, self._ready(merge, state, name)) for name in rest)
-        for name, merged in self._threads.map(lambda one: (one[0], self._run(merge, *one)), items, self._bytes):
+        turns = (self._turn(merge, name, self._ready(merge, state, name)) for name in rest)
+        for name, merged in self._threads.map(_Turn.take, turns, _Turn.nbytes):
             live.at_base.discard(name)
             for place in live.places[name]:
                 place.copy(merged)
@@ -209,33 +214,37 @@ class Materializer:
         return self._prepared(merge, state.survey, name) if self._is_merged(merge.operator, name) else None
 
     def _merged(self, merge: FittedRecipe, state: State) -> Iterator[tuple[str, Tensor]]:
-        def run(item: _Item) -> tuple[str, Tensor]:
-            return item[0], self._run(merge, *item)
-
         names = self.models.tensor_names()
+        turns = (self._turn(merge, name, self._ready(merge, state, name)) for name in names)
         if state.prepared:
-            yield from self._threads.map(run, ((name, self._ready(merge, state, name)) for name in names), self._bytes)
+            yield from self._threads.map(_Turn.take, turns, _Turn.nbytes)
         elif wants_all_cores(merge.operator):
-            yield from self._threads.map(run, ((name, self._ready(merge, state, name)) for name in names))
+            yield from self._threads.map(_Turn.take, turns)
         else:
-            yield from self._threads.map(lambda name: run((name, self._ready(merge, state, name))), names)
+            yield from self._threads.map(lambda name: self._turn(merge, name, self._ready(merge, state, name)).take(), names)
 
-    def _bytes(self, item: _Item) -> int:
-        """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
-        return 0 if item[1] is None else item[1].inputs.base.nbytes
-
-    def _run(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> Tensor:
-        """Compute one merged tensor block by block and round it to the dtype of the base."""
+    def _turn(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> _Turn[Tensor]:
+        """Return the turn of one merged tensor, computed block by block and rounded to the dtype of the base."""
         base = self._vectors.base(name)
         if prepared is None:
-            return base
-        with _Named(merge.recipe, name):
-            parts = self._parts(merge, name, prepared)
+            return _Turn(name, None, lambda: base)
+        kept = prepared
+
+        def bound() -> Callable[[], Tensor]:
+            parts = self._parts(merge, name, kept)
             if parts is None:
-                return base if merge.dtype is None else base.to(merge.dtype)
+                return lambda: base if merge.dtype is None else base.to(merge.dtype)
             merged = self._empty(base, merge.dtype or base.dtype)
-            write_parts(parts, slice(0, base.numel()), Flat(merged.view(-1)))
-        return merged
+            work = bind(parts, slice(0, base.numel()), Flat(merged.view(-1)))
+
+            def run() -> Tensor:
+                for one in work:
+                    one()
+                return merged
+
+            return run
+
+        return _Turn(name, prepared, _bound(merge, name, bound))
 
     def _parts(self, merge: FittedRecipe, name: str, prepared: Prepared) -> list[Part] | None:
         """Bind the coefficients of one tensor; None says that it stays the base's."""
@@ -331,6 +340,49 @@ class Materializer:
         if key not in self._chunks:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
+
+
+@dataclass(frozen=True)
+class _Turn(Generic[Result]):
+    """The work on one tensor.
+
+    Args:
+        name: of the tensor.
+        prepared: what it is merged from; None for the base's own.
+        run: does it.
+    """
+
+    name: str
+    prepared: Prepared | None
+    run: Callable[[], Result]
+
+    def nbytes(self) -> int:
+        """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
+        return 0 if self.prepared is None else self.prepared.inputs.base.nbytes
+
+    def take(self) -> tuple[str, Result]:
+        """Do the work; return the name with the result."""
+        return self.name, self.run()
+
+
+def _bound(merge: FittedRecipe, name: str, bind: Callable[[], Callable[[], Result]]) -> Callable[[], Result]:
+    """Return work on one tensor whose errors name it, bound now, or when it is done if that takes long."""
+    named = _Named(merge.recipe, name)
+    if merge.operator.binds_late:
+
+        def late() -> Result:
+            with named:
+                return bind()()
+
+        return late
+    with named:
+        work = bind()
+
+    def run() -> Result:
+        with named:
+            return work()
+
+    return run
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +14,16 @@ from merging.blocks import BLOCK, is_finite_within, spans
 from merging.loops import Flat, exceeds
 from merging.operators.base import Kernel
 from merging.operators.kernels import LoopKernel, SplicedKernel
+
+Work = Callable[[], object]
+"""Computes a span with everything bound that it takes.
+
+Between two loops that sweep the caches, a line of Python takes ten times what it takes among other Python. So all spans
+are bound first and computed then.
+
+Raises:
+    Infeasible: a merged value is not finite in the dtype that it is written in.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,24 +50,19 @@ class Part:
         inside = slice(start, stop)
         return self if inside == self.span else replace(self, span=inside)
 
-    def write(self, out: Flat) -> None:
-        """Compute the span into ``out``, which is as long.
-
-        Raises:
-            Infeasible: a merged value is not finite in the dtype of ``out``.
-        """
+    def bind(self, out: Flat) -> Iterator[Work]:
+        """Yield what computes the span into ``out``, which is as long."""
         kernel = self.kernel
         if kernel is None:
-            out.tensor.copy_(self.base.tensor[self.span])
+            yield partial(out.tensor.copy_, self.base.tensor[self.span])
         elif isinstance(kernel, SplicedKernel):
             for span, inside in kernel.within(self.span):
                 part = replace(self, span=span, kernel=inside)
-                part.write(out.within(slice(span.start - self.span.start, span.stop - self.span.start)))
+                yield from part.bind(out.within(slice(span.start - self.span.start, span.stop - self.span.start)))
         elif isinstance(kernel, LoopKernel) and self.profile == 1.0 and out.array is not None:
-            dtype = out.tensor.dtype
-            _check(not exceeds(kernel.write(self.span, out.array), dtype), dtype)
+            yield partial(_run, kernel.bind(self.span, out.array), out.tensor.dtype)
         else:
-            self._write_blocks(kernel, out.tensor)
+            yield partial(self._write_blocks, kernel, out.tensor)
 
     def _write_blocks(self, kernel: Kernel, out: Tensor) -> None:
         scratch = torch.empty(BLOCK, dtype=torch.float32)
@@ -68,6 +75,20 @@ class Part:
                 block.sub_(source).mul_(self.profile).add_(source)
             _check(is_finite_within(block, limit), out.dtype)
             out[span.start - self.span.start : span.stop - self.span.start] = block
+
+
+def bind(parts: Sequence[Part], span: slice, out: Flat) -> list[Work]:
+    """Return what computes a span of a tensor into ``out``, which is flat and as long."""
+    inside = [one for part in parts if (one := part.within(span)) is not None]
+    return [
+        work
+        for part in inside
+        for work in part.bind(out.within(slice(part.span.start - span.start, part.span.stop - span.start)))
+    ]
+
+
+def _run(loop: Callable[[], int], dtype: torch.dtype) -> None:
+    _check(not exceeds(loop(), dtype), dtype)
 
 
 def _check(finite: bool, dtype: torch.dtype) -> None:

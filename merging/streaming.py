@@ -153,7 +153,8 @@ class Plan:
             if kernel is None and base.dtype == job.dtype:
                 return base
             merged = torch.empty(base.shape, dtype=job.dtype)
-            Part(slice(0, base.numel()), kernel, prepared.inputs.flat).write(Flat(merged.view(-1)))
+            for work in Part(slice(0, base.numel()), kernel, prepared.inputs.flat).bind(Flat(merged.view(-1))):
+                work()
         except Infeasible as error:
             raise Infeasible(f"{job.name} ({self.operator.name}): {error}") from error
         return merged

@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import islice
 from threading import Barrier
 from typing import TypeVar
 
@@ -22,6 +23,9 @@ BATCH_BYTES = 1 << 22
 
 # The function as torch has it: vLLM puts one in its place that does nothing, after this module is imported.
 set_num_threads = torch.set_num_threads
+
+# Bytes that a core reads and writes at once; what begins elsewhere is written in twice as many pieces.
+_LINE = 64
 
 # Parameters of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
@@ -57,8 +61,10 @@ class Threads:
         Args:
             function: called on a thread of its own for each item.
             items: what to map.
-            size: bytes that an item's result takes. Where given, a thread takes small items together, and results
-                of ``AHEAD_BYTES`` may wait, so that a large item in front does not leave the other threads idle.
+            size: bytes that an item's result takes. Where given, a thread takes small items together, results of
+                ``AHEAD_BYTES`` may wait, so that a large item in front does not leave the other threads idle, and while
+                one thread is at the first, as many are taken before another thread begins: taking them and mapping them
+                in turn, threads would wait for the interpreter's lock.
         """
         threads = torch.get_num_threads()
         if threads == 1:
@@ -69,7 +75,7 @@ class Threads:
         waiting: deque[tuple[Future[list[Result]], int]] = deque()
         ahead = 0
         try:
-            for batch, held in _batches(items, size):
+            for batch, held in _taken(_batches(items, size), size is not None):
                 waiting.append((self._pool.submit(_each, function, batch), held))
                 ahead += held
                 while len(waiting) > threads and ahead > AHEAD_BYTES:
@@ -104,6 +110,17 @@ def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Itera
             batch, held = [], 0
     if batch:
         yield batch, held
+
+
+def _taken(batches: Iterable[tuple[list[Item], int]], at_once: bool) -> Iterator[tuple[list[Item], int]]:
+    """Yield the first batch, then, if ``at_once``, take what may wait before the second is yielded."""
+    rest = iter(batches)
+    yield from islice(rest, 1)
+    first: list[tuple[list[Item], int]] = []
+    while at_once and sum(held for _, held in first) < AHEAD_BYTES and (one := next(rest, None)) is not None:
+        first.append(one)
+    yield from first
+    yield from rest
 
 
 def single_threaded_pool(threads: int, first: Callable[[], object] = lambda: None) -> ThreadPoolExecutor:
@@ -141,19 +158,24 @@ class Recycled:
 
     def __init__(self) -> None:
         """Hold nothing yet."""
-        self._buffers: dict[int, list[npt.NDArray[np.uint8]]] = {}
+        self._buffers: dict[int, deque[npt.NDArray[np.uint8]]] = {}
 
     def empty_like(self, tensor: Tensor) -> Tensor:
         """Return a contiguous tensor of undefined content, of the shape and dtype of ``tensor``."""
         size = tensor.numel() * tensor.element_size()
         if size == 0:
             return torch.empty_like(tensor)
-        held = self._buffers.setdefault(size, [])
-        for index in range(len(held)):
-            # Every tensor on a buffer, views of it included, keeps it referred to: here the list and the argument.
-            if sys.getrefcount(held[index]) == 2:
-                return torch.frombuffer(held[index], dtype=tensor.dtype).view(tensor.shape)
-        held.append(np.empty(size, dtype=np.uint8))
+        held = self._buffers.setdefault(size, deque())
+        for _ in range(len(held)):
+            # What was given out longest ago comes first: it is the likeliest to be free.
+            held.rotate(-1)
+            # Every tensor on a buffer, views of it included, keeps it referred to: here the deque and the argument.
+            if sys.getrefcount(held[-1]) == 2:
+                break
+        else:
+            room = np.empty(size + _LINE, dtype=np.uint8)
+            start = -room.ctypes.data % _LINE
+            held.append(room[start : start + size])
         return torch.frombuffer(held[-1], dtype=tensor.dtype).view(tensor.shape)
 
 

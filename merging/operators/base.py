@@ -133,6 +133,8 @@ class Operator(ABC):
         needs_factors: ``TensorInputs.factors`` is filled.
         by_span: the kernel reads task vectors through ``TensorInputs.vectors`` only, so that they may be kept as the
             experts' own weights.
+        binds_late: binding coefficients to a tensor computes as much as merging it, so it is left to the thread that
+            merges.
         composes_depth: blocks of the result come from other blocks, so their number may differ from the base's.
         data: calibration data that the survey needs: none, plain ``text``, or ``labelled`` answers.
         mergekit: option values with which the operator makes what mergekit 0.1.5 makes, chosen by
@@ -145,6 +147,7 @@ class Operator(ABC):
     needs_base: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
     by_span: ClassVar[bool] = False
+    binds_late: ClassVar[bool] = False
     min_models: ClassVar[int] = 1
     max_models: ClassVar[int | None] = None
     linear_flag: ClassVar[Literal["LIN", "LIN/M", "MAT", "NL"]]

@@ -51,6 +51,7 @@ class EvoMerging(Operator):
     summary = "Sparsifies one factor of each LoRA adapter and adds them with signed weights."
     paper = "2509.12951"
     needs_factors = True
+    binds_late = True
     linear_flag = "LIN/M"
     cost = "sort"
     parameters = (

@@ -161,7 +161,8 @@ def pieces(fills: Sequence[Fill]) -> list[tuple[slice, Uniform]] | None:
 
 
 def _is_uniform(fills: Sequence[Fill]) -> TypeGuard[Uniform]:
-    return any(all(isinstance(fill, kind) for fill in fills) for kind in (Band, Drawn, Rated))
+    kinds = set(map(type, fills))
+    return len(kinds) == 1 and kinds <= {Band, Drawn, Rated}
 
 
 def _is_banded(fills: Sequence[Fill]) -> TypeGuard[Sequence[Band | Banded]]:
@@ -172,7 +173,7 @@ def choices(fills: Sequence[Band | Drawn | Rated]) -> Choices:
     """Return what compiled loops take in place of fills, which are all of one kind."""
     chosen = [_choice(fill) for fill in fills]
     if isinstance(fills[0], Band):
-        if all(np.isnan(high) for _, _, high in chosen):
+        if all(high != high for _, _, high in chosen):
             return lambda span: tuple((delta[span], low) for delta, low, _ in chosen)
         return lambda span: tuple((delta[span], low, high) for delta, low, high in chosen)
     if isinstance(fills[0], Rated):

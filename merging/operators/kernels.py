@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -32,16 +32,19 @@ class LoopKernel(ABC):
 
     def __call__(self, span: slice, out: Tensor) -> None:
         """Write the fp32 values of a span."""
-        self.write(span, array(out))
+        self.bind(span, array(out))()
 
-    def write(self, span: slice, out: Any) -> int:
-        """Write a span to an array, rounded to its dtype; returns the largest magnitude as fp32 bits."""
+    def bind(self, span: slice, out: Any) -> Callable[[], int]:
+        """Return what writes a span to an array, rounded to its dtype, and returns the largest magnitude as fp32 bits."""
         base = self.base.array
-        return int(self._run(array(self.base.tensor[span].float()) if base is None else base[span], span, out))
+        if base is None:
+            # A copy in fp32 is made when it is needed, not when all that a candidate writes is bound.
+            return lambda: self._bind(array(self.base.tensor[span].float()), span, out)()
+        return self._bind(base[span], span, out)
 
     @abstractmethod
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
-        """Run the loop of :mod:`merging.loops` on a span's base and result."""
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
+        """Return a loop of :mod:`merging.loops` with what it takes: a span's base and result, and so on."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class SumKernel(LoopKernel):
     def _bound(self) -> tuple[Any, ...]:
         return tuple(map(array_of, self.vectors)), numbers(self.weights), np.float32(self.scale)
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         arrays, weights, scale = self._bound
-        return loops.added(base, tuple(one[span] for one in arrays), weights, scale, out)
+        return partial(loops.added, base, tuple(one[span] for one in arrays), weights, scale, out)
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ class ChoiceKernel(LoopKernel):
     def _bound(self) -> tuple[Any, ...]:
         return choices(self.fills), numbers(self.weights)
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         chosen, weights = self._bound
-        return loops.added(base, chosen(span), weights, _ONE, out)
+        return partial(loops.added, base, chosen(span), weights, _ONE, out)
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,9 @@ class ElectionKernel(LoopKernel):
         per_fill = (factors, numbers(self.votes), numbers(self.shares), numbers(self.portions))
         return loop, choices(self.fills), (*per_fill, np.float32(self.scale), np.float32(self.least))
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         loop, chosen, bound = self._bound
-        return loop(base, chosen(span), *bound, out)
+        return partial(loop, base, chosen(span), *bound, out)
 
 
 @dataclass(frozen=True)
@@ -150,9 +153,9 @@ class MeanKernel(LoopKernel):
         loop = loops.averaging(self.amplifies)
         return loop, choices(self.fills), numbers(self.gains), np.float32(self.scale)
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         loop, chosen, gains, scale = self._bound
-        return loop(base, chosen(span), gains, scale, out)
+        return partial(loop, base, chosen(span), gains, scale, out)
 
 
 @dataclass(frozen=True)
@@ -176,12 +179,12 @@ class BalancedKernel(LoopKernel):
         arrays = tuple(map(array_of, self.vectors)), tuple(map(array, self.masses))
         return *arrays, numbers(self.weights), np.float32(self.scale)
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         vectors, masses, weights, scale = self._bound
         vectors, masses = (tuple(one[span] for one in arrays) for arrays in (vectors, masses))
         count = len(vectors)
         idle = masses[count:], weights[count:]
-        return loops.balanced(base, vectors, masses[:count], weights[:count], *idle, scale, out)
+        return partial(loops.balanced, base, vectors, masses[:count], weights[:count], *idle, scale, out)
 
 
 @dataclass(frozen=True)
@@ -207,10 +210,10 @@ class NeededKernel(LoopKernel):
         arrays = tuple(map(array_of, self.vectors)), tuple(level.numpy() for level in self.levels)
         return *arrays, tuple(map(np.uint8, self.steps)), np.uint8(self.least), np.float32(self.scale)
 
-    def _run(self, base: Any, span: slice, out: Any) -> Any:
+    def _bind(self, base: Any, span: slice, out: Any) -> Callable[[], int]:
         vectors, levels, steps, least, scale = self._bound
         cut = (tuple(one[span] for one in arrays) for arrays in (vectors, levels))
-        return loops.needed(base, *cut, steps, least, scale, out)
+        return partial(loops.needed, base, *cut, steps, least, scale, out)
 
 
 @dataclass(frozen=True)

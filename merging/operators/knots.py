@@ -86,6 +86,7 @@ class Knots(Operator):
     summary = "Aligns the experts' changes in one singular basis and merges them there."
     paper = "2410.19735"
     needs_factors = True
+    binds_late = True
     linear_flag = "NL"
     cost = "spectral"
     seeded = True

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from operator import mul
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from evomerge.errors import Infeasible, RecipeError
+from merging.compiled import compiled
 from merging.operators.arithmetic import normalized, weighted_sum
 from merging.operators.base import (
     Kernel,
@@ -46,7 +48,7 @@ class _SphereMean(Operator):
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind weights; see :meth:`Operator.kernel`."""
-        if not np.isfinite(prepared.data).all():
+        if not _is_finite(prepared.data):
             raise Infeasible("an expert holds values that are not finite")
         factors = self.factors(prepared.data, values.model["weight"], prepared.options)
         on_weights = prepared.options["vectors"] == "weights"
@@ -96,14 +98,15 @@ class MultiSlerp(_SphereMean):
     def factors(self, products: Numbers, weights: Sequence[float], options: Options) -> list[float]:
         """Return the factors; see :meth:`_SphereMean.factors`."""
         eps = float(options["eps"])
-        shares = np.array(normalized(weights) if options["normalize"] else weights)
-        lengths = np.sqrt(np.diag(products))
-        if not (shares * lengths).any():
+        shares = normalized(weights) if options["normalize"] else list(weights)
+        lengths = [math.sqrt(square) for square in np.diag(products).tolist()]
+        size = sum(map(mul, shares, lengths))
+        if not any(map(mul, shares, lengths)):
             return [0.0] * len(shares)
-        directions = shares / (lengths + eps)
-        length = math.sqrt(max(0.0, float(directions @ products @ directions)))
+        directions = [share / (length + eps) for share, length in zip(shares, lengths, strict=True)]
+        length = _length(products, np.array(directions))
         if length >= eps:
-            return [float(factor) for factor in directions * (shares @ lengths / length)]
+            return [direction * (size / length) for direction in directions]
         if options["on_balance"] == "linear" and len(shares) == 2:
             return [float(share) for share in shares]
         raise Infeasible(f"with the weights {tuple(weights)} the experts' directions cancel")
@@ -141,50 +144,78 @@ class Karcher(_SphereMean):
 
     def factors(self, products: Numbers, weights: Sequence[float], options: Options) -> list[float]:
         """Return the factors; see :meth:`_SphereMean.factors`."""
-        shares, lengths = np.array(normalized(weights)), np.sqrt(np.diag(products))
-        counted = (lengths > 0.0) & (shares > 0.0)
-        factors = np.zeros(len(shares))
-        if counted.any():
-            sizes = lengths[counted]
-            mean = karcher_mean(
-                products[np.ix_(counted, counted)] / np.outer(sizes, sizes),
-                shares[counted] / shares[counted].sum(),
-                int(options["max_iter"]),
-                float(options["tol"]),
-            )
-            factors[counted] = mean * (shares @ lengths) / sizes
-        return [float(factor) for factor in factors]
+        shares = np.array(normalized(weights))
+        found: list[float] = _karcher(products, shares, int(options["max_iter"]), float(options["tol"])).tolist()
+        return found
 
 
-def karcher_mean(cosines: Numbers, shares: Numbers, max_iter: int, tol: float) -> Numbers:
+@compiled
+def _is_finite(products):  # type: ignore[no-untyped-def]
+    return np.isfinite(products).all()
+
+
+@compiled
+def _karcher(products, shares, max_iter, tol):  # type: ignore[no-untyped-def]
+    """Return the factors of the vectors in their Karcher mean at their mean length; what has no length has none."""
+    lengths = np.sqrt(np.diag(products))
+    factors = np.zeros(len(shares))
+    counted = np.flatnonzero((lengths > 0.0) & (shares > 0.0))
+    if not len(counted):
+        return factors
+    units, own = np.empty((len(counted), len(counted))), shares[counted]
+    for i in range(len(counted)):
+        for j in range(len(counted)):
+            units[i, j] = products[counted[i], counted[j]] / (lengths[counted[i]] * lengths[counted[j]])
+    mean = karcher_mean(units, own / own.sum(), max_iter, tol)
+    factors[counted] = mean * (shares * lengths).sum() / lengths[counted]
+    return factors
+
+
+@compiled
+def karcher_mean(cosines, shares, max_iter, tol):  # type: ignore[no-untyped-def]
     """Return the Karcher mean of unit vectors as factors of these vectors.
 
     Args:
-        cosines: between all pairs, shape (N, N).
-        shares: positive, sum 1.
+        cosines: between all pairs, fp64, shape (N, N).
+        shares: positive, sum 1, shape (N,).
         max_iter: most steps.
         tol: shortest step that is taken.
     """
-
-    def length(factors: Numbers) -> float:
-        return math.sqrt(max(0.0, float(factors @ cosines @ factors)))
-
-    size = length(shares)
-    mean = np.eye(len(shares))[0] if size < tol else shares / size
+    size = _length(cosines, shares)
+    mean = np.zeros(len(shares))
+    if size < tol:
+        mean[0] = 1.0
+    else:
+        mean = shares / size
     for _ in range(max_iter):
-        along = np.clip(cosines @ mean, -1.0, 1.0)
+        along = np.minimum(np.maximum(_applied(cosines, mean), -1.0), 1.0)
         angles = np.arccos(along)
         sines = np.sin(angles)
         # At angle 0 there is nowhere to go, and from the antipode no direction is shortest.
         moving = sines >= tol
         pull = np.where(moving, shares * angles / np.where(moving, sines, 1.0), 0.0)
-        tangent = pull - (pull @ along) * mean
-        step = length(tangent)
+        tangent = pull - (pull * along).sum() * mean
+        step = _length(cosines, tangent)
         if step < max(tol, _LEAST_TANGENT):
             break
         mean = math.cos(step) * mean + math.sin(step) / step * tangent
-        mean = mean / length(mean)
+        mean = mean / _length(cosines, mean)
     return mean
+
+
+@compiled
+def _length(products, factors):  # type: ignore[no-untyped-def]
+    """Return the length of a sum of vectors."""
+    return math.sqrt(max(0.0, (factors * _applied(products, factors)).sum()))
+
+
+@compiled
+def _applied(products, factors):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(factors))
+    for i in range(len(factors)):
+        for j in range(len(factors)):
+            found[i] += products[i, j] * factors[j]
+    return found
 
 
 def _require_positive(name: str, options: Options) -> None:

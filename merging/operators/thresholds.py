@@ -6,6 +6,7 @@ cell holds the k-th largest, a second one of the lower 16 bits inside that cell 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -83,7 +84,7 @@ class Magnitudes:
     @property
     def finite(self) -> bool:
         """Whether no element is NaN or infinite; both sort last."""
-        return not len(self.ascending) or bool(np.isfinite(self.ascending[-1]))
+        return not len(self.ascending) or math.isfinite(self.ascending[-1])
 
     def magnitude(self, kept: int) -> float:
         """Look up the magnitude of a cut."""

@@ -107,13 +107,16 @@ def _energies(deltas: Sequence[Tensor | None]) -> npt.NDArray[np.float64]:
 
 
 def _shares(energies: npt.NDArray[np.float64], exponent: float) -> list[float]:
-    most = float(energies.max())
-    if not math.isfinite(most):
+    # For a few experts, plain numbers are quicker than arrays.
+    each = energies.tolist()
+    if not all(map(math.isfinite, each)):
         raise Infeasible("an expert holds values that are not finite")
+    most = max(each)
     if most == 0.0:
-        return [1.0 / len(energies)] * len(energies)
-    powers = (energies / most) ** exponent
-    return [float(share) for share in powers / powers.sum()]
+        return [1.0 / len(each)] * len(each)
+    powers = [(energy / most) ** exponent for energy in each]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def _by_element(inputs: TensorInputs, exponent: float) -> Kernel:

@@ -10,7 +10,9 @@ import inspect
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
+from types import CellType
 
 import torch
 import vllm
@@ -43,6 +45,7 @@ class Packs:
     def __init__(self, model: torch.nn.Module) -> None:
         """Find the modules."""
         self._modules = _packed_modules(model)
+        self._renewals = [_renewal(module) for module in self._modules]
         self._threads = torch.get_num_threads()
         self._owners: dict[str, list[int]] = defaultdict(list)
         self._missing: list[set[str]] = []
@@ -75,23 +78,17 @@ class Packs:
                 self._stale.update(owners)
             complete = [index for index in owners if index in self._stale and not self._missing[index]]
         for index in complete:
-            self._pack(self._modules[index])
+            self._renew(index)
 
     def pack_all(self) -> None:
         """Pack every module."""
         self.seconds = 0.0
-        for module in self._modules:
-            self._pack(module)
+        for index in range(len(self._modules)):
+            self._renew(index)
 
-    def _pack(self, module: torch.nn.Module) -> None:
+    def _renew(self, index: int) -> None:
         start = time.perf_counter()
-        handler = _handler(module)
-        if handler is None:
-            # The new pack takes the memory of the old one, wherever that is.
-            setattr(module, PACKED, None)
-            _pack(module, remove_weight=False)
-        else:
-            _renew(handler, module.get_parameter("weight"))
+        self._renewals[index]()
         seconds = (time.perf_counter() - start) * torch.get_num_threads() / self._threads
         with self._lock:
             self.seconds += seconds
@@ -106,19 +103,38 @@ def begin_thread() -> None:
         torch.ops._C.convert_weight_packed(torch.zeros(_SMALL, dtype=torch.bfloat16))
 
 
-def _handler(module: torch.nn.Module) -> CPUDNNLGEMMHandler | None:
-    """Return what holds a module's packed weight for oneDNN; None where it is packed for another library."""
-    cells = getattr(getattr(module, PACKED), "__closure__", None) or ()
-    return next((one.cell_contents for one in cells if isinstance(one.cell_contents, CPUDNNLGEMMHandler)), None)
+def _renewal(module: torch.nn.Module) -> Callable[[], None]:
+    """Return what packs a module's weight again, into the memory of the pack before.
+
+    Where vLLM is known to keep the pack, vLLM isn't asked again which library is to have the weight, which takes as
+    long as packing a small one.
+    """
+    weight = module.get_parameter("weight").detach()
+    multiply = getattr(module, PACKED)
+    kept = dict(zip(multiply.__code__.co_freevars, multiply.__closure__ or (), strict=True))
+    if "handler" in kept and isinstance(kept["handler"].cell_contents, CPUDNNLGEMMHandler):
+        return partial(_renew_in_onednn, kept["handler"].cell_contents, weight.t())
+    if "packed_weight" in kept:
+        return partial(_renew_in_vllm, kept["packed_weight"], weight)
+    return partial(_renew_anyhow, module)
 
 
-def _renew(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
-    """Pack a weight into the place of the one before, without asking vLLM again which library is to have it."""
+def _renew_in_onednn(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
     handler.dtor(handler.handler_tensor.item())
     # So that nobody frees it again, should the next line fail.
     handler.handler_tensor = None
-    fresh = create_onednn_mm(weight.t(), _PRIMITIVES)
+    fresh = create_onednn_mm(weight, _PRIMITIVES)
     handler.handler_tensor, fresh.handler_tensor = fresh.handler_tensor, None
+
+
+def _renew_in_vllm(kept: CellType, weight: torch.Tensor) -> None:
+    kept.cell_contents = None
+    kept.cell_contents = torch.ops._C.convert_weight_packed(weight)
+
+
+def _renew_anyhow(module: torch.nn.Module) -> None:
+    setattr(module, PACKED, None)
+    _pack(module, remove_weight=False)
 
 
 def _storage(tensor: torch.Tensor) -> int:

@@ -65,7 +65,8 @@ def computed(parts: Sequence[Part], dtype: torch.dtype) -> list[Tensor]:
 
 def expected(part: Part, dtype: torch.dtype) -> Tensor:
     out = torch.empty(part.span.stop - part.span.start, dtype=dtype)
-    part.write(Flat(out))
+    for work in part.bind(Flat(out)):
+        work()
     return out
 
 
