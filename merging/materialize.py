@@ -221,7 +221,9 @@ class Materializer:
         elif wants_all_cores(merge.operator):
             yield from self._threads.map(_Turn.take, turns)
         else:
-            yield from self._threads.map(lambda name: self._turn(merge, name, self._ready(merge, state, name)).take(), names)
+            yield from self._threads.map(
+                lambda name: self._turn(merge, name, self._ready(merge, state, name)).take(), names
+            )
 
     def _turn(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> _Turn[Tensor]:
         """Return the turn of one merged tensor, computed block by block and rounded to the dtype of the base."""

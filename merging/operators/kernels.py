@@ -35,7 +35,7 @@ class LoopKernel(ABC):
         self.bind(span, array(out))()
 
     def bind(self, span: slice, out: Any) -> Callable[[], int]:
-        """Return what writes a span to an array, rounded to its dtype, and returns the largest magnitude as fp32 bits."""
+        """Return what writes a span to an array, rounded to its dtype, and returns the largest magnitude, fp32 bits."""
         base = self.base.array
         if base is None:
             # A copy in fp32 is made when it is needed, not when all that a candidate writes is bound.

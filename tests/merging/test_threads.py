@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from merging.threads import Recycled, Threads
+from merging.threads import BATCH_BYTES, Recycled, Threads, set_num_threads
 
 
 @pytest.fixture
@@ -44,6 +44,40 @@ def test_items_are_taken_as_results_are_wanted() -> None:
     results = Threads().map(lambda number: number, items())
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     assert len(taken) < 10
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_small_items_are_all_taken_while_one_thread_is_at_the_first() -> None:
+    taken: list[int] = []
+    all_taken = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            taken.append(number)
+            yield number
+        all_taken.set()
+
+    def done(number: int) -> int:
+        assert number or all_taken.wait(60)
+        return len(taken)
+
+    assert list(Threads().map(done, items(), lambda number: BATCH_BYTES)) == [50] * 50
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_library_that_sets_the_number_of_threads_at_its_first_use_has_no_say() -> None:
+    settled = threading.local()
+
+    def library() -> None:
+        if not hasattr(settled, "done"):
+            settled.done = True
+            set_num_threads(2)
+
+    def count(_: int) -> int:
+        library()
+        return torch.get_num_threads()
+
+    assert set(Threads(library).map(count, range(50))) == {1}
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -12,11 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
-from types import CellType
 
 import torch
 import vllm
-from vllm._custom_ops import CPUDNNLGEMMHandler, create_onednn_mm
+from vllm._custom_ops import CPUDNNLGEMMHandler
 from vllm.model_executor.layers import utils as gemm_dispatch
 from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
 from vllm.platforms import current_platform
@@ -110,26 +109,24 @@ def _renewal(module: torch.nn.Module) -> Callable[[], None]:
     long as packing a small one.
     """
     weight = module.get_parameter("weight").detach()
-    multiply = getattr(module, PACKED)
-    kept = dict(zip(multiply.__code__.co_freevars, multiply.__closure__ or (), strict=True))
-    if "handler" in kept and isinstance(kept["handler"].cell_contents, CPUDNNLGEMMHandler):
-        return partial(_renew_in_onednn, kept["handler"].cell_contents, weight.t())
+    kept = inspect.getclosurevars(getattr(module, PACKED)).nonlocals
+    if isinstance(kept.get("handler"), CPUDNNLGEMMHandler):
+        return partial(_renew_in_onednn, kept["handler"], weight.t())
     if "packed_weight" in kept:
         return partial(_renew_in_vllm, kept["packed_weight"], weight)
     return partial(_renew_anyhow, module)
 
 
 def _renew_in_onednn(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
-    handler.dtor(handler.handler_tensor.item())
-    # So that nobody frees it again, should the next line fail.
+    pointer = handler.handler_tensor
+    # So that nobody frees it again, should the last line fail.
     handler.handler_tensor = None
-    fresh = create_onednn_mm(weight, _PRIMITIVES)
-    handler.handler_tensor, fresh.handler_tensor = fresh.handler_tensor, None
+    torch.ops._C.release_dnnl_matmul_handler.default(pointer.item())
+    handler.handler_tensor = pointer.fill_(torch.ops._C.create_onednn_mm_handler.default(weight, _PRIMITIVES))
 
 
-def _renew_in_vllm(kept: CellType, weight: torch.Tensor) -> None:
-    kept.cell_contents = None
-    kept.cell_contents = torch.ops._C.convert_weight_packed(weight)
+def _renew_in_vllm(pack: torch.Tensor, weight: torch.Tensor) -> None:
+    pack.copy_(torch.ops._C.convert_weight_packed.default(weight))
 
 
 def _renew_anyhow(module: torch.nn.Module) -> None:

@@ -56,7 +56,7 @@ def test_quantized_values_are_near_and_no_other_level_is_nearer(seed: int, bits:
     half = 2 ** (bits - 1)
     if length >= 60:
         # The distortion of a normal variable at these rates, with a margin for groups of this size.
-        assert float((again - vectors).square().sum() / vectors.square().sum()) < {8: 1e-3, 4: 0.02, 2: 0.14}[bits]
+        assert float((again - vectors).square().sum() / vectors.square().sum()) < {8: 1e-3, 4: 0.02, 2: 0.18}[bits]
     levels = again / steps
     assert float(levels.abs().max()) <= half - 0.5 + 1e-3
     inner = (vectors / steps).abs() < half
