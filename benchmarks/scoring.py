@@ -56,7 +56,8 @@ def main() -> None:
         print(f"| {name} | {mean(item.score for item in whole[0]):.2f} | {' | '.join(figures)} |", flush=True)
     print(f"\n{changed} of {total} scores changed.\n")
     print(
-        "| candidate | scored | items | other log-likelihoods | other texts | other scores |\n|---|---|---|---|---|---|"
+        "| candidate | scored | items | other log-likelihoods | mean difference, nats | largest | other texts "
+        "| other scores |\n|---|---|---|---|---|---|---|---|"
     )
     for name in ("expert arithmetic", "both, 0.6"):
         engine.write(recipe(*CANDIDATES[name]))
@@ -119,9 +120,10 @@ def compare(label: str, together: list[ItemScore], parts: list[list[int]], engin
         for positions in parts
         for position, found in zip(positions, suite.score(engine.lm, "search", positions), strict=True)
     ]
-    logprobs = sum(a.reference_logprob != b.reference_logprob for a, b in pairs)
+    apart = [abs((a.reference_logprob or 0.0) - (b.reference_logprob or 0.0)) for a, b in pairs]
+    figures = f"{sum(one > 0.0 for one in apart)} | {mean(apart):.3f} | {max(apart):.3f}"
     texts, scores = sum(a.output != b.output for a, b in pairs), sum(a.score != b.score for a, b in pairs)
-    print(f"| {label} | {len(pairs)} | {logprobs} | {texts} | {scores} |", flush=True)
+    print(f"| {label} | {len(pairs)} | {figures} | {texts} | {scores} |", flush=True)
 
 
 def measure_prompts(engine: Any, folder: Path) -> None:
