@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from evomerge.errors import Infeasible
 from merging.chunks import ChunkPlan, Piece, plan_chunks
 from merging.fitted import FittedRecipe
 from merging.live import LiveWeights, bind_places
@@ -26,12 +25,12 @@ from merging.shared.items import SharedState
 from merging.states import State, items_of, prepare_state, wants_all_cores
 from merging.task_vectors import TaskVectors
 from merging.threads import Recycled, Threads
+from merging.turns import Named, Turn, bound
 
 if TYPE_CHECKING:
     from merging.gpu.plan import GpuWriter
 
 _StateKey = tuple[str, tuple[str, ...], tuple[tuple[str, bool | str | int | float], ...], int]
-Result = TypeVar("Result")
 KEPT_STATES = 4
 
 
@@ -157,23 +156,23 @@ class Materializer:
                 told(name, name in written)
             return written
 
-        def turn(name: str) -> _Turn[bool]:
+        def turn(name: str) -> Turn[bool]:
             ready, base = self._ready(merge, state, name), self._vectors.base(name)
 
-            def bound() -> Callable[[], bool]:
+            def bind_all() -> Callable[[], bool]:
                 return bind_places(base, None if ready is None else self._parts(merge, name, ready), name, live)
 
-            write = _bound(merge, name, bound)
+            write = bound(merge, name, bind_all)
 
             def run() -> bool:
                 changed = write()
                 told(name, changed)
                 return changed
 
-            return _Turn(name, ready, run)
+            return Turn(name, ready, run)
 
         turns = (turn(name) for name in wanted if live.places.get(name))
-        written.update(name for name, changed in self._threads.map(_Turn.take, turns, _Turn.nbytes) if changed)
+        written.update(name for name, changed in self._threads.map(Turn.take, turns, Turn.nbytes) if changed)
         return written
 
     def _computes_on_gpu(self, live: LiveWeights) -> bool:
@@ -193,18 +192,18 @@ class Materializer:
         # What is prepared for one candidate alone serves no other.
         key = self._key(merge) if self._resident else object()
         candidate = Candidate(merge.operator, merge.values_in, merge.profile if merge.has_profile else None)
-        with _Named(merge.recipe, "a tensor"):
+        with Named(merge.recipe, "a tensor"):
             written, rest = self._gpu.begin(
                 (key, merge.granularity, names), live, candidate, lambda: [item(n) for n in names if live.places.get(n)]
             )
         # While the GPU is at work.
         turns = (self._turn(merge, name, self._ready(merge, state, name)) for name in rest)
-        for name, merged in self._threads.map(_Turn.take, turns, _Turn.nbytes):
+        for name, merged in self._threads.map(Turn.take, turns, Turn.nbytes):
             live.at_base.discard(name)
             for place in live.places[name]:
                 place.copy(merged)
             written.add(name)
-        with _Named(merge.recipe, "a tensor"):
+        with Named(merge.recipe, "a tensor"):
             self._gpu.finish()
         return written
 
@@ -217,22 +216,22 @@ class Materializer:
         names = self.models.tensor_names()
         turns = (self._turn(merge, name, self._ready(merge, state, name)) for name in names)
         if state.prepared:
-            yield from self._threads.map(_Turn.take, turns, _Turn.nbytes)
+            yield from self._threads.map(Turn.take, turns, Turn.nbytes)
         elif wants_all_cores(merge.operator):
-            yield from self._threads.map(_Turn.take, turns)
+            yield from self._threads.map(Turn.take, turns)
         else:
             yield from self._threads.map(
                 lambda name: self._turn(merge, name, self._ready(merge, state, name)).take(), names
             )
 
-    def _turn(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> _Turn[Tensor]:
+    def _turn(self, merge: FittedRecipe, name: str, prepared: Prepared | None) -> Turn[Tensor]:
         """Return the turn of one merged tensor, computed block by block and rounded to the dtype of the base."""
         base = self._vectors.base(name)
         if prepared is None:
-            return _Turn(name, None, lambda: base)
+            return Turn(name, None, lambda: base)
         kept = prepared
 
-        def bound() -> Callable[[], Tensor]:
+        def bind_all() -> Callable[[], Tensor]:
             parts = self._parts(merge, name, kept)
             if parts is None:
                 return lambda: base if merge.dtype is None else base.to(merge.dtype)
@@ -246,7 +245,7 @@ class Materializer:
 
             return run
 
-        return _Turn(name, prepared, _bound(merge, name, bound))
+        return Turn(name, prepared, bound(merge, name, bind_all))
 
     def _parts(self, merge: FittedRecipe, name: str, prepared: Prepared) -> list[Part] | None:
         """Bind the coefficients of one tensor; None says that it stays the base's."""
@@ -342,60 +341,3 @@ class Materializer:
         if key not in self._chunks:
             self._chunks[key] = plan_chunks(self._inputs(merge), count)
         return self._chunks[key]
-
-
-@dataclass(frozen=True)
-class _Turn(Generic[Result]):
-    """The work on one tensor.
-
-    Args:
-        name: of the tensor.
-        prepared: what it is merged from; None for the base's own.
-        run: does it.
-    """
-
-    name: str
-    prepared: Prepared | None
-    run: Callable[[], Result]
-
-    def nbytes(self) -> int:
-        """Return the memory that a merged tensor takes beside the models; the base's own takes none."""
-        return 0 if self.prepared is None else self.prepared.inputs.base.nbytes
-
-    def take(self) -> tuple[str, Result]:
-        """Do the work; return the name with the result."""
-        return self.name, self.run()
-
-
-def _bound(merge: FittedRecipe, name: str, bind: Callable[[], Callable[[], Result]]) -> Callable[[], Result]:
-    """Return work on one tensor whose errors name it, bound now, or when it is done if that takes long."""
-    named = _Named(merge.recipe, name)
-    if merge.operator.binds_late:
-
-        def late() -> Result:
-            with named:
-                return bind()()
-
-        return late
-    with named:
-        work = bind()
-
-    def run() -> Result:
-        with named:
-            return work()
-
-    return run
-
-
-@dataclass(frozen=True)
-class _Named:
-    """Says in an ``Infeasible`` error which tensor of which recipe it is about."""
-
-    recipe: Recipe
-    name: str
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Infeasible):
-            raise Infeasible(f"{self.name} in recipe {self.recipe.digest()} ({self.recipe.method}): {error}") from error

@@ -136,10 +136,12 @@ def single_threaded_pool(threads: int, first: Callable[[], object] = lambda: Non
 
     def alone() -> None:
         # The count is read first because torch, too, sets it at its first use.
-        torch.get_num_threads()
-        first()
-        set_num_threads(1)
-        ready.wait()
+        try:
+            torch.get_num_threads()
+            first()
+            set_num_threads(1)
+        finally:
+            ready.wait()
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="merge", initializer=alone)
     for _ in range(threads):

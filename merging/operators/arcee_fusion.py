@@ -86,10 +86,9 @@ class ArceeFusion(Operator):
         stack = Stack((found.moved.shape[0],), found.moved.shape[1])
         # In fp32 step by step, so that elements exactly at the threshold stay on their side.
         threshold = float(found.median + np.float32(values.merge["spread"]) * (found.upper - found.lower))
-        buffer = torch.empty(BLOCK)
 
         def kernel(span: slice, out: Tensor) -> None:
-            importance = torch.abs(flat[span], out=buffer[: out.numel()])
+            importance = torch.abs(flat[span])
             for tile in stack.tiles(span):
                 at = slice(tile.elements.start - span.start, tile.elements.stop - span.start)
                 importance[at].view(tile.shape).mul_(found.moved[tile.rows, tile.columns])

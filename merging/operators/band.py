@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK
 from merging.counting import place_of_equal
 from merging.operators.base import Option, Options, TensorInputs
 from merging.operators.fills import Band, Banded, Fill, Segment
@@ -118,13 +117,11 @@ def _between_last(flat: Vector, low: Cut, high: Cut) -> list[Segment]:
 def _placed(ranking: Ranking, first: int, stop: int) -> Fill:
     """Return the fill that keeps the elements that the sort puts from ``first`` to before ``stop``."""
     flat, places = ranking.flat, ranking.places.numpy().view(np.uint32)
-    buffer = torch.empty(BLOCK)
 
     def fill(span: slice, out: Tensor) -> None:
         # One unsigned comparison does for both ends: what lies before the first wraps round to a large number.
         inside = places[span] - np.uint32(first) < np.uint32(stop - first)
-        mask = buffer[: out.numel()].copy_(torch.from_numpy(inside.view(np.uint8)))
-        torch.mul(flat[span], mask, out=out)
+        torch.mul(flat[span], torch.from_numpy(inside), out=out)
 
     return fill
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from merging.blocks import BLOCK
 from merging.loops import Flat
 from merging.operators.base import Kernel, Option, Options, TensorInputs
 from merging.operators.fills import Fill, Uniform
@@ -112,13 +111,14 @@ def consensus_kernel(
     loop = spliced(fills, lambda uniform: _loop(inputs.flat, uniform, ballots, scale))
     if loop is not None:
         return loop
-    # As few buffers as possible, because they have to stay in the cache together.
-    base, buffers = inputs.flat.tensor, torch.empty(len(electors) + 1, BLOCK)
+    base = inputs.flat.tensor
 
     def kernel(span: slice, out: Tensor) -> None:
-        sign, *vectors = buffers[:, : out.numel()].unbind()
+        # As few buffers as possible, because they have to stay in the cache together.
+        buffers = torch.empty(len(electors) + 1, out.numel())
+        sign, *vectors = buffers.unbind()
         # All vectors at once where possible: fewer calls for threads to wait for each other's turn.
-        stacked = buffers[1:, : out.numel()]
+        stacked = buffers[1:]
         ballots.fill(span, vectors)
         ballots.elect(vectors, sign, scratch=out)
         stacked.mul_(sign).clamp_min_(0.0)

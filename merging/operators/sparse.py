@@ -116,12 +116,12 @@ def _added(inputs: TensorInputs, electors: list[Elector], scale: float) -> Kerne
     loop = spliced(fills, lambda uniform: ChoiceKernel(inputs.flat, uniform, factors))
     if loop is not None:
         return loop
-    base, buffer = inputs.flat.tensor, torch.empty(BLOCK)
+    base = inputs.flat.tensor
     terms = list(zip(fills, factors, strict=True))
 
     def kernel(span: slice, out: Tensor) -> None:
         out.copy_(base[span])
-        scratch = buffer[: out.numel()]
+        scratch = torch.empty_like(out)
         for fill, factor in terms:
             fill(span, scratch)
             out.add_(scratch, alpha=factor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 import torch
@@ -130,17 +131,20 @@ def _stack_of(inputs: TensorInputs) -> Stack | None:
 
 def _fused(inputs: TensorInputs, base_factors: Factors | None, factors: Sequence[Factors]) -> Kernel:
     """Do the whole sum at once on the split matrices: kernels see flat spans, in which they are interleaved."""
-    totals = [part.to(torch.float32, copy=True) for part in matrices_of(inputs, inputs.base)]
-    if base_factors is not None:
-        totals = [total.mul_(factor) for total, factor in zip(totals, base_factors, strict=True)]
-    for delta, own in zip(inputs.deltas, factors, strict=True):
-        if delta is not None:
-            for total, part, factor in zip(totals, matrices_of(inputs, delta), own, strict=True):
-                total.addcmul_(part, factor)
-    flat = inputs.layout.fuse(totals).reshape(-1)
+
+    @cache
+    def flat() -> Tensor:
+        totals = [part.to(torch.float32, copy=True) for part in matrices_of(inputs, inputs.base)]
+        if base_factors is not None:
+            totals = [total.mul_(factor) for total, factor in zip(totals, base_factors, strict=True)]
+        for delta, own in zip(inputs.deltas, factors, strict=True):
+            if delta is not None:
+                for total, part, factor in zip(totals, matrices_of(inputs, delta), own, strict=True):
+                    total.addcmul_(part, factor)
+        return inputs.layout.fuse(totals).reshape(-1)
 
     def kernel(span: slice, out: Tensor) -> None:
-        out.copy_(flat[span])
+        out.copy_(flat()[span])
 
     return kernel
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from evomerge.errors import Infeasible
-from merging.blocks import BLOCK
 from merging.names import block_index
 from merging.operators.arithmetic import weighted_sum
 from merging.operators.base import (
@@ -125,12 +124,9 @@ def _by_element(inputs: TensorInputs, exponent: float) -> Kernel:
     vectors = [vector for vector in inputs.vectors if vector is not None]
     # Zero to the power of zero is one: with exponent 0 an expert without changes has its share too.
     idle = float(len(inputs.vectors) - len(vectors)) if exponent == 0.0 else 0.0
-    most_buffer, power_buffer, total_buffer = (torch.empty(BLOCK) for _ in range(3))
 
     def kernel(span: slice, out: Tensor) -> None:
-        size = out.numel()
-        most, power, total = most_buffer[:size], power_buffer[:size], total_buffer[:size].fill_(idle)
-        most.zero_()
+        most, power, total = torch.zeros_like(out), torch.empty_like(out), torch.full_like(out, idle)
         for vector in vectors:
             torch.maximum(most, torch.abs(vector[span], out=power), out=most)
         most.clamp_min_(_TINY)

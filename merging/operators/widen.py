@@ -72,6 +72,7 @@ class Widen(Operator):
     name = "widen"
     summary = "Weights each column by how far its length and direction moved, compared over the experts."
     paper = "2408.03092"
+    binds_late = True
     linear_flag = "NL"
     cost = "sort"
     parameters = (

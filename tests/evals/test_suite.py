@@ -144,7 +144,12 @@ def test_some_positions_score_as_in_the_whole_split(learnt: Any, write_task: Any
     )
     everything = suite.score(learnt, "search")
     positions = [0, 3, len(everything) - 1]
-    assert suite.score(learnt, "search", positions) == [everything[position] for position in positions]
+    # In fp32, sums over a batch of another shape may be taken in another order.
+    expected = [
+        replace(one, reference_logprob=pytest.approx(one.reference_logprob, abs=1e-4))
+        for one in (everything[position] for position in positions)
+    ]
+    assert suite.score(learnt, "search", positions) == expected
     for bad in ([], [3, 0], [1, 1], [-1], [len(everything)]):
         with pytest.raises(TaskError, match="ascending positions"):
             suite.score(learnt, "search", bad)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
+from types import CellType
 
 import torch
 import vllm
@@ -109,9 +110,10 @@ def _renewal(module: torch.nn.Module) -> Callable[[], None]:
     long as packing a small one.
     """
     weight = module.get_parameter("weight").detach()
-    kept = inspect.getclosurevars(getattr(module, PACKED)).nonlocals
-    if isinstance(kept.get("handler"), CPUDNNLGEMMHandler):
-        return partial(_renew_in_onednn, kept["handler"], weight.t())
+    multiply = getattr(module, PACKED)
+    kept = dict(zip(multiply.__code__.co_freevars, multiply.__closure__ or (), strict=True))
+    if "handler" in kept and isinstance(kept["handler"].cell_contents, CPUDNNLGEMMHandler):
+        return partial(_renew_in_onednn, kept["handler"].cell_contents, weight.t())
     if "packed_weight" in kept:
         return partial(_renew_in_vllm, kept["packed_weight"], weight)
     return partial(_renew_anyhow, module)
@@ -125,8 +127,9 @@ def _renew_in_onednn(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:
     handler.handler_tensor = pointer.fill_(torch.ops._C.create_onednn_mm_handler.default(weight, _PRIMITIVES))
 
 
-def _renew_in_vllm(pack: torch.Tensor, weight: torch.Tensor) -> None:
-    pack.copy_(torch.ops._C.convert_weight_packed.default(weight))
+def _renew_in_vllm(pack: CellType, weight: torch.Tensor) -> None:
+    pack.cell_contents = None
+    pack.cell_contents = torch.ops._C.convert_weight_packed.default(weight)
 
 
 def _renew_anyhow(module: torch.nn.Module) -> None:
