@@ -40,7 +40,7 @@ class Turn(Generic[Result]):
 def bound(merge: FittedRecipe, name: str, bind: Callable[[], Callable[[], Result]]) -> Callable[[], Result]:
     """Return work on one tensor whose errors name it, bound now, or when it is done if that takes long."""
     named = Named(merge.recipe, name)
-    if merge.operator.binds_late:
+    if merge.operator.binds_late(merge.options):
 
         def late() -> Result:
             with named:

@@ -133,8 +133,6 @@ class Operator(ABC):
         needs_factors: ``TensorInputs.factors`` is filled.
         by_span: the kernel reads task vectors through ``TensorInputs.vectors`` only, so that they may be kept as the
             experts' own weights.
-        binds_late: binding coefficients to a tensor computes as much as merging it, so it is left to the thread that
-            merges.
         composes_depth: blocks of the result come from other blocks, so their number may differ from the base's.
         data: calibration data that the survey needs: none, plain ``text``, or ``labelled`` answers.
         mergekit: option values with which the operator makes what mergekit 0.1.5 makes, chosen by
@@ -147,7 +145,6 @@ class Operator(ABC):
     needs_base: ClassVar[bool] = True
     needs_factors: ClassVar[bool] = False
     by_span: ClassVar[bool] = False
-    binds_late: ClassVar[bool] = False
     min_models: ClassVar[int] = 1
     max_models: ClassVar[int | None] = None
     linear_flag: ClassVar[Literal["LIN", "LIN/M", "MAT", "NL"]]
@@ -167,6 +164,10 @@ class Operator(ABC):
     def all_options(self) -> tuple[Option, ...]:
         """Return the operator's own options and ``compat`` where another tool has the same method."""
         return self.options if self.mergekit is None else (*self.options, COMPAT)
+
+    def binds_late(self, options: Options) -> bool:
+        """Return whether binding coefficients computes as much as merging; it is then left to who merges a tensor."""
+        return False
 
     def steps(self, models: Sequence[str], num_blocks: int, options: Options) -> tuple[StepSlot, ...]:
         """Return the steps that parameters of scope ``step`` have a value for; none by default."""

@@ -51,7 +51,6 @@ class EvoMerging(Operator):
     summary = "Sparsifies one factor of each LoRA adapter and adds them with signed weights."
     paper = "2509.12951"
     needs_factors = True
-    binds_late = True
     linear_flag = "LIN/M"
     cost = "sort"
     parameters = (
@@ -93,6 +92,10 @@ class EvoMerging(Operator):
                 "use 'exact', or compress the adapters to one rank first",
             )
         return ready
+
+    def binds_late(self, options: Options) -> bool:
+        """Say yes: where some of an adapter is cut, the change is a product of factors."""
+        return True
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Sparsify, weigh and multiply; see :meth:`Operator.kernel`."""

@@ -86,7 +86,6 @@ class Knots(Operator):
     summary = "Aligns the experts' changes in one singular basis and merges them there."
     paper = "2410.19735"
     needs_factors = True
-    binds_late = True
     linear_flag = "NL"
     cost = "spectral"
     seeded = True
@@ -152,6 +151,10 @@ class Knots(Operator):
         inner_options = _inner_options(rule, options)
         data = rule.prepare(found.parts, inner_options, survey.inner)
         return _Represented(found.bases, Prepared(found.parts, inner_options, data))
+
+    def binds_late(self, options: Options) -> bool:
+        """Say yes: the change is a product of the basis."""
+        return True
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Merge the parts and go back through the basis; see :meth:`Operator.kernel`."""

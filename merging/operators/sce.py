@@ -90,6 +90,10 @@ class Sce(Operator):
         nonzero = _spread(tensor.vectors, variance)
         return _Variance(variance, population_of(variance, once), nonzero)
 
+    def binds_late(self, options: Options) -> bool:
+        """Say yes: the energies of what is selected are added up."""
+        return True
+
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind the selection; see :meth:`Operator.kernel`."""
         inputs, variant = prepared.inputs, prepared.options["variant"]

@@ -77,6 +77,10 @@ class SparseMerge(Operator):
             values: all coefficients.
         """
 
+    def binds_late(self, options: Options) -> bool:
+        """Say yes where norms are added up, or elements of equal magnitude looked for."""
+        return options["rescale"] == "l1" or options.get("equal_magnitudes", "all") != "all"
+
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind densities and weights; see :meth:`Operator.kernel`."""
         inputs, options = prepared.inputs, prepared.options

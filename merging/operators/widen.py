@@ -72,7 +72,6 @@ class Widen(Operator):
     name = "widen"
     summary = "Weights each column by how far its length and direction moved, compared over the experts."
     paper = "2408.03092"
-    binds_late = True
     linear_flag = "NL"
     cost = "sort"
     parameters = (
@@ -110,6 +109,10 @@ class Widen(Operator):
                 statistics = _of_vector(base, changed) if tensor.base.ndim < 2 else _of_matrix(base, changed, by_row)
             found.append(_Matrix(experts, statistics, by_row))
         return tuple(found)
+
+    def binds_late(self, options: Options) -> bool:
+        """Say yes: every row or column has a factor of its own."""
+        return True
 
     def kernel(self, prepared: Prepared, values: Values) -> Kernel | None:
         """Bind weights, threshold and calibration; see :meth:`Operator.kernel`."""
