@@ -211,6 +211,7 @@ def measure(method: str, base: Path, experts: Mapping[str, str], applies: int) -
 def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
     """Return bytes that a candidate must read and write: what its kernels hold, and the result.
 
+    A tensor without a kernel stays the base's, which nobody reads.
     A kernel that does not say what it holds reads the base and the task vectors, or, where the prepared state holds a
     whole merged change, that in their place; and levels, ranks and masks, an integer for each element, beside them.
     """
@@ -219,6 +220,8 @@ def moved_bytes(materializer: Materializer, recipe: Recipe) -> int:
     for prepared in materializer.prepared(recipe):
         base = prepared.inputs.base
         kernel = fitted.operator.kernel(prepared, fitted.values_in(fitted.slots(prepared.inputs.name)))
+        if kernel is None:
+            continue
         if isinstance(kernel, LoopKernel | SplicedKernel):
             read = {one.data_ptr(): one for one in tensors_in(kernel) if one.numel() == base.numel()}
             total += base.nbytes + sum(one.nbytes for one in read.values())

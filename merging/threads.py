@@ -24,9 +24,6 @@ BATCH_BYTES = 1 << 22
 # The function as torch has it: vLLM puts one in its place that does nothing, after this module is imported.
 set_num_threads = torch.set_num_threads
 
-# Bytes that a core reads and writes at once; what begins elsewhere is written in twice as many pieces.
-_LINE = 64
-
 # Parameters of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
@@ -175,9 +172,7 @@ class Recycled:
             if sys.getrefcount(held[-1]) == 2:
                 break
         else:
-            room = np.empty(size + _LINE, dtype=np.uint8)
-            start = -room.ctypes.data % _LINE
-            held.append(room[start : start + size])
+            held.append(np.empty(size, dtype=np.uint8))
         return torch.frombuffer(held[-1], dtype=tensor.dtype).view(tensor.shape)
 
 

@@ -39,6 +39,10 @@ for shape in ((64, 32), (16, 64), (1040, 1024)):
     model.append(module)
 packs = cpu_packs.Packs(model)
 before = [differs(module) for module in model]
+unpacked = torch.nn.Module()
+unpacked.weight = torch.nn.Parameter(random(4, 4), requires_grad=False)
+unpacked.cpu_linear = torch.nn.functional.linear
+cpu_packs.Packs(torch.nn.ModuleList([unpacked]))
 for module in model:
     module.weight.copy_(random(*module.weight.shape))
 stale = [differs(module) for module in model]
@@ -55,7 +59,12 @@ for module in model:
     module.weight.copy_(random(*module.weight.shape))
     cpu_packs._renew_anyhow(module)
 anyhow = [differs(module) for module in model]
-print(json.dumps({"before": before, "stale": stale, "threads": threads, "renewed": renewed, "anyhow": anyhow}))
+for module in model:
+    module.weight = torch.nn.Parameter(random(*module.weight.shape), requires_grad=False)
+packs.pack_all()
+replaced = [differs(module) for module in model]
+names = ("before", "stale", "threads", "renewed", "anyhow", "replaced")
+print(json.dumps({name: globals()[name] for name in names}))
 """
 
 
@@ -63,7 +72,7 @@ def test_packs_are_renewed_in_place_by_threads_that_stay_alone() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    for name in ("before", "renewed", "anyhow"):
+    for name in ("before", "renewed", "anyhow", "replaced"):
         assert max(found[name]) < 0.02, name
     assert min(found["stale"]) > 0.2
     assert found["threads"] == 1

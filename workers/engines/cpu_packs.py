@@ -81,8 +81,9 @@ class Packs:
             self._renew(index)
 
     def pack_all(self) -> None:
-        """Pack every module."""
+        """Pack every module, whatever its weight and its pack are now: a loader may have put others in their place."""
         self.seconds = 0.0
+        self._renewals = [_renewal(module) for module in self._modules]
         for index in range(len(self._modules)):
             self._renew(index)
 
@@ -111,7 +112,9 @@ def _renewal(module: torch.nn.Module) -> Callable[[], None]:
     """
     weight = module.get_parameter("weight").detach()
     multiply = getattr(module, PACKED)
-    kept = dict(zip(multiply.__code__.co_freevars, multiply.__closure__ or (), strict=True))
+    # Where nothing is packed, vLLM leaves torch's own function, which has neither.
+    cells = getattr(multiply, "__closure__", None) or ()
+    kept = dict(zip(multiply.__code__.co_freevars, cells, strict=True)) if cells else {}
     if "handler" in kept and isinstance(kept["handler"].cell_contents, CPUDNNLGEMMHandler):
         return partial(_renew_in_onednn, kept["handler"].cell_contents, weight.t())
     if "packed_weight" in kept:
