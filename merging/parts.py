@@ -18,8 +18,8 @@ from merging.operators.kernels import LoopKernel, SplicedKernel
 Work = Callable[[], object]
 """Computes a span with everything bound that it takes.
 
-Between two loops that sweep the caches, a line of Python takes ten times what it takes among other Python. So all spans
-are bound first and computed then.
+Between two loops that sweep the caches, a line of Python takes many times what it takes among other Python. So all
+spans are bound first and computed then.
 
 Raises:
     Infeasible: a merged value is not finite in the dtype that it is written in.
