@@ -133,6 +133,22 @@ def test_a_hidden_page_is_not_connected_and_misses_nothing(
     settled(page)
 
 
+def test_a_page_that_learns_of_the_end_before_the_stream_does_is_complete_too(
+    visit: Visit, serve: ServiceStarter, url: str, tmp_path: Path
+) -> None:
+    server = serve(f"sqlite:///{tmp_path}/store.db", settings={**SETTINGS, "EVOMERGE_LAUNCHER": "none"})
+    experiment = server.call("POST", "/experiments", json={"spec": box_spec(url)})["id"]
+    page = visit(server.url, server.token, expected=UNREACHABLE).context.new_page()
+    page.route(STREAM, lambda route: route.abort())
+    page.goto(f"{server.url}/experiments/{experiment}")
+    expect(page.get_by_text("connection lost, trying again")).to_be_visible()
+    choose(page, "Cancel for good", menu=True)
+    confirm(page, "Cancel the experiment", "Asked it to end")
+    state(page, "cancelled")
+    page.unroute(STREAM)
+    expect(page.get_by_text("complete", exact=True)).to_be_visible()
+
+
 def hide(page: Page, hidden: bool) -> None:
     """Make a page believe that its tab is hidden, which no tab is in a Chromium without a screen."""
     page.evaluate(

@@ -23,9 +23,15 @@ const LiveContext = createContext<Live>({ connection: "ended", freshAt: Date.now
 export const LiveProvider = LiveContext.Provider;
 export const useLive = (): Live => useContext(LiveContext);
 
-/** Follows an experiment; events become stale queries, many events one. Waits for `lastSeq`, where to begin. */
-export function useFollow(id: string, lastSeq: number | undefined, final: boolean): Live {
+/**
+ * Follows an experiment; events become stale queries, many events one. Waits for `lastSeq`, where to begin.
+ *
+ * Only the state that it is opened in tells whether to follow: later the page often learns of the final state before the
+ * stream is through, and what the last events change is still to be asked for then.
+ */
+export function useFollow(id: string, lastSeq: number | undefined, finalNow: boolean): Live {
   const client = useQueryClient();
+  const [final] = useState(finalNow);
   const [live, setLive] = useState<Live>({
     connection: final ? "ended" : "connecting",
     freshAt: Date.now(),
