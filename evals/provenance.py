@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # How weights reach the engine: written into it, or beside it as adapters, which round in other places.
 Way = Literal["in place", "as adapters"]
 _LIBRARIES = ("torch", "transformers")
-_APART = ("engine", "dtype", "device", "startup_s", "worker", "writes", *_LIBRARIES)
+_APART = ("engine", "dtype", "device", "startup_s", "worker", "writes", "packs", *_LIBRARIES)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import json
 
 import torch
 
+from merging.live import LiveWeights, Place
 from merging.threads import single_threaded_pool
 from workers.engines import cpu_packs
 
@@ -32,7 +34,7 @@ def differs(module):
 
 
 model = torch.nn.ModuleList()
-for shape in ((64, 32), (16, 64), (1040, 1024)):
+for shape in ((64, 32), (16, 64), (1040, 1024), (1536, 576)):
     module = torch.nn.Module()
     module.weight = torch.nn.Parameter(random(*shape), requires_grad=False)
     cpu_packs.gemm_dispatch.dispatch_cpu_unquantized_gemm(module, remove_weight=True)
@@ -53,6 +55,16 @@ def pack():
     return torch.get_num_threads()
 
 
+places = {}
+for index, module in enumerate(model):
+    weight = module.weight.detach()
+    places[str(index)] = [Place(weight, 0, tuple(weight.shape), weight.stride())]
+packs.begin(LiveWeights(places))
+for name in places:
+    packs.written(name, changed=True)
+written = [differs(module) for module in model]
+for module in model:
+    module.weight.copy_(random(*module.weight.shape))
 threads = single_threaded_pool(2, cpu_packs.begin_thread).submit(pack).result()
 renewed = [differs(module) for module in model]
 for module in model:
@@ -63,7 +75,8 @@ for module in model:
     module.weight = torch.nn.Parameter(random(*module.weight.shape), requires_grad=False)
 packs.pack_all()
 replaced = [differs(module) for module in model]
-names = ("before", "stale", "threads", "renewed", "anyhow", "replaced")
+said = str(packs)
+names = ("said", "before", "stale", "written", "threads", "renewed", "anyhow", "replaced")
 print(json.dumps({name: globals()[name] for name in names}))
 """
 
@@ -72,7 +85,8 @@ def test_packs_are_renewed_in_place_by_threads_that_stay_alone() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    for name in ("before", "renewed", "anyhow", "replaced"):
+    assert re.fullmatch("[0-4] of 4 in place", found["said"])
+    for name in ("before", "written", "renewed", "anyhow", "replaced"):
         assert max(found[name]) < 0.02, name
     assert min(found["stale"]) > 0.2
     assert found["threads"] == 1

@@ -23,9 +23,12 @@ from vllm.platforms import current_platform
 
 from evomerge.errors import EngineError
 from merging.live import LiveWeights
+from workers.engines.pack_memory import PackMemory, of_handler, of_tensor
 
 # Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
 PACKED = "cpu_linear"
+# The variables of vLLM's that keep a pack: oneDNN's, or its own library's.
+_HANDLER, _PACK = "handler", "packed_weight"
 # As many as vLLM lets a packed weight remember, one for each number of tokens.
 _PRIMITIVES = 32
 # The shape of a weight that vLLM's own library packs, where it packs any.
@@ -45,13 +48,19 @@ class Packs:
     def __init__(self, model: torch.nn.Module) -> None:
         """Find the modules."""
         self._modules = _packed_modules(model)
-        self._renewals = [_renewal(module) for module in self._modules]
+        written = [_in_place(module) for module in self._modules]
+        self._in_place = sum(one is not None for one in written)
+        self._renewals = [one or _renewal(module) for one, module in zip(written, self._modules, strict=True)]
         self._threads = torch.get_num_threads()
         self._owners: dict[str, list[int]] = defaultdict(list)
         self._missing: list[set[str]] = []
         self._stale: set[int] = set()
         self._lock = Lock()
         self.seconds = 0.0
+
+    def __str__(self) -> str:
+        """Say how many packs are written in place; nothing where there are none."""
+        return f"{self._in_place} of {len(self._modules)} in place" if self._modules else ""
 
     def begin(self, live: LiveWeights) -> None:
         """Expect every tensor that has a place once."""
@@ -81,7 +90,7 @@ class Packs:
             self._renew(index)
 
     def pack_all(self) -> None:
-        """Pack every module, whatever its weight and its pack are now: a loader may have put others in their place."""
+        """Let vLLM pack every module, whose weight and pack may be others now: a loader may have put them in place."""
         self.seconds = 0.0
         self._renewals = [_renewal(module) for module in self._modules]
         for index in range(len(self._modules)):
@@ -104,22 +113,37 @@ def begin_thread() -> None:
         torch.ops._C.convert_weight_packed(torch.zeros(_SMALL, dtype=torch.bfloat16))
 
 
+def _in_place(module: torch.nn.Module) -> Callable[[], None] | None:
+    """Return what writes a module's weight into the memory of its pack; None where that is not known well enough."""
+    kept, weight = _kept(module), module.get_parameter("weight").detach()
+    memory: PackMemory | None = None
+    if _HANDLER in kept and isinstance(handler := kept[_HANDLER].cell_contents, CPUDNNLGEMMHandler):
+        memory = of_handler(handler.handler_tensor.item(), weight)
+    elif _PACK in kept:
+        memory = of_tensor(kept[_PACK].cell_contents, weight)
+    return memory.write if memory is not None and memory.obeyed(getattr(module, PACKED)) else None
+
+
 def _renewal(module: torch.nn.Module) -> Callable[[], None]:
-    """Return what packs a module's weight again, into the memory of the pack before.
+    """Return what lets a library pack a module's weight again, wherever its memory is.
 
     Where vLLM is known to keep the pack, vLLM isn't asked again which library is to have the weight, which takes as
     long as packing a small one.
     """
-    weight = module.get_parameter("weight").detach()
-    multiply = getattr(module, PACKED)
-    # Where nothing is packed, vLLM leaves torch's own function, which has neither.
-    cells = getattr(multiply, "__closure__", None) or ()
-    kept = dict(zip(multiply.__code__.co_freevars, cells, strict=True)) if cells else {}
-    if "handler" in kept and isinstance(kept["handler"].cell_contents, CPUDNNLGEMMHandler):
-        return partial(_renew_in_onednn, kept["handler"].cell_contents, weight.t())
-    if "packed_weight" in kept:
-        return partial(_renew_in_vllm, kept["packed_weight"], weight)
+    kept, weight = _kept(module), module.get_parameter("weight").detach()
+    if _HANDLER in kept and isinstance(handler := kept[_HANDLER].cell_contents, CPUDNNLGEMMHandler):
+        return partial(_renew_in_onednn, handler, weight.t())
+    if _PACK in kept:
+        return partial(_renew_in_vllm, kept[_PACK], weight)
     return partial(_renew_anyhow, module)
+
+
+def _kept(module: torch.nn.Module) -> dict[str, CellType]:
+    """Return the variables of vLLM's that a module's product uses, by name."""
+    multiply = getattr(module, PACKED)
+    # Where nothing is packed, vLLM leaves torch's own function, which has none.
+    cells = getattr(multiply, "__closure__", None) or ()
+    return dict(zip(multiply.__code__.co_freevars, cells, strict=True)) if cells else {}
 
 
 def _renew_in_onednn(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:

@@ -72,6 +72,7 @@ class VllmEngine(Engine):
             base.forget_weights()
             self._directory = stack.pop_all()
         self._detour: str | None = None
+        self._packs = ""
         self._population: CandidatePopulation | None = None
         self.tokens = TokenCount()
         self.adopt(config)
@@ -88,6 +89,7 @@ class VllmEngine(Engine):
         budget = None if self._gpu is None else self._gpu.mirror
         answers = self._call("open_models", config.base, config.experts, config.vocabulary, config.depth, budget)
         self._detour = next((answer.detour for answer in answers if answer.detour is not None), self._detour)
+        self._packs = answers[0].packs
         if config.ahead:
             self._call("open_ahead", None if self._gpu is None else self._gpu.ahead)
         if config.population is not None:
@@ -142,6 +144,7 @@ class VllmEngine(Engine):
             "max_model_len": model.max_model_len,
             "tensor_parallel": self._config.tensor_parallel,
             "threads": torch.get_num_threads(),
+            **({"packs": self._packs} if self._packs else {}),
             "writes": "in place" if self._detour is None else f"through vLLM's loader: {self._detour}",
         }
 

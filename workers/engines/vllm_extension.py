@@ -51,12 +51,14 @@ class Answer:
         error: what went wrong.
         seconds: time by step.
         detour: why weights go through vLLM's loader; None where they are written in place.
+        packs: how many packed weights are written in place; empty where none is packed.
         losses: what truncated task vectors miss of each expert's, see ``merging.lora.experts``.
     """
 
     error: EvomergeError | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     detour: str | None = None
+    packs: str = ""
     losses: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -103,6 +105,7 @@ class MergeExtension:
             elif self.evomerge_live is not None and base != self.evomerge_base:
                 self.evomerge_live.at_base.clear()
             self.evomerge_base = base
+            answer.packs = str(self.evomerge_packs)
         return answer
 
     def prepare_recipe(self, recipe: Recipe) -> Answer:
