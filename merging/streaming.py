@@ -51,6 +51,11 @@ class TensorJob:
         return self.base.info.shape
 
     @property
+    def nbytes(self) -> int:
+        """Size of the output in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
     def group(self) -> _Group:
         """What a survey covers: tensors of the same experts under the same options."""
         return self.models, tuple(sorted(self.options.items()))
@@ -107,7 +112,7 @@ class Plan:
         if wants_all_cores(self.operator):
             yield from threads.map(run, ((job, prepared(job)) for job in jobs))
         else:
-            yield from threads.map(lambda job: run((job, prepared(job))), jobs)
+            yield from threads.map(lambda job: run((job, prepared(job))), jobs, size=lambda job: job.nbytes)
 
     def inputs(self, job: TensorJob) -> TensorInputs:
         """Read what one tensor is merged from."""

@@ -143,7 +143,8 @@ def _norms(flat: Vector, fill: Fill) -> tuple[float, float]:
     known = pieces([fill])
     if known is not None:
         base, delta = arrays(flat)
-        return l1(base, delta), sum(l1(base[span], *choices(uniform)(span)) for span, uniform in known)
+        found = [l1(base[span], delta[span], *choices(uniform)(span)) for span, uniform in known]
+        return sum(before for before, _ in found), sum(after for _, after in found)
     before = after = 0.0
     buffer = torch.empty(BLOCK)
     for span in spans(len(flat)):
