@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from evomerge.errors import RecipeError
+from merging import threads
 from merging.mergekit.config import read_configs
 from merging.mergekit.models import open_models
 from merging.mergekit.plan import plan_merge
@@ -321,10 +322,13 @@ def test_few_tensors_are_in_memory_at_once(plan: Callable[..., Plan], monkeypatc
         return tensor
 
     monkeypatch.setattr(StoredTensor, "load", counted)
+    # All of so small a model would be few bytes.
+    for limit in ("BATCH_BYTES", "AHEAD_BYTES"):
+        monkeypatch.setattr(threads, limit, 1)
     config = {"merge_method": "ties", "base_model": "base", "models": [{"model": "a"}], "parameters": {"weight": 1}}
     found = plan(config)
     for _ in found.tensors():
         pass
     assert len(found.jobs) == 38
-    # One base per thread at work, and a few whose results wait.
+    # One base per thread at work, and those whose results wait.
     assert most <= 3 * torch.get_num_threads() + 2
