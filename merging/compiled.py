@@ -6,8 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from llvmlite import binding
+from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
+
+
+def _use_whole_registers() -> None:
+    """Have loops use registers of 512 bits on Intel processors that slow down for them no more, Ice Lake and later.
+
+    LLVM prefers half of them there. A loop that does some arithmetic takes a quarter less time with all.
+    """
+    features = binding.get_host_cpu_features()
+    if config.CPU_FEATURES is None and features.get("avx512vbmi2"):
+        config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
+
+
+_use_whole_registers()
 
 
 class _Loaded(FunctionCache):  # type: ignore[misc]

@@ -18,7 +18,10 @@ from merging.parts import Part
 from merging.sources import TensorRef
 from merging.states import wants_all_cores
 from merging.task_vectors import check_finite, stored_deltas
-from merging.threads import Threads
+from merging.threads import AHEAD_BYTES, Threads
+
+# Results that may wait for the writer, in sizes of the largest.
+_BEHIND = 4
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Plan:
         """Yield output tensors in order, computed in fp32 and rounded once.
 
         As many tensors as torch has threads are in work at once; the peak of memory is the largest of them
-        in fp32 times the number of models and threads. Statistics of the whole model are taken first.
+        in fp32 times the number of models and threads, and results that wait, at most 4 of the largest and 256 MiB.
+        Statistics of the whole model are taken first.
 
         Args:
             only: names of the tensors wanted; None means all.
@@ -112,7 +116,9 @@ class Plan:
         if wants_all_cores(self.operator):
             yield from threads.map(run, ((job, prepared(job)) for job in jobs))
         else:
-            yield from threads.map(lambda job: run((job, prepared(job))), jobs, size=lambda job: job.nbytes)
+            # What waits behind an embedding takes little beside what merging one does.
+            ahead = min(AHEAD_BYTES, _BEHIND * max((job.nbytes for job in jobs), default=0))
+            yield from threads.map(lambda job: run((job, prepared(job))), jobs, lambda job: job.nbytes, ahead)
 
     def inputs(self, job: TensorJob) -> TensorInputs:
         """Read what one tensor is merged from."""

@@ -52,6 +52,7 @@ class Threads:
         function: Callable[[Item], Result],
         items: Iterable[Item],
         size: Callable[[Item], int] | None = None,
+        ahead: int = AHEAD_BYTES,
     ) -> Iterator[Result]:
         """Yield results in the order of the items, which are taken few at a time.
 
@@ -59,9 +60,10 @@ class Threads:
             function: called on a thread of its own for each item.
             items: what to map.
             size: bytes that an item's result takes. Where given, a thread takes small items together, results of
-                ``AHEAD_BYTES`` may wait, so that a large item in front does not leave the other threads idle, and while
+                ``ahead`` bytes may wait, so that a large item in front does not leave the other threads idle, and while
                 one thread is at the first, as many are taken before another thread begins: taking them and mapping them
                 in turn, threads would wait for the interpreter's lock.
+            ahead: see ``size``.
         """
         threads = torch.get_num_threads()
         if threads == 1:
@@ -70,14 +72,14 @@ class Threads:
         if self._pool is None:
             self._pool = single_threaded_pool(threads, self._first)
         waiting: deque[tuple[Future[list[Result]], int]] = deque()
-        ahead = 0
+        unread = 0
         try:
-            for batch, held in _taken(_batches(items, size), size is not None):
+            for batch, held in _taken(_batches(items, size, ahead), ahead if size is not None else 0):
                 waiting.append((self._pool.submit(_each, function, batch), held))
-                ahead += held
-                while len(waiting) > threads and ahead > AHEAD_BYTES:
+                unread += held
+                while len(waiting) > threads and unread > ahead:
                     future, held = waiting.popleft()
-                    ahead -= held
+                    unread -= held
                     yield from future.result()
             while waiting:
                 yield from waiting.popleft()[0].result()
@@ -92,13 +94,13 @@ def _each(function: Callable[[Item], Result], batch: Sequence[Item]) -> list[Res
     return [function(item) for item in batch]
 
 
-def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Iterator[tuple[list[Item], int]]:
+def _batches(items: Iterable[Item], size: Callable[[Item], int] | None, ahead: int) -> Iterator[tuple[list[Item], int]]:
     """Yield items with the bytes of their results: one by one without a size, else together up to ``BATCH_BYTES``."""
     batch: list[Item] = []
     held = 0
     for item in items:
         if size is None:
-            yield [item], AHEAD_BYTES
+            yield [item], ahead
             continue
         batch.append(item)
         held += size(item)
@@ -109,12 +111,12 @@ def _batches(items: Iterable[Item], size: Callable[[Item], int] | None) -> Itera
         yield batch, held
 
 
-def _taken(batches: Iterable[tuple[list[Item], int]], at_once: bool) -> Iterator[tuple[list[Item], int]]:
-    """Yield the first batch, then, if ``at_once``, take what may wait before the second is yielded."""
+def _taken(batches: Iterable[tuple[list[Item], int]], ahead: int) -> Iterator[tuple[list[Item], int]]:
+    """Yield the first batch, then take so many bytes before the second is yielded."""
     rest = iter(batches)
     yield from islice(rest, 1)
     first: list[tuple[list[Item], int]] = []
-    while at_once and sum(held for _, held in first) < AHEAD_BYTES and (one := next(rest, None)) is not None:
+    while sum(held for _, held in first) < ahead and (one := next(rest, None)) is not None:
         first.append(one)
     yield from first
     yield from rest

@@ -1,13 +1,16 @@
-"""What a merge loads: compiled loops come from the cache without the compiler's libraries."""
+"""Compiled loops come from the cache without the compiler's libraries, and use what the processor has."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
+from llvmlite.binding import get_host_cpu_features
 
 # Merges with the methods named, and prints which of the modules that only compiling needs were loaded.
 MERGES = """
@@ -46,3 +49,28 @@ def test_what_is_compiled_already_loads_without_what_compiling_needs(
 
     loaded("first")
     assert loaded("again") == ""
+
+
+LOOP = """
+import numpy as np
+from merging.compiled import compiled
+
+@compiled
+def double(values):
+    for i in range(len(values)):
+        values[i] = values[i] * np.float32(2.0)
+
+double(np.ones(8, np.float32))
+print("zmm" in double.inspect_asm(double.signatures[0]))
+"""
+
+
+@pytest.mark.skipif(not get_host_cpu_features().get("avx512vbmi2"), reason="registers are narrower, or slow when wide")
+@pytest.mark.parametrize(("asked", "wide"), [({}, "True"), ({"NUMBA_CPU_FEATURES": "+avx2"}, "False")])
+def test_loops_use_whole_registers_unless_the_user_asks_for_others(
+    tmp_path: Path, asked: dict[str, str], wide: str
+) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(LOOP)
+    done = subprocess.run([sys.executable, path], env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == wide

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from evomerge.errors import RecipeError
-from merging import threads
+from merging import streaming, threads
 from merging.mergekit.config import read_configs
 from merging.mergekit.models import open_models
 from merging.mergekit.plan import plan_merge
@@ -323,8 +323,8 @@ def test_few_tensors_are_in_memory_at_once(plan: Callable[..., Plan], monkeypatc
 
     monkeypatch.setattr(StoredTensor, "load", counted)
     # All of so small a model would be few bytes.
-    for limit in ("BATCH_BYTES", "AHEAD_BYTES"):
-        monkeypatch.setattr(threads, limit, 1)
+    monkeypatch.setattr(threads, "BATCH_BYTES", 1)
+    monkeypatch.setattr(streaming, "AHEAD_BYTES", 1)
     config = {"merge_method": "ties", "base_model": "base", "models": [{"model": "a"}], "parameters": {"weight": 1}}
     found = plan(config)
     for _ in found.tensors():
