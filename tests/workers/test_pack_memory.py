@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from workers.engines import pack_memory
 from workers.engines.pack_loops import interleave
 from workers.engines.pack_memory import PackMemory, of_handler, of_tensor
 
@@ -37,8 +38,12 @@ def test_the_loop_writes_what_torch_does(block: int) -> None:
     assert torch.equal(pack, packed(weight(), block))
 
 
+@pytest.mark.parametrize("portion", [1, 6000, 1 << 22])
 @pytest.mark.parametrize("block", BLOCKS)
-def test_what_changes_is_written_in_the_order_that_was_found(block: int) -> None:
+def test_what_changes_is_written_in_the_order_that_was_found(
+    block: int, portion: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_memory, "_PORTION", portion)
     raw = weight()
     pack = packed(raw, block)
     memory = of_tensor(pack, raw)
@@ -88,10 +93,12 @@ def test_an_object_that_is_no_handler_is_left_to_vllm() -> None:
         assert of_handler(address, weight()) is None
 
 
-def test_a_pack_at_an_odd_address_is_left_to_vllm() -> None:
+def test_a_pack_or_a_weight_at_an_odd_address_is_left_to_vllm() -> None:
     raw = weight()
-    room = torch.empty(raw.numel() + 1, dtype=torch.bfloat16)
-    pack = room[1:].view(raw.shape)
-    pack.copy_(packed(raw, 32))
-    assert of_tensor(pack, raw) is None
+
+    def oddly(tensor: torch.Tensor) -> torch.Tensor:
+        return torch.empty(tensor.numel() + 1, dtype=tensor.dtype)[1:].view(tensor.shape).copy_(tensor)
+
+    assert of_tensor(oddly(packed(raw, 32)), raw) is None
+    assert of_tensor(packed(raw, 32), oddly(raw)) is None
     assert isinstance(of_tensor(packed(raw, 32), raw), PackMemory)

@@ -23,6 +23,7 @@ from workers.engines.pack_loops import SIDE, interleave
 # Rows of a block: what oneDNN and vLLM's own library take, by processor and number of rows.
 _BLOCKS = (32, 64, 48, 16)
 _ALIGNMENT = 64
+_PORTION = 1 << 22
 # In a handler of vLLM 0.32 (csrc/cpu/dnnl_helper.h): the first argument of its product. An argument: where the next one
 # is, its number, and oneDNN's object for its memory.
 _FIRST, _ARGUMENT = 64, struct.Struct("<QixxxxQ")
@@ -50,17 +51,19 @@ class PackMemory:
         rows, columns = self._weight.shape
         # A product tells as many columns of zeros and ones apart as its dtype has exact powers of two.
         chance, powers = torch.Generator().manual_seed(0), 2.0 ** torch.arange(8)
-        row_bits, column_bits = (torch.randint(2, (size,), generator=chance) for size in (rows, columns))
+        row_bits, column_bits = (torch.randint(2, (size, 1), generator=chance) for size in (rows, columns))
         asked = torch.randperm(columns, generator=chance)[: len(powers)]
-        row = torch.zeros(1, columns, dtype=self._weight.dtype)
-        row[0, asked] = powers.to(row.dtype)
-        ones = row_bits[:, None] != column_bits
-        interleave(_pairs(ones.to(row.dtype)), self._pack)
+        given = torch.zeros(1, columns, dtype=self._weight.dtype)
+        given[0, asked] = powers.to(given.dtype)
+        block = self._pack.shape[2]
         try:
-            product = multiply(row, self._weight, None)
+            for part in _portions(rows, columns, block):
+                ones = (row_bits[part] != column_bits.t()).to(given.dtype)
+                interleave(_pairs(ones), self._pack[part.start // block : part.stop // block])
+            product = multiply(given, self._weight, None)
         finally:
             self.write()
-        return torch.equal(product[0].float(), ones[:, asked].float() @ powers)
+        return torch.equal(product[0].float(), (row_bits != column_bits[asked].t()).float() @ powers)
 
 
 def of_tensor(pack: torch.Tensor, weight: torch.Tensor) -> PackMemory | None:
@@ -89,27 +92,36 @@ def of_handler(handler: int, weight: torch.Tensor) -> PackMemory | None:
 
 
 def _at(address: int, weight: torch.Tensor) -> PackMemory | None:
-    if address % _ALIGNMENT:
+    fits = weight.numel() > 0 and weight.element_size() == 2 and weight.is_contiguous()
+    if not fits or weight.shape[1] % (2 * SIDE) or weight.storage_offset() % 2 or address % _ALIGNMENT:
         return None
-    for expected in _packs(weight):
-        if _read(address, expected.nbytes) == expected.tobytes():
-            memory = (ctypes.c_char * expected.nbytes).from_address(address)
-            return PackMemory(weight, np.frombuffer(memory, np.uint32).reshape(expected.shape))
+    rows, columns = weight.shape
+    for block in _BLOCKS:
+        if rows % block == 0 and _lies(address, weight, block):
+            memory: Any = (ctypes.c_char * (2 * rows * columns)).from_address(address)
+            pack = np.frombuffer(memory, np.uint32).reshape(rows // block, columns // 2, block)
+            return PackMemory(weight, pack)
     return None
 
 
-def _packs(weight: torch.Tensor) -> Iterator[Any]:
-    """Yield a weight in every order that is known."""
-    if weight.element_size() != 2 or not weight.is_contiguous() or weight.shape[1] % (2 * SIDE):
-        return
-    rows, columns = weight.shape
-    for block in _BLOCKS:
-        if rows % block == 0:
-            room = np.empty(rows * columns * 2 + _ALIGNMENT, np.uint8)
-            start = -room.ctypes.data % _ALIGNMENT
-            pack = room[start : start + rows * columns * 2].view(np.uint32).reshape(rows // block, columns // 2, block)
-            interleave(_pairs(weight), pack)
-            yield pack
+def _lies(address: int, weight: torch.Tensor, block: int) -> bool:
+    """Return whether a weight lies at an address in blocks of so many rows."""
+    count, columns = weight.shape
+    for rows in _portions(count, columns, block):
+        size = 2 * (rows.stop - rows.start) * columns
+        room = np.empty(size + _ALIGNMENT, np.uint8)
+        start = -room.ctypes.data % _ALIGNMENT
+        expected = room[start : start + size]
+        interleave(_pairs(weight[rows]), expected.view(np.uint32).reshape(-1, columns // 2, block))
+        if _read(address + 2 * rows.start * columns, size) != expected.tobytes():
+            return False
+    return True
+
+
+def _portions(rows: int, columns: int, block: int) -> Iterator[slice]:
+    """Yield rows in whole blocks, few enough to need no memory that anybody would have planned for."""
+    step = max(1, _PORTION // (2 * columns * block)) * block
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def _pointer(address: int) -> int:
