@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from llvmlite import binding
 from numba.core import config
 from numba.core.caching import FunctionCache
+from numba.core.codegen import get_host_cpu_features
 from numba.core.runtime import rtsys
 
 
@@ -17,9 +17,9 @@ def _use_whole_registers() -> None:
 
     LLVM prefers half of them there. A loop that does some arithmetic takes a quarter less time with all.
     """
-    features = binding.get_host_cpu_features()
-    if config.CPU_FEATURES is None and features.get("avx512vbmi2"):
-        config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
+    features = get_host_cpu_features()
+    if config.CPU_FEATURES is None and "+avx512vbmi2" in features:
+        config.CPU_FEATURES = f"{features},-prefer-256-bit"
 
 
 _use_whole_registers()

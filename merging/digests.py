@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -15,8 +14,8 @@ import yaml
 # A recipe is a page of text.
 _LONGEST_RECIPE = 1 << 20
 
-# Parts are mapped, and large: reading and hashing one needs the interpreter's lock once.
-_PART_BYTES = 1 << 28
+# Between two parts a thread waits for the interpreter's lock, which one that imports gives away every 5 ms.
+_PART_BYTES = 1 << 24
 
 _Key = tuple[int, int, int, int]
 _begun: dict[_Key, Future[str]] = {}
@@ -73,10 +72,8 @@ def _key(path: Path) -> _Key:
 
 def _hashed(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        for start in range(0, size, _PART_BYTES):
-            part = min(_PART_BYTES, size - start)
-            with mmap.mmap(file.fileno(), part, access=mmap.ACCESS_READ, offset=start) as mapped:
-                digest.update(mapped)
+    with path.open("rb", buffering=0) as file:
+        part = memoryview(bytearray(min(_PART_BYTES, os.fstat(file.fileno()).st_size)))
+        while size := file.readinto(part):
+            digest.update(part[:size])
     return digest.hexdigest()

@@ -40,7 +40,9 @@ NaN for no bound; an array of levels and the number that it exceeds; or arrays o
 
 _DTYPES = (torch.bfloat16, torch.float32)
 # Sums that are added up side by side, or each addition would wait for the one before.
-_LANES, _FEW = 1024, 32
+_LANES = 1024
+# Numbers that are added up in fp32.
+_FEW = 32
 
 
 # A GPU's loops round where these do. An election rounds every product, because whether weighted values cancel depends
@@ -128,7 +130,10 @@ def _add_squares(base: Any, choice: Any, sums: Any) -> None:
 
 
 def l1(base: Any, part: Any, choice: Any) -> tuple[float, float]:
-    """Return the sums of the magnitudes of a task vector and of what a choice takes from it, added up in fp64."""
+    """Return the sums of the magnitudes of a task vector and of what a choice takes from it.
+
+    Few numbers are added up in fp32, which takes half as long and loses nothing that matters, their sums in fp64.
+    """
     sums = np.zeros((2, _LANES))
     _add_magnitudes(base, part, choice, sums, np.empty((2, _LANES), np.float32))
     return float(sums[0].sum()), float(sums[1].sum())
@@ -138,7 +143,6 @@ def l1(base: Any, part: Any, choice: Any) -> tuple[float, float]:
 def _add_magnitudes(base: Any, part: Any, choice: Any, sums: Any, few: Any) -> None:
     lanes = len(few[0])
     for first in range(0, len(base), _FEW * lanes):
-        # Sums of few fp32 numbers lose nothing that matters, and take half as long.
         few[:] = np.float32(0.0)
         for start in range(first, min(first + _FEW * lanes, len(base)), lanes):
             for lane in range(min(lanes, len(base) - start)):

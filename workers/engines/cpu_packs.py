@@ -27,8 +27,6 @@ from workers.engines.pack_memory import PackMemory, of_handler, of_tensor
 
 # Set by vLLM on a module whose weight it has packed for the CPU's matrix units.
 PACKED = "cpu_linear"
-# The variables of vLLM's that keep a pack: oneDNN's, or its own library's.
-_HANDLER, _PACK = "handler", "packed_weight"
 # As many as vLLM lets a packed weight remember, one for each number of tokens.
 _PRIMITIVES = 32
 # The shape of a weight that vLLM's own library packs, where it packs any.
@@ -115,12 +113,12 @@ def begin_thread() -> None:
 
 def _in_place(module: torch.nn.Module) -> Callable[[], None] | None:
     """Return what writes a module's weight into the memory of its pack; None where that is not known well enough."""
-    kept, weight = _kept(module), module.get_parameter("weight").detach()
+    keeper, weight = _keeper(module), module.get_parameter("weight").detach()
     memory: PackMemory | None = None
-    if _HANDLER in kept and isinstance(handler := kept[_HANDLER].cell_contents, CPUDNNLGEMMHandler):
-        memory = of_handler(handler.handler_tensor.item(), weight)
-    elif _PACK in kept:
-        memory = of_tensor(kept[_PACK].cell_contents, weight)
+    if isinstance(keeper, CPUDNNLGEMMHandler):
+        memory = of_handler(keeper.handler_tensor.item(), weight)
+    elif keeper is not None:
+        memory = of_tensor(keeper.cell_contents, weight)
     return memory.write if memory is not None and memory.obeyed(getattr(module, PACKED)) else None
 
 
@@ -130,20 +128,23 @@ def _renewal(module: torch.nn.Module) -> Callable[[], None]:
     Where vLLM is known to keep the pack, vLLM isn't asked again which library is to have the weight, which takes as
     long as packing a small one.
     """
-    kept, weight = _kept(module), module.get_parameter("weight").detach()
-    if _HANDLER in kept and isinstance(handler := kept[_HANDLER].cell_contents, CPUDNNLGEMMHandler):
-        return partial(_renew_in_onednn, handler, weight.t())
-    if _PACK in kept:
-        return partial(_renew_in_vllm, kept[_PACK], weight)
+    keeper, weight = _keeper(module), module.get_parameter("weight").detach()
+    if isinstance(keeper, CPUDNNLGEMMHandler):
+        return partial(_renew_in_onednn, keeper, weight.t())
+    if keeper is not None:
+        return partial(_renew_in_vllm, keeper, weight)
     return partial(_renew_anyhow, module)
 
 
-def _kept(module: torch.nn.Module) -> dict[str, CellType]:
-    """Return the variables of vLLM's that a module's product uses, by name."""
+def _keeper(module: torch.nn.Module) -> CPUDNNLGEMMHandler | CellType | None:
+    """Return what keeps a module's pack: oneDNN's handler, or a variable of vLLM's; None where neither is known to."""
     multiply = getattr(module, PACKED)
     # Where nothing is packed, vLLM leaves torch's own function, which has none.
     cells = getattr(multiply, "__closure__", None) or ()
-    return dict(zip(multiply.__code__.co_freevars, cells, strict=True)) if cells else {}
+    variables = dict(zip(multiply.__code__.co_freevars, cells, strict=True)) if cells else {}
+    if "handler" in variables and isinstance(handler := variables["handler"].cell_contents, CPUDNNLGEMMHandler):
+        return handler
+    return variables.get("packed_weight")
 
 
 def _renew_in_onednn(handler: CPUDNNLGEMMHandler, weight: torch.Tensor) -> None:

@@ -65,7 +65,14 @@ def _row(builder: Any, address: Any, step: Any, index: int) -> Any:
 
 
 @compiled
-def _interleave(weight: Any, pack: Any) -> None:
+def interleave(weight: Any, pack: Any) -> None:
+    """Write a weight in the order of its pack.
+
+    Args:
+        weight: uint32 of shape (rows, pairs of columns), both multiples of ``SIDE``.
+        pack: uint32 of shape (blocks, pairs of columns, rows of a block), at an address that is a multiple of 64 bytes;
+            the rows of a block are a multiple of ``SIDE``, and those of all blocks are the weight's.
+    """
     blocks, pairs, rows = pack.shape
     source, target = weight.ctypes.data, pack.ctypes.data
     for block in range(blocks):
@@ -78,14 +85,3 @@ def _interleave(weight: Any, pack: Any) -> None:
                     4 * rows,
                 )
     _settle()
-
-
-def interleave(weight: Any, pack: Any) -> None:
-    """Write a weight in the order of its pack.
-
-    Args:
-        weight: uint32 of shape (rows, pairs of columns), both multiples of ``SIDE``.
-        pack: uint32 of shape (blocks, pairs of columns, rows of a block), at an address that is a multiple of 64 bytes;
-            the rows of a block are a multiple of ``SIDE``, and those of all blocks are the weight's.
-    """
-    _interleave(weight, pack)
